@@ -82,7 +82,7 @@ An instance's has no binding: ` + "`CredentialsAcceptedRestored`" + `.
 		"`get` and `sync` has it under `instanceConditions`. It is `False` from the first call that the registry or the secret store rejects\n" +
 		"because of our own access key, its permissions, this machine's clock, or our login or policy, until such a call works again. The\n" +
 		"message names the call and what to do. No token is blamed meanwhile; what failed is tried again with growing pauses.\n")
-	out.WriteString("\n`EditionAgreed` belongs to an instance too, and is there only while it is `False`: `instances.yaml` names another edition than the\n" +
+	out.WriteString("\n`EditionAgreed` belongs to an instance too, and is there only while it is `False`: `instances.yaml` names a different edition than the\n" +
 		"configuration. Which rules hold is then not certain, so the bindings of this instance stay as they were applied last, with `Ready`\n" +
 		"`False`. No other instance is held.\n")
 	out.WriteString("\n## What is known\n\n| condition | what is known | from when | by whom |\n|---|---|---|---|\n")

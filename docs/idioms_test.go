@@ -79,6 +79,14 @@ var idioms = []idiom{
 	{`\btakes? another content\b`, "picks up a change", "takes another content within a second"},
 	{`\bsays? (since when|what it is at)\b`, "is the time of, returns what it is doing", "says what it is at"},
 	{`\bmakes? it so\b`, "apply", "and makes it so"},
+	{`\b(that|it|one|what|which|this|answer|text|file|and) is no (date|JSON|error|repository|folder|commit|regular|network record|value|host|drift|missing answer)\b`, "is not a", "the answer is no JSON; a text that is no date"},
+	{`\banother (\w+ ){1,3}than\b`, "a different one", "another account than the one bound, in another way than assumed"},
+	{`\b(counts?|needs?|needs? it|declared|bound) no more\b`, "no longer", "what was attested of it counts no more"},
+	{`\ballows? to [a-z]+\b`, "allows doing it, lets somebody do it", "the declaration allows to replace it"},
+	{`\b(says?|gives?|takes?) (none|nobody|it) of\b|\bin vain\b|\bnothing behind\b`, "nothing, without success, after it", "one JSON object and nothing behind it"},
+	{`\blooks? (at its interval|before (doing|adding))\b`, "checks at its interval, check first", "look before doing it again"},
+	{`\b(its|the demo's) outside\b`, "the world around it", "commands that change its outside"},
+	{`\btakes? pushes\b|\bso long (the|it)\b`, "accepts pushes, for that long", "its repository takes pushes, and so long the daemon waits"},
 	{`\bas good as\b|\bof no use\b|\bto no avail\b`, "almost, useless", "a token that leaks is of no use"},
 }
 

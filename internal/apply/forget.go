@@ -94,7 +94,7 @@ func (x *run) keepsAll() bool {
 }
 
 // succeeded says that a declaration of another name has the platform since, by
-// another account than the record's: there is at most one, so that of the
+// a different account than the record's: there is at most one, so that of the
 // record is gone.
 func (x *run) succeeded(record binding.Record, account *binding.Account) bool {
 	return slices.ContainsFunc(x.round.Declarations, func(d binding.Declaration) bool {

@@ -184,7 +184,7 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 	return now, news
 }
 
-// count adds a repair, and drops those that count no more.
+// count adds a repair, and drops those that no longer count.
 func (x *run) count(r *binding.Repairs, made binding.Repair) {
 	policy := x.round.Policy
 	r.Made = append(slices.Clone(r.Since(made.At.Add(-policy.RepairsWithin))), made)

@@ -38,7 +38,7 @@ func (x *run) breakGlass(ctx context.Context, glasses []plan.BreakGlass) error {
 //
 // What follows a bind that waits, waits too, for nothing is bound: also where it
 // is a repair, or the window opens meanwhile. So does what follows a rebind of
-// another account than the one bound, for that one was not meant.
+// a different account than the one bound, for that one was not meant.
 func (x *run) outside(a plan.Action) (waits bool, glass *plan.BreakGlass) {
 	windows := x.round.Windows
 	x.mu.Lock()

@@ -265,7 +265,7 @@ type ProjectState struct {
 const reasonPathTaken = "PathTakenByAnother"
 
 // Identified is the state of the project that has a path, with a no to where it is
-// if that is another project than the one known by id.
+// if that is a different project than the one known by id.
 func (s ProjectState) Identified(path, id string) ProjectState {
 	if s.ID == "" || s.ID == id {
 		return s

@@ -57,6 +57,6 @@ func (a PartAnswer) Failed() bool { return a.Asked && a.Reason != "" }
 // Outage is a part that gives no answer that can be used.
 type Outage struct {
 	PartAnswer
-	// Since is when it was first asked in vain.
+	// Since is when it was first asked without a usable answer.
 	Since time.Time
 }

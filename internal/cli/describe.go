@@ -226,7 +226,7 @@ func runEvents(ctx context.Context, opts *eventsOptions) error {
 	return report.Events(opts.streams.Out, list, opts.style())
 }
 
-// others says that an event is of another instance than was asked for.
+// others says that an event is of a different instance than was asked for.
 func (o *eventsOptions) others(e report.EventItem) bool {
 	return o.instance != "" && e.Instance != o.instance
 }

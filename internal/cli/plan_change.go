@@ -188,7 +188,7 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 }
 
 // withMoves are the findings of head, and of every declaration that sends a
-// token to another host than those of base do: what was applied may not be
+// token to a different host than those of base do: what was applied may not be
 // known here, and the files show it too.
 func (s *session) withMoves(head, moves []finding.Finding) []finding.Finding {
 	if s.policy.AllowAddressChangeWithSecret {

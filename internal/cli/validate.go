@@ -28,8 +28,8 @@ type validateOptions struct {
 	config  string
 	policy  string
 	beside  string
-	// offline is what validate always is; the flag is taken so that a job may
-	// say it of both commands.
+	// offline is what validate always is; the flag exists so that a job may
+	// give it to both commands.
 	offline bool
 	limit   limitFlags
 	output  reportFlag

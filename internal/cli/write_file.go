@@ -34,7 +34,7 @@ func replaceFile(root *os.Root, name string, before, text []byte) error {
 }
 
 // discardOutputs removes what stands where outputs will: an earlier one must not
-// be taken for the one that this run did not get to write. What is no file or
+// be taken for the one that this run did not get to write. What is not a file or
 // link stays.
 func discardOutputs(files ...string) error {
 	for _, file := range files {

@@ -14,7 +14,7 @@ import (
 type Policy struct {
 	// Default is "allow" or "deny": what holds where no rule does.
 	Default string `yaml:"default"`
-	// AllowAddressChangeWithSecret lets a token be sent to another host than
+	// AllowAddressChangeWithSecret lets a token be sent to a different host than
 	// the one it was applied with.
 	AllowAddressChangeWithSecret bool `yaml:"allowAddressChangeWithSecret"`
 	// RequireHTTPS refuses declarations that send a token over http.

@@ -61,7 +61,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 }
 
 // mayAsk says whether the token may be sent to the declared address: not to
-// another host than the one that the secret itself names or, if it names none,
+// a different host than the one that the secret itself names or, if it names none,
 // that it was applied with, and not while nobody knows which that was.
 func (d *doctor) mayAsk(l *list, b binding.Declaration, host string) bool {
 	const question, code = "address-unchanged", "address-changed-with-secret"

@@ -71,7 +71,7 @@ func namesOtherTarget(text []byte, s binding.Spec) bool {
 	})
 }
 
-// escaped says whether words may be in text in another form than their own.
+// escaped says whether words may be in text in a different form than their own.
 func escaped(text []byte) bool {
 	for i, b := range text {
 		if b == 0 || b == '\\' && i+1 < len(text) && bytes.IndexByte([]byte("xuU\r\n"), text[i+1]) >= 0 {

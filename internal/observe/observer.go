@@ -42,7 +42,7 @@ type Options struct {
 	// declaration and token; a tenth of it when one of them was unknown. Zero
 	// asks every time.
 	HostMemory time.Duration
-	// AllowAddressChangeWithSecret lets a token be sent to another host than
+	// AllowAddressChangeWithSecret lets a token be sent to a different host than
 	// the one it was applied with (see binding.SecretTargets).
 	AllowAddressChangeWithSecret bool
 	// CountsUsage says that what the registry has is counted where an image

@@ -16,7 +16,7 @@ import (
 )
 
 // declaration looks at one declaration's token and, at depth binding.DepthPreflight, asks
-// its code host. A token that would go to another host than its own is not read,
+// its code host. A token that would go to a different host than its own is not read,
 // and no host is asked: moves says so for the host that the secret itself names.
 func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves func(host string) bool, seen *tokenObservation) {
 	state := new(binding.TokenState)
@@ -117,7 +117,7 @@ func (l *look) known(d binding.Declaration) binding.Account {
 }
 
 // identified is what a code host says about a declaration's projects, with a no
-// where another project than the recorded one has the path.
+// where a different project than the recorded one has the path.
 func (l *look) identified(d binding.Declaration, projects map[string]binding.ProjectState) map[string]binding.ProjectState {
 	applied, _ := l.applied(d)
 	said, own := projects, false
@@ -353,7 +353,7 @@ func customExpiry(custom map[string]string) (end time.Time, unreadable string) {
 }
 
 const (
-	// maxUnreadable is how much of a value that is no date is shown, in bytes.
+	// maxUnreadable is how much of a value that is not a date is shown, in bytes.
 	maxUnreadable = 40
 	// maxYear is the last year that a time in JSON can have (RFC 3339).
 	maxYear = 9999

@@ -25,8 +25,8 @@ const (
 	// CauseUnfinished: we unbound the account ourselves and have yet to bind it
 	// again.
 	CauseUnfinished Cause = "unfinished"
-	// CauseForeign: it was made by somebody else. The declaration allows to
-	// replace it (adopt: true), or it is no longer declared and is kept.
+	// CauseForeign: it was made by somebody else. The declaration allows
+	// replacing it (adopt: true), or it is no longer declared and is kept.
 	CauseForeign Cause = "foreign"
 	// CauseDiffers: it differs from a declaration that is observed only, and was
 	// never ours.
@@ -45,7 +45,7 @@ const (
 const (
 	// CauseAlreadyThere: it is there as declared, and was not ours before.
 	CauseAlreadyThere Cause = "already-there"
-	// CauseRenamed: the declaration has another name than the one applied.
+	// CauseRenamed: the declaration has a different name than the one applied.
 	CauseRenamed Cause = "renamed"
 	// CauseBoundAnew: somebody bound the declared account again.
 	CauseBoundAnew Cause = "bound-anew"
@@ -90,7 +90,7 @@ const (
 // Causes of actions that are not allowed. Most have the name of the rule.
 const (
 	// CauseAdoptRequired: it was made by somebody else, and the declaration does
-	// not allow to replace it.
+	// not allow replacing it.
 	CauseAdoptRequired Cause = "adopt-required"
 	// CauseNotUnique: two declarations claim one platform of the instance.
 	CauseNotUnique Cause = "binding-unique"

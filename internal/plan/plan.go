@@ -30,7 +30,7 @@ const (
 	RemoveRule Kind = "remove-rule"
 	// Adopt takes an existing binding, link or rule, equal to its declaration,
 	// as ours: it writes our memory and nothing else. Where Target.Record has
-	// another name than the action, ownership moves and the old record goes.
+	// a different name than the action, ownership moves and the old record goes.
 	Adopt Kind = "adopt"
 	// Noop is a binding as declared, or one kept as it is for the reason
 	// given.
@@ -222,7 +222,7 @@ type Policy struct {
 	// ExpiryWarnings are days before a token's end at which a finding is made;
 	// default 30, 14, 7, 1.
 	ExpiryWarnings []int
-	// AllowAddressChangeWithSecret lets a token be sent to another host than
+	// AllowAddressChangeWithSecret lets a token be sent to a different host than
 	// the one it was applied with.
 	AllowAddressChangeWithSecret bool
 	// MaxRepairs of one object within RepairsWithin are made; the next is

@@ -12,7 +12,7 @@ import (
 // is nothing left to remember. old is the record of the action's binding
 // as it is now, nil if there is none; account is the registry's answer to a
 // bind or rebind, nil for other actions. The time of applying is the caller's
-// to set, and where Target.Record has another name than the action, so is the
+// to set, and where Target.Record has a different name than the action, so is the
 // removal of that record. It is pure and keeps old as it is.
 func Remember(a Action, old *binding.Record, account *binding.Account) *binding.Record {
 	if old == nil {

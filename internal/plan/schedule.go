@@ -56,7 +56,7 @@ func ParseSchedule(expr string) (Schedule, error) {
 	return Schedule{strings.Join(texts, " ")}, nil
 }
 
-// check is an error where text is no value of the field.
+// check is an error where text is not a value of the field.
 func (f scheduleField) check(text string) error {
 	if text == "*" {
 		return nil

@@ -64,7 +64,7 @@ var ErrExists = message.NewError("registry.exists")
 
 // RepositoryMaker makes image repositories. Nothing ever removes them.
 type RepositoryMaker interface {
-	// CreateNamespace makes a namespace; one that exists already is no error.
+	// CreateNamespace makes a namespace; one that exists already is not an error.
 	CreateNamespace(ctx context.Context, namespace string) error
 	// CreateRepository makes an image repository with its source. What exists
 	// already is not changed; the error then wraps ErrExists.

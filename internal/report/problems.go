@@ -79,7 +79,8 @@ type UnansweredPart struct {
 	Part binding.PartKind `json:"part"`
 	// Name is the instance of a registry, or the site of a code host.
 	Name string `json:"name,omitempty"`
-	// Since is when it was first asked in vain, since the daemon started.
+	// Since is when it was first asked without a usable answer, since the
+	// daemon started.
 	Since time.Time `json:"since"`
 	// Reason is a CamelCase word that programs may branch on.
 	Reason  string `json:"reason"`

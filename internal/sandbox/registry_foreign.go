@@ -23,7 +23,7 @@ var foreignProfile []byte
 // ForeignProfile is the wire profile of what SpeakForeign serves.
 func ForeignProfile() []byte { return foreignProfile }
 
-// SpeakForeign serves the undocumented calls in another way than the project
+// SpeakForeign serves the undocumented calls in a different way than the project
 // assumes: other paths, methods, names, words and nesting.
 func (r *Registry) SpeakForeign() {
 	r.Withdraw(UndocumentedOperations()...)

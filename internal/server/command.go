@@ -77,7 +77,7 @@ func command[In, Out any](s *Server, limit time.Duration, do func(context.Contex
 }
 
 // decode reads one JSON object into out: no field that out does not have, and
-// nothing behind it.
+// nothing after it.
 func decode(body io.Reader, out any) error {
 	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()

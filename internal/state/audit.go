@@ -18,7 +18,7 @@ const auditLock = 100 * time.Millisecond
 // ReadJournal reads the journal of the state at path from its oldest entry on,
 // and calls visit for each, one after the other. It locks and changes nothing,
 // and works while a daemon runs. Where no process has the index open, it is
-// compared with the journal too. Damage is no error.
+// compared with the journal too. Damage is not an error.
 func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.JournalState, error) {
 	s := &files{folder: JournalFolder(path)}
 	x, err := openReadOnly(path, auditLock)

@@ -61,7 +61,7 @@ func (s *Store) PutRetryState(_ context.Context, states ...binding.RetryState) e
 }
 
 // DeleteRetryState forgets the state of the same binding; one that is not there is
-// no error.
+// not an error.
 func (s *Store) DeleteRetryState(_ context.Context, state binding.RetryState) error {
 	return s.remove(bucketRetryStates, state.Instance, state.Binding, whatever)
 }
@@ -82,7 +82,7 @@ func (s *Store) PutSuspension(_ context.Context, suspension binding.Suspension) 
 	return s.put(bucketSuspensions, suspension.Instance, suspensionKey(suspension), suspension)
 }
 
-// DeleteSuspension forgets a suspension; one that is not there is no error.
+// DeleteSuspension forgets a suspension; one that is not there is not an error.
 // Another that took its place since it was read stays.
 func (s *Store) DeleteSuspension(_ context.Context, suspension binding.Suspension) error {
 	return s.remove(bucketSuspensions, suspension.Instance, suspensionKey(suspension), func(value []byte) (bool, error) {
@@ -109,7 +109,7 @@ func (s *Store) PutRecord(_ context.Context, record binding.Record) error {
 }
 
 // DeleteRecord forgets the record of the same binding and platform; one that is
-// not there is no error.
+// not there is not an error.
 func (s *Store) DeleteRecord(_ context.Context, record binding.Record) error {
 	return s.remove(bucketRecords, record.Instance, recordKey(record), whatever)
 }
@@ -130,7 +130,7 @@ func (s *Store) PutIntent(_ context.Context, intent binding.Intent) error {
 }
 
 // DeleteIntent forgets the intent for the same binding, platform and object; one
-// that is not there is no error.
+// that is not there is not an error.
 func (s *Store) DeleteIntent(_ context.Context, intent binding.Intent) error {
 	return s.remove(bucketIntents, intent.Instance, intentKey(intent), whatever)
 }

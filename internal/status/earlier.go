@@ -56,7 +56,7 @@ func (v view) earlier(before *binding.Status, conditions []binding.Condition) *b
 	return &e
 }
 
-// changeNotApplied is Ready of what is declared in another way than before, while what
+// changeNotApplied is Ready of what is declared in a different way than before, while what
 // the change needs gives no answer.
 func changeNotApplied(why message.Message) binding.Condition {
 	return condition(binding.Ready, binding.False, ReasonNotApplied, message.New("condition.change-not-applied", "why", why))

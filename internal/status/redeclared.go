@@ -16,7 +16,7 @@ type redeclaration struct {
 	declared *binding.Declaration
 }
 
-// redeclared says that what a condition is about is declared in another way than when
+// redeclared says that what a condition is about is declared in a different way than when
 // the conditions before were computed: they are about something else.
 func (r redeclaration) redeclared(of binding.ConditionType) bool {
 	switch of {
@@ -73,7 +73,7 @@ func withoutRules(r binding.Repository) binding.Repository {
 	return r
 }
 
-// notApplied says why what is declared in another way than before is not applied: what
+// notApplied says why what is declared in a different way than before is not applied: what
 // it needs does not answer. It is nil where nothing is, or that is not known.
 func (v view) notApplied(rest []binding.Condition) *binding.Condition {
 	bound, token, repositories := v.open(rest)

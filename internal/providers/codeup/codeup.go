@@ -159,7 +159,7 @@ func refusesToken(reply providers.Reply) bool {
 
 // forbidden says that the API itself refuses a known token a permission, which
 // the body's code decides. Other codes refuse our address or the organization;
-// a 403 that is no JSON comes from something in front, and one that asks to
+// a 403 that is not JSON comes from something in front, and one that asks to
 // wait is a limit.
 func forbidden(reply providers.Reply) bool {
 	if reply.Status != http.StatusForbidden || !providers.IsJSON(reply.Header) || reply.Header.Get("Retry-After") != "" {

@@ -106,7 +106,7 @@ type harReader struct {
 	all   []exchange
 }
 
-// errKind says that a value has another type than a network record's.
+// errKind says that a value has a different type than a network record's.
 var errKind = message.NewError("har.type")
 
 // object gives each field of the object that comes next to a function that reads
@@ -237,7 +237,7 @@ func (e harEntry) exchange() (x exchange, ok bool) {
 		}
 	}
 	if len(text) <= maxBody {
-		x.answer, _ = decodeJSON(text) // What is no JSON is no answer of the product.
+		x.answer, _ = decodeJSON(text) // What is not JSON is not an answer of the product.
 	}
 	return x, true
 }

@@ -161,7 +161,7 @@ func (r *recorder) send(ctx context.Context, c read, platform binding.Platform) 
 	}
 	answer := r.asker.Ask(ctx, request)
 	x.status = answer.Status
-	x.answer, _ = decodeJSON(answer.Body) // What is no JSON has no shape.
+	x.answer, _ = decodeJSON(answer.Body) // What is not JSON has no shape.
 	r.decideServed(&shown, answer)
 	if x.answer != nil && shown.Served != report.NotServed {
 		shown.Answer = shapeOf(r.names, x.answer)

@@ -16,7 +16,7 @@ import (
 // maxURLBytes is the longest address that is looked at.
 const maxURLBytes = 2048
 
-// errNotRepository says that a text is no repository's address. It repeats
+// errNotRepository says that a text is not a repository's address. It repeats
 // none of it: an address may hold a credential.
 var errNotRepository = message.NewError("webhook.no-address")
 

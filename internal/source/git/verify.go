@@ -20,7 +20,7 @@ type Verify struct {
 	// for none.
 	Since string
 	// SinceUsed gives the Since with which the commit was taken that the next one
-	// has to follow: it counts no more, so that an older commit after it does not
+	// has to follow: it no longer counts, so that an older commit after it does not
 	// come back. It is nil where nothing is remembered.
 	SinceUsed func(context.Context) (string, error)
 	Keys      []Keys
