@@ -258,3 +258,36 @@ func TestKind2AnExpiryThatCannotBeReadMakesNothingReady(t *testing.T) {
 		})
 	}
 }
+
+// TestKind2EitherTokenMayBeBoundWhileAWriteIsNotShown: a no to the one before counts, and
+// nothing else about it.
+func TestKind2EitherTokenMayBeBoundWhileAWriteIsNotShown(t *testing.T) {
+	said := func(verdict binding.Verdict, reason string) []binding.Answer {
+		return []binding.Answer{{Question: binding.QuestionTokenValid, Code: "token-valid", Verdict: verdict, Reason: reason}}
+	}
+	yes, no, silent := said(binding.Yes, "Valid"), said(binding.No, "TokenRevoked"), said(binding.UnknownAsked, "TimedOut")
+	for name, tt := range map[string]struct {
+		next, before []binding.Answer
+		want         binding.ConditionStatus
+		reason       string
+	}{
+		"both are accepted":               {yes, yes, binding.True, status.ReasonAnswered},
+		"nobody asked about the previous": {yes, nil, binding.True, status.ReasonAnswered},
+		"the previous one is revoked":     {yes, no, binding.False, "TokenRevoked"},
+		"the next one is revoked":         {no, yes, binding.False, "TokenRevoked"},
+		"only the previous is accepted":   {silent, yes, binding.Unclear, "TimedOut"},
+		"of the next there is no answer":  {silent, no, binding.False, "TokenRevoked"},
+	} {
+		round, result := inForce(noon(), func(in *plan.Input) {
+			in.Observation.Tokens["pay"] = binding.TokenState{
+				Version: 4, Latest: 4, Answers: tt.next, Previous: &binding.PreviousToken{Version: 3}, BoundAnswers: tt.before,
+			}
+		})
+		for i := range result.Outcomes {
+			result.Outcomes[i].State, result.Outcomes[i].Unseen = plan.Done, true
+		}
+		if c := conditionOf(t, statusesAfter(nil, round, result), binding.TokenValid); c.Status != tt.want || c.Reason != tt.reason {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
