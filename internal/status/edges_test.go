@@ -292,3 +292,18 @@ func TestRepairsThatStoppedAreShown(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyAFaultOfOurCredentialsIsTheirs: whatever else fails says nothing of them.
+func TestOnlyAFaultOfOurCredentialsIsTheirs(t *testing.T) {
+	for _, fault := range []binding.Fault{binding.FaultUnknown, binding.FaultToken, binding.FaultRequest, binding.FaultCredentials, binding.FaultService} {
+		round, result := inForce(noon())
+		result.Outcomes[0].State, result.Outcomes[0].Err = plan.Failed, &binding.Failure{Kind: binding.Refused, Fault: fault, Op: message.Verbatim("registry: bind")}
+		want := binding.True
+		if fault == binding.FaultCredentials {
+			want = binding.False
+		}
+		if c := status.Credentials(nil, round, result); c.Status != want {
+			t.Errorf("fault %v: %+v", fault, c)
+		}
+	}
+}

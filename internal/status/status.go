@@ -78,7 +78,7 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 	for _, o := range v.outcomes {
 		v.byObject[o.Action.Object], v.retry = o, o.Retry
 	}
-	if record.Binding != "" && record.Platform == d.Spec.Platform {
+	if record.Platform == d.Spec.Platform {
 		v.record = &record
 	}
 	var (
