@@ -74,7 +74,7 @@ func outcomeOfReady(ready binding.Condition, left bool) report.SyncOutcome {
 	switch ready.Reason {
 	case status.ReasonSuspended, status.ReasonNotDeclared:
 		return report.SyncUnchanged // A declaration, or a person, wants it so.
-	case status.ReasonFileBroken, status.ReasonForbidden, status.ReasonNotVisibleYet:
+	case status.ReasonFileBroken, status.ReasonNotVisibleYet:
 		return report.SyncUnchanged // The invalid files, or the action's outcome, have a code of their own.
 	case status.ReasonAwaitingPerson, status.ReasonOverdue, binding.NotCapable:
 		return report.SyncWaiting // Only a person can know or do it.

@@ -118,13 +118,12 @@ func (v aging) carry(old []binding.Condition, c binding.Condition) binding.Condi
 		return c
 	}
 	if before == nil || before.Known.IsZero() {
-		return c
+		return unasked(c)
 	}
 	aged := !c.Known.IsZero() // It follows from another one, and says how old that is.
 	c.Known = binding.Past(before.Known, v.now)
 	if before.Status == binding.Unclear || tooOld(c.Known, v.now, v.maxAge) {
-		c.LastKnown, c.KnownReason = false, ""
-		if !aged {
+		if c = unasked(c); !aged {
 			c.Message = message.New("condition.too-old", "why", c.Message, "at", c.Known)
 		}
 		return c
@@ -136,6 +135,15 @@ func (v aging) carry(old []binding.Condition, c binding.Condition) binding.Condi
 	c.Reason += SuffixLastKnown
 	if !c.LastKnown {
 		c.LastKnown, c.Message = true, message.New("condition.last-known", "why", c.Message, "at", c.Known)
+	}
+	return c
+}
+
+// unasked is an Unknown condition without the reason of one that it follows from, and
+// that is last known.
+func unasked(c binding.Condition) binding.Condition {
+	if c.LastKnown {
+		c.LastKnown, c.KnownReason, c.Reason = false, "", ReasonNotAsked
 	}
 	return c
 }
