@@ -67,7 +67,7 @@ func (s *localStore) EncodedObjectSize(h plumbing.Hash) (int64, error) {
 
 // close closes the packs that are open.
 func (s *localStore) close() {
-	_ = s.Storage.Close()
+	_ = s.Close()
 	for _, other := range s.borrowed {
 		_ = other.Close()
 	}
