@@ -41,11 +41,11 @@ func (e GitURL) String() string {
 
 // Address is the host and port to dial.
 func (e GitURL) Address() string {
-	port := e.Port
-	if port == 0 {
-		port = map[string]int{"https": 443, "http": 80, "ssh": 22}[e.Scheme]
+	port := ownPort(e.Scheme)
+	if e.Port != 0 {
+		port = strconv.Itoa(e.Port)
 	}
-	return net.JoinHostPort(e.Host, strconv.Itoa(port))
+	return net.JoinHostPort(e.Host, port)
 }
 
 // badGitURL is a refusal that does not repeat the URL.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 )
 
 // Network is the one that a peer's address (IP:port) counts as: an IPv4 address
@@ -29,8 +30,25 @@ func Network(remote string) netip.Prefix {
 
 // Port is a URL's port, which may be left out where it is the scheme's own.
 func Port(u *url.URL) string {
-	return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443", "socks5": "1080"}[u.Scheme])
+	return cmp.Or(u.Port(), ownPort(u.Scheme))
+}
+
+func ownPort(scheme string) string {
+	return map[string]string{"http": "80", "https": "443", "socks5": "1080", "ssh": "22"}[scheme]
 }
 
 // HostPort is a URL's host with its port.
 func HostPort(u *url.URL) string { return net.JoinHostPort(u.Hostname(), Port(u)) }
+
+// MayGetSecrets says whether a credential may be sent to a URL: over https, or over
+// plain http within this machine.
+func MayGetSecrets(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && Loopback(u.Hostname())
+}
+
+// Loopback says whether a host, a name or an IP address without a port, is this
+// machine.
+func Loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
+}

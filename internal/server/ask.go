@@ -123,3 +123,39 @@ func numberOf(q url.Values, name string) (int64, error) {
 	}
 	return n, nil
 }
+
+func (s *Server) daemon(w http.ResponseWriter, _ *http.Request) {
+	d := client.Daemon{Conditions: report.ConditionObjects(s.opts.Conditions())}
+	if s.opts.Instances != nil {
+		d.Instances = s.opts.Instances()
+	}
+	if s.opts.ConfigurationDigest != nil {
+		d.ConfigurationDigest = s.opts.ConfigurationDigest()
+	}
+	if s.opts.Problems != nil {
+		d.Problems = s.opts.Problems()
+	}
+	s.answer(w, d)
+}
+
+// Publisher publishes what was observed. It is safe for concurrent use.
+type Publisher interface {
+	// Publish gives an object of kind Snapshot (see report.Published), as JSON. It
+	// holds no secret.
+	Publish(ctx context.Context) ([]byte, error)
+}
+
+func (s *Server) published(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), client.SnapshotTimeout)
+	defer cancel()
+	text, err := s.opts.Publisher.Publish(ctx)
+	if err != nil {
+		s.refuse(w, r, err, http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if _, err := w.Write(text); err != nil {
+		s.opts.Log.Debug("answer not delivered", "err", err)
+	}
+}
