@@ -116,18 +116,10 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 		pinned = message.New("condition.pinned", "version", state.Version, "latest", state.Latest)
 	}
 	bound := v.boundToken()
-	other := bound == binding.TokenAnew || bound == binding.TokenAnother || bound == binding.TokenMoved
+	if c, is := v.otherBound(bound, account, state); is {
+		return c
+	}
 	switch {
-	case other && nothingBound(account):
-		return is(binding.False, ReasonNewerVersion, account.Message)
-	case other && notShown(account):
-		return is(binding.Unclear, account.Reason, account.Message)
-	case bound == binding.TokenAnew:
-		return is(binding.False, ReasonNewerVersion, message.New("condition.made-anew", "version", state.Version))
-	case bound == binding.TokenAnother && v.record.TokenVersion > 0 && state.Version > 0:
-		return is(binding.False, ReasonNewerVersion, message.New("condition.newer-version", "bound", v.record.TokenVersion, "latest", state.Version))
-	case bound == binding.TokenAnother, bound == binding.TokenMoved:
-		return is(binding.False, ReasonNewerVersion, message.New("condition.other-token"))
 	case left == binding.Ended:
 		return is(binding.False, ReasonExpired, message.New("condition.expired", "at", state.Expires, "source", state.ExpiresSource))
 	case left == binding.EndsSoon:
@@ -148,6 +140,27 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 		return is(binding.Unclear, ReasonNoExpiryKnown, message.New("condition.no-expiry", "pinned", pinned))
 	}
 	return is(binding.True, ReasonCurrent, message.New("condition.current", "at", state.Expires, "source", state.ExpiresSource, "pinned", pinned))
+}
+
+// otherBound is TokenFresh where the token that was bound last is not the one that the
+// secret store has. Otherwise it is false.
+func (v view) otherBound(bound binding.Comparison, account binding.Condition, state binding.TokenState) (c binding.Condition, is bool) {
+	newer := func(m message.Message) (binding.Condition, bool) {
+		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion, m), true
+	}
+	switch other := bound == binding.TokenAnew || bound == binding.TokenAnother || bound == binding.TokenMoved; {
+	case !other:
+		return c, false
+	case nothingBound(account):
+		return newer(account.Message)
+	case notShown(account):
+		return condition(binding.TokenFresh, binding.Unclear, account.Reason, account.Message), true
+	case bound == binding.TokenAnew:
+		return newer(message.New("condition.made-anew", "version", state.Version))
+	case bound == binding.TokenAnother && v.record.TokenVersion > 0 && state.Version > 0:
+		return newer(message.New("condition.newer-version", "bound", v.record.TokenVersion, "latest", state.Version))
+	}
+	return newer(message.New("condition.other-token"))
 }
 
 // nothingBound says that no account is bound: another account is one, and a step
