@@ -66,7 +66,7 @@ const (
 	// usualPercent is the Go runtime's own growth between two collections.
 	usualPercent = 100
 	// spareMemory is what a short command may hold before garbage is collected.
-	spareMemory = 256 << 20
+	spareMemory = 192 << 20
 )
 
 // CollectLess lets a command that ends soon collect no garbage before it holds
