@@ -83,8 +83,10 @@ func (m Message) IsZero() bool { return m.ID == "" }
 // plain is a value in one of the types of an argument.
 func plain(value any) any {
 	switch v := value.(type) {
-	case string, int, bool, Date, Foreign, Place, Message, []Message, []string, time.Time, time.Duration:
+	case string, int, bool, Date, Foreign, Place, Message, []Message, []string, time.Duration:
 		return v
+	case time.Time:
+		return v.Truncate(time.Second) // Nobody reads more.
 	case error:
 		if says := Says(v); says.ID != VerbatimID {
 			return says
