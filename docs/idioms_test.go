@@ -120,7 +120,7 @@ func compiledIdioms() []compiledIdiom {
 // wordsOf lists literal texts. Whatever a pattern matches has at least one of
 // them. An empty list says that nothing is known.
 func wordsOf(pattern *syntax.Regexp) (best []string) {
-	switch pattern.Op {
+	switch pattern.Op { //nolint:exhaustive // Of the other operators nothing is known.
 	case syntax.OpLiteral:
 		return []string{strings.ToLower(string(pattern.Rune))}
 	case syntax.OpCapture, syntax.OpPlus:
