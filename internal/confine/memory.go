@@ -32,12 +32,12 @@ func container() int64 {
 
 // growthPercent is how much of what a process that stays holds may become garbage
 // before the next collection.
-const growthPercent = 33
+const growthPercent = 45
 
 // LimitMemory sets the Go runtime's memory limit (GOMEMLIMIT) from the cgroup's,
 // so that this process and a child are together below it, and has garbage
-// collected at a third of the usual growth (GOGC): a process that stays waits most of
-// the time. An explicit GOMEMLIMIT or GOGC stands. It returns the limit; 0 where
+// collected at less than half of the usual growth (GOGC): a process that stays waits
+// most of the time. An explicit GOMEMLIMIT or GOGC stands. It returns the limit; 0 where
 // there is none to set.
 func LimitMemory() int64 {
 	if os.Getenv("GOGC") == "" {

@@ -52,6 +52,8 @@ type Faults struct {
 	now func() time.Time
 	// late are the effects that are still to come, in the order of the calls.
 	late []lateEffect
+	// happening is held while effects come: no call sees the time before them.
+	happening sync.Mutex
 }
 
 // lateEffect is work that is done at a time, or at the first call after it.
@@ -90,6 +92,8 @@ func (f *Faults) Wrap(next http.Handler) http.Handler {
 
 // catchUp does the work that is due.
 func (f *Faults) catchUp() {
+	f.happening.Lock()
+	defer f.happening.Unlock()
 	for _, do := range f.due() {
 		do()
 	}
