@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"maps"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,8 @@ import (
 const aheadBatch = 256
 
 // ahead reads files of a snapshot before anybody asks for them, by as many readers as
-// there are processors: a store reads one object at a time. What is not read, or
+// there are processors, and few: a store reads one object at a time, and each has an
+// index of all. What is not read, or
 // cannot be, is read when it is asked for, and reported then.
 type ahead struct {
 	open    func() (*localStore, error)
@@ -26,22 +28,26 @@ type ahead struct {
 	// left is how many bytes may still be read.
 	left atomic.Int64
 	mu   sync.Mutex
-	read map[plumbing.Hash][]byte
+	// found is what was read; nobody else has it before all readers have ended.
+	found map[plumbing.Hash][]byte
 }
+
+// mostReaders bounds the stores that are open at once.
+const mostReaders = 4
 
 // readAhead reads what a snapshot of the tree needs and nobody has read.
 func (l *Local) readAhead(ctx context.Context, t *tree) {
-	readers := runtime.GOMAXPROCS(0)
+	readers := min(runtime.GOMAXPROCS(0), mostReaders)
 	if readers == 1 {
 		return
 	}
-	a := &ahead{open: l.reopen, limits: l.limits, read: l.read, batches: make(chan []plumbing.Hash, l.limits.Files/aheadBatch+1)}
+	a := &ahead{open: l.reopen, limits: l.limits, found: map[plumbing.Hash][]byte{}, batches: make(chan []plumbing.Hash, l.limits.Files/aheadBatch+1)}
 	a.left.Store(l.limits.TotalBytes)
 	var batch []plumbing.Hash
 	seen, started := map[plumbing.Hash]bool{}, 1
 	source.Wanted(ctx, t, l.limits, func(e source.Entry) {
 		h := plumbing.NewHash(e.ID)
-		if a.has(h) || seen[h] {
+		if _, read := l.read[h]; read || seen[h] {
 			return
 		}
 		seen[h] = true
@@ -52,29 +58,33 @@ func (l *Local) readAhead(ctx context.Context, t *tree) {
 		batch = nil
 		if started < readers {
 			started++
-			a.reading.Go(a.another)
+			a.reading.Go(func() { a.another(ctx) })
 		}
 	})
 	close(a.batches)
 	if started > 1 {
-		a.readFrom(l.store)
+		a.readFrom(ctx, l.store)
 	}
 	a.reading.Wait()
+	maps.Copy(l.read, a.found)
 }
 
 // another is a reader with a store of its own.
-func (a *ahead) another() {
+func (a *ahead) another(ctx context.Context) {
 	store, err := a.open()
 	if err != nil {
 		return
 	}
 	defer store.close()
-	a.readFrom(store)
+	a.readFrom(ctx, store)
 }
 
-func (a *ahead) readFrom(store *localStore) {
+func (a *ahead) readFrom(ctx context.Context, store *localStore) {
 	for batch := range a.batches {
 		for _, h := range batch {
+			if ctx.Err() != nil {
+				return
+			}
 			obj, err := store.EncodedObject(plumbing.BlobObject, h)
 			if err != nil || obj.Size() > a.limits.FileBytes || a.left.Add(-obj.Size()) < 0 {
 				continue
@@ -86,15 +96,8 @@ func (a *ahead) readFrom(store *localStore) {
 	}
 }
 
-func (a *ahead) has(h plumbing.Hash) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_, read := a.read[h]
-	return read
-}
-
 func (a *ahead) keep(h plumbing.Hash, data []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.read[h] = data
+	a.found[h] = data
 }

@@ -23,6 +23,9 @@ func TestManyFilesAreReadAsFew(t *testing.T) {
 		files[fmt.Sprintf("team%d/a%d.yaml", n%7, n)] = fmt.Appendf(nil, "n: %d\n", n/2)
 		files[fmt.Sprintf("ignored/a%d.yaml", n)] = fmt.Appendf(nil, "ignored: %d\n", n)
 	}
+	// It is read while others read ahead.
+	files["team6/.reconcilerignore"], files["team6/sub/.reconcilerignore"] = []byte("/left-out.yaml\n"), []byte("/left-out.yaml\n")
+	files["team6/left-out.yaml"], files["team6/sub/left-out.yaml"] = []byte("ignored: 1\n"), []byte("ignored: 2\n")
 	id := repo.Commit("many", files)
 	repo.Git("repack", "-a", "-d", "-q")
 	limits := source.Limits{FileBytes: 50}
