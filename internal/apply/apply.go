@@ -129,9 +129,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	x.o.Emit(event)
 	started := x.o.Now()
 	performing, span := trace.Start(ctx, "action", "binding", a.Binding, "action", string(a.Kind), "object", a.Object.String())
-	if glass == nil {
-		x.gate(i)
-	}
+	x.gate(i)
 	outcome.State, outcome.Err = plan.Done, x.perform(performing, i)
 	span.Fail(outcome.Err)
 	switch closed := errors.Is(outcome.Err, errClosed); {
@@ -313,6 +311,9 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 // send writes the intent, makes the call, and finds out what became of it. An
 // answer that was lost is not guessed: the object is observed.
 func (x *run) send(ctx context.Context, intent *binding.Intent, call func(context.Context, *binding.Intent) error) (answer, error) {
+	if x.closed(objectKey{intent.Platform, intent.Object}) {
+		return open, errClosed // Nothing is sent, and what was open before stays so.
+	}
 	err := x.ledger.begin(ctx, *intent)
 	if err != nil {
 		// Something may have been taken away for this: the store is asked twice.
@@ -320,9 +321,6 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	}
 	if err != nil && !x.ledger.covers(*intent) {
 		return open, err
-	}
-	if x.closed(objectKey{intent.Platform, intent.Object}) {
-		return undone, errClosed
 	}
 	x.ledger.sends(*intent)
 	err = x.within(ctx, func(ctx context.Context) error { return call(ctx, intent) })

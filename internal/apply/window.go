@@ -47,14 +47,23 @@ func (x *run) outside(a plan.Action) (waits bool, glass *plan.BreakGlass) {
 		if !a.NeedsWindow(windows) || windows.Open(x.o.Now()) {
 			return false, nil
 		}
-		for i, g := range x.glasses {
-			if g.Binding == "" || g.Binding == a.Binding {
-				return false, &x.glasses[i]
-			}
+		if glass := x.glass(a); glass != nil {
+			return false, glass
 		}
 		x.unbound[a.Binding] = releases(a)
 	}
 	return a.Kind != plan.Adopt, nil
+}
+
+// glass is the word of a person that lets an action through while the windows are
+// closed; nil if there is none.
+func (x *run) glass(a plan.Action) *plan.BreakGlass {
+	for i, g := range x.glasses {
+		if g.Binding == "" || g.Binding == a.Binding {
+			return &x.glasses[i]
+		}
+	}
+	return nil
 }
 
 // releases says that what follows an action waits with it.
@@ -72,7 +81,7 @@ func (x *run) gate(i int) {
 	a := x.round.Plan.Actions[i]
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.gated[objectKey{a.Platform, a.Object}] = !x.secured[i] && a.NeedsWindow(x.round.Windows)
+	x.gated[objectKey{a.Platform, a.Object}] = !x.secured[i] && x.glass(a) == nil && a.NeedsWindow(x.round.Windows)
 }
 
 // closed says that the first write of an action may not be sent.

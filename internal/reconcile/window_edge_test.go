@@ -91,6 +91,29 @@ func TestAWindowsEdgeInTheMiddleOfARotation(t *testing.T) {
 	}
 }
 
+// TestABreakGlassOutlastsTheWindow: what a person lets through while the window is open
+// is done also where the window closes meanwhile.
+func TestABreakGlassOutlastsTheWindow(t *testing.T) {
+	closes := time.Date(2026, 5, 1, 22, 0, 0, 0, time.UTC)
+	for only, want := range map[string]string{"": "canary-gitlab-2", "pay-gitlab": "canary-gitlab-2", "pay-codeup": "canary-gitlab-1"} {
+		t.Run("for "+only, func(t *testing.T) {
+			w, desired := rotationDue(t)
+			w.Now = closes.Add(-time.Second)
+			desired.BreakGlass = []plan.BreakGlass{{Person: ada(), Reason: "the old token leaked", Binding: only}}
+			r := windowed(w, nightly(t))
+			w.Calls = nil
+			w.Fault = func(string) fault {
+				w.Now = closes
+				return fault{}
+			}
+			sync1(t, r, desired)
+			if got := w.Bound(binding.GitLab); got != want {
+				t.Errorf("%q is bound, want %q: %v", got, want, w.Calls)
+			}
+		})
+	}
+}
+
 // isSo demands that conditions are True only of what is so: of a token, and of three rules.
 func isSo(t *testing.T, w *world, r *reconcile.Reconciler, token string) {
 	t.Helper()

@@ -15,6 +15,9 @@ func (v view) withProjects(old []binding.Condition, linked binding.Condition) bi
 	if c := binding.FindCondition(old, linked.Type); c != nil {
 		before = *c
 	}
+	if v.redeclared(linked.Type) {
+		before.Refused = nil // Others asked for it, or it was about others.
+	}
 	switch linked.Status {
 	case binding.False:
 		return v.carry(old, linked)
