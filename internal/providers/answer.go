@@ -24,9 +24,11 @@ func No(question binding.Question, code, reason string, m message.Message) bindi
 	return binding.Answer{Question: question, Verdict: binding.No, Code: code, Reason: reason, Message: m}
 }
 
-// Unknown is no answer, and why.
+// Unknown is no answer, and why. A host that does not say anything about one project
+// has said so: that is all there is to know.
 func Unknown(question binding.Question, reason string, m message.Message) binding.Answer {
-	return binding.Answer{Question: question, Verdict: binding.UnknownAsked, Reason: reason, Message: m, NoAnswer: noAnswer(reason)}
+	ofOne := question.Subject() == binding.SubjectProject && (reason == ReasonForbidden || reason == ReasonUnexpectedStatus)
+	return binding.Answer{Question: question, Verdict: binding.UnknownAsked, Reason: reason, Message: m, NoAnswer: noAnswer(reason) && !ofOne}
 }
 
 // UnknownAll is the same unknown for several questions.

@@ -72,7 +72,7 @@ func TestADocumentComesWholeOrNotAtAll(t *testing.T) {
 		{"/good", "another", "refuses (401 Unauthorized): check the token", client},
 		{"/page", token, "something other than JSON", client},
 		{"/redirect", token, "redirects (302 Found), which is not followed", client},
-		{"/large", token, "larger than what is read", client},
+		{"/large", token, "is too large", client},
 		{"/broken", token, "answers 502 Bad Gateway", client},
 		{"/slow", token, "did not answer in time", impatient},
 	} {

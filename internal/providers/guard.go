@@ -73,7 +73,8 @@ type Exchange struct {
 	// Unsent is true if the request ended while the limiter delayed it.
 	Unsent bool
 	// Waited is how long the limiter delayed it, Took how long the answer's
-	// header took after that.
+	// header took after that, with the wait for those that find out whether the
+	// host answers.
 	Waited, Took time.Duration
 }
 

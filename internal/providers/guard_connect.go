@@ -84,10 +84,26 @@ func (c *connector) ask(ctx context.Context, address string) (done func(), err e
 		err = ctx.Err()
 	}
 	if err != nil {
-		done()
+		c.leave(address)
 		return nil, err
 	}
 	return done, nil
+}
+
+// leave ends a request that did not begin. Nobody waits for that.
+func (c *connector) leave(address string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := c.to[address]
+	d.asking--
+	c.forget(address, d)
+}
+
+// forget drops an address that nobody asks; c.mu is held.
+func (c *connector) forget(address string, d *destination) {
+	if d.idle() && d.ended.Err() == nil {
+		delete(c.to, address)
+	}
 }
 
 func (c *connector) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -165,9 +181,7 @@ func (c *connector) change(address string, how func(d *destination)) {
 	how(d)
 	close(d.changed)
 	d.changed = make(chan struct{})
-	if d.idle() && d.ended.Err() == nil {
-		delete(c.to, address)
-	}
+	c.forget(address, d)
 }
 
 func (d *destination) idle() bool { return d.asking == 0 && d.opening == 0 && d.standing == 0 }

@@ -177,7 +177,6 @@ func TestAFewFindOutForAll(t *testing.T) {
 					AllowPrivate: true, Timeout: 2 * time.Hour, RequestsPerSecond: 1000, Burst: 1000,
 					DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx, n.Add(1)) },
 				})
-				defer client.CloseIdleConnections()
 				first, cancel := context.WithTimeout(t.Context(), c.patience)
 				defer cancel()
 				began := time.Now()
@@ -194,20 +193,58 @@ func TestAFewFindOutForAll(t *testing.T) {
 				if took := time.Since(began); took != c.took || n.Load() > c.tried {
 					t.Errorf("all have ended after %v and %d connections, want %v and at most %d", took, n.Load(), c.took, c.tried)
 				}
-				time.Sleep(time.Minute)
+				time.Sleep(2 * time.Minute) // Idle connections are closed.
 			})
 		})
 	}
 }
 
-// answer answers every request on a connection.
-func answer(conn net.Conn) {
+// TestAStandingConnectionIsNotWaitedFor: while one to a host stands, no request waits for
+// others, by whatever name the host is called.
+func TestAStandingConnectionIsNotWaitedFor(t *testing.T) {
+	for _, host := range []string{"git.example.com", "gitlab.bücher.example", "GIT.example.com:8080"} {
+		t.Run(host, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var n atomic.Int64
+				client := providers.NewHTTPClient(providers.Options{
+					AllowPrivate: true, RequestsPerSecond: 1000, Burst: 1000,
+					DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+						if n.Add(1) > 5 {
+							return (&silent{address: "a"}).dial(ctx, "tcp", "a")
+						}
+						ours, theirs := net.Pipe()
+						go answerAfter(theirs, 10*time.Second)
+						return ours, nil
+					},
+				})
+				began := time.Now()
+				var all sync.WaitGroup
+				for range 5 {
+					all.Go(func() { _, _ = get(t.Context(), client, "http://"+host+"/", "payments") })
+					synctest.Wait()
+				}
+				all.Wait()
+				if took := time.Since(began); took != 10*time.Second {
+					t.Errorf("the last of five has ended after %v", took)
+				}
+				time.Sleep(2 * time.Minute) // Idle connections are closed.
+			})
+		})
+	}
+}
+
+// answer answers every request on a connection at once.
+func answer(conn net.Conn) { answerAfter(conn, 0) }
+
+// answerAfter answers every request on a connection after a time.
+func answerAfter(conn net.Conn, after time.Duration) {
 	defer func() { _ = conn.Close() }()
 	from := bufio.NewReader(conn)
 	for {
 		if _, err := http.ReadRequest(from); err != nil {
 			return
 		}
+		time.Sleep(after)
 		if _, err := fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"); err != nil {
 			return
 		}

@@ -4,10 +4,14 @@ import (
 	"context"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/net/idna"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -77,12 +81,27 @@ func (g *guard) send(req *http.Request) (*http.Response, error) {
 	if g.proxy != nil {
 		to = g.proxy
 	}
-	done, err := g.connect.ask(req.Context(), binding.HostPort(to))
+	done, err := g.connect.ask(req.Context(), dialled(to))
+	if err != nil && g.proxy != nil && req.Context().Err() == nil {
+		err = &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err} // as the transport says it: not the host's failure
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	return g.base.RoundTrip(req)
+}
+
+// dialled is the address that the transport connects to for a URL: names with letters
+// beyond ASCII are dialled in Punycode.
+func dialled(to *url.URL) string {
+	host := to.Hostname()
+	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+			host = ascii
+		}
+	}
+	return net.JoinHostPort(host, binding.Port(to))
 }
 
 // jsonOnly rejects a successful answer whose body is not JSON: a sign-in page
