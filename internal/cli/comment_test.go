@@ -186,7 +186,7 @@ func TestCommentRefusesWhatItWouldRegret(t *testing.T) {
 		"no marker":           {"# Hello", nil, nil, "is not what plan --output markdown=FILE wrote"},
 		"too long":            {planText(t, true) + strings.Repeat("a", 1<<20), nil, nil, "larger than"},
 		"no token":            {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": ""}, "GITLAB_TOKEN cannot be used: it is empty"},
-		"another host's":      {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": "ghp_0123456789"}, "is one of GitHub"},
+		"another host's":      {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": "ghp_0123456789"}, "is a token of GitHub"},
 		"no pull request":     {planText(t, true), nil, map[string]string{"CI_MERGE_REQUEST_IID": ""}, "name --project and --number"},
 		"status of no commit": {planText(t, true), []string{"--status", "success"}, map[string]string{"CI_COMMIT_SHA": ""}, "--status requires --commit"},
 		"unknown status":      {planText(t, true), []string{"--status", "green"}, nil, "not \"green\""},

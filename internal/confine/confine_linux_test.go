@@ -379,7 +379,8 @@ func TestAShortCommandCollectsLess(t *testing.T) {
 		debug.SetGCPercent(is)
 		return is
 	}
-	defer debug.SetGCPercent(percent())
+	usual := percent()
+	defer debug.SetGCPercent(usual)
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
 	stop := CollectLess()
@@ -393,7 +394,7 @@ func TestAShortCommandCollectsLess(t *testing.T) {
 		}
 	}
 	much := make([]byte, spareMemory*2/3)
-	for n := 0; percent() != usualPercent; n++ {
+	for n := 0; percent() != usual; n++ {
 		if runtime.GC(); n > 1_000 {
 			t.Fatalf("with much in use the percentage is %d", percent())
 		}

@@ -1,11 +1,12 @@
 package confine
 
 import (
-	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
+	"sync/atomic"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
@@ -63,39 +64,53 @@ func goMemoryLimit(container int64) int64 {
 }
 
 const (
-	// usualPercent is the Go runtime's own growth between two collections.
-	usualPercent = 100
 	// spareMemory is what a short command may hold before garbage is collected.
 	spareMemory = 192 << 20
 )
 
 // CollectLess lets a command that ends soon collect no garbage before it holds
-// spareMemory, until stop is called. Once half of that is no garbage, its memory is
+// spareMemory, until stop is called. Once half of that is in use, its memory is
 // collected as usual. Where the memory is limited to less than 1 GiB, or GOGC or
 // GOMEMLIMIT is set, it does nothing.
 func CollectLess() (stop func()) {
 	if limit := container(); limit > 0 && limit < 1<<30 || os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	debug.SetMemoryLimit(spareMemory)
-	debug.SetGCPercent(-1)
-	afterCollection()
-	return collectAsUsual
-}
-
-func collectAsUsual() {
-	debug.SetGCPercent(usualPercent)
-	debug.SetMemoryLimit(math.MaxInt64)
-}
-
-// afterCollection has the next collection followed by a look at what is in use. The
-// collection finds that nobody holds the object here.
-func afterCollection() {
-	runtime.AddCleanup(&struct{ held *int }{}, func(live []metrics.Sample) {
-		if metrics.Read(live); live[0].Value.Uint64() > spareMemory/2 {
-			collectAsUsual()
-			return
+	limit, percent := debug.SetMemoryLimit(spareMemory), debug.SetGCPercent(-1)
+	asUsual := sync.OnceFunc(func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	})
+	var stopped atomic.Bool
+	afterCollection(func() (again bool) {
+		if stopped.Load() {
+			return false
 		}
-		afterCollection()
-	}, []metrics.Sample{{Name: "/gc/heap/live:bytes"}})
+		if inUse() > spareMemory/2 {
+			asUsual()
+			return false
+		}
+		return true
+	})
+	return func() {
+		stopped.Store(true)
+		asUsual()
+	}
+}
+
+// inUse is the memory that collecting garbage cannot free.
+func inUse() uint64 {
+	use := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	metrics.Read(use)
+	return use[0].Value.Uint64() + use[1].Value.Uint64()
+}
+
+// afterCollection has each collection followed by look, until that returns false. The
+// collection finds that nobody holds the object here.
+func afterCollection(look func() (again bool)) {
+	runtime.AddCleanup(&struct{ held *int }{}, func(look func() bool) {
+		if look() {
+			afterCollection(look)
+		}
+	}, look)
 }

@@ -108,7 +108,7 @@ func TestASyncThatMeansNothingIsNotBegun(t *testing.T) {
 		"no name for the glass":   {client.SyncRequest{Reason: "outage", BreakGlass: true}, "the name of who asks is required"},
 		"no reason for the glass": {client.SyncRequest{By: "Ada", BreakGlass: true}, "a reason is required"},
 		"on no instance":          {client.SyncRequest{By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
-		"break-glass":             {client.SyncRequest{By: "Ada", Reason: "outage", BreakGlass: true}, "none of the named instances has windows"},
+		"break-glass":             {client.SyncRequest{By: "Ada", Reason: "outage", BreakGlass: true}, "none of the instances that this command changes has windows"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if result, err := p.sync(tt.request); err == nil || !strings.Contains(err.Error(), tt.want) || len(result.Instances) > 0 {

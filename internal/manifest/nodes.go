@@ -23,6 +23,9 @@ func (s *nodes) next() {
 	if s.again {
 		s.used, s.given = 0, 0
 	}
+	if len(s.free) > maxDocumentValues {
+		*s = nodes{again: s.again} // One hostile document does not cost memory to the end.
+	}
 }
 
 func (s *nodes) node() *node {

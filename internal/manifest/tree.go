@@ -170,6 +170,9 @@ func (r *reader) node(n *yaml.Node, path string, depth int) *node {
 	case yaml.SequenceNode:
 		out.kind, out.items = list, r.c.nodes.children(len(n.Content))
 		for i, item := range n.Content {
+			if r.values > maxDocumentValues {
+				break
+			}
 			out.items = append(out.items, r.node(item, path+"["+strconv.Itoa(i)+"]", depth+1))
 		}
 	case yaml.AliasNode:

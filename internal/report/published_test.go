@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,10 +184,21 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	if text := writeSnapshot(t, aSnapshot(t)); bytes.Contains(bytes.ToLower(text), []byte("fingerprint")) {
 		t.Errorf("it tells a fingerprint: %s", text)
 	}
-	observation := map[string]bool{"Instance": true, "Unknown": true, "Capabilities": true, "Accounts": true, "Repositories": true, "Usage": true, "Tokens": true, "Projects": true}
-	for f := range reflect.TypeFor[binding.Observation]().Fields() {
-		if !observation[f.Name] {
-			t.Errorf("binding.Observation has a new field %s: publish it, in report.PublishedInstance and the daemon, or name it here", f.Name)
+	for of, names := range map[reflect.Type]string{
+		reflect.TypeFor[binding.Observation](): "Instance Unknown Capabilities Accounts Repositories Usage Tokens Projects",
+		reflect.TypeFor[binding.Record](): "Instance Binding Platform AccountID Username Address Asked UserID Written Unbound UnboundBefore Vault TokenVersion TokenCreated " +
+			"TokenFingerprint Refused DeletionPolicy Attested Managed Removed Images File Revision Applied",
+		reflect.TypeFor[binding.Intent](): "Instance Binding Platform Action Object Record After Released Answered Tries Doubtful Announced Earlier Link Rule TokenVersion " +
+			"TokenFingerprint Started",
+		reflect.TypeFor[binding.TokenState](): "Unknown Version Latest Created Previous BoundAnswers Fingerprint Expires ExpiresSource ExpiresUnreadable Host Answers User",
+		reflect.TypeFor[binding.RetryState](): "Instance Binding Digest Repairs Pending Failed BindForbidden",
+		reflect.TypeFor[binding.Suspension](): "Instance Binding Until Reason Person Since Damage",
+	} {
+		decided := strings.Fields(names)
+		for f := range of.Fields() {
+			if !slices.Contains(decided, f.Name) {
+				t.Errorf("%s has a new field %s: decide whether it is published (a digest of a token is not), and name it here", of, f.Name)
+			}
 		}
 	}
 }
