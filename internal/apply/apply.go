@@ -311,8 +311,9 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 // send writes the intent, makes the call, and finds out what became of it. An
 // answer that was lost is not guessed: the object is observed.
 func (x *run) send(ctx context.Context, intent *binding.Intent, call func(context.Context, *binding.Intent) error) (answer, error) {
-	if x.closed(objectKey{intent.Platform, intent.Object}) {
-		return open, errClosed // Nothing is sent, and what was open before stays so.
+	object := objectKey{intent.Platform, intent.Object}
+	if x.closed(object) {
+		return open, errClosed // What was open before stays so.
 	}
 	err := x.ledger.begin(ctx, *intent)
 	if err != nil {
@@ -322,6 +323,10 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	if err != nil && !x.ledger.covers(*intent) {
 		return open, err
 	}
+	if x.closed(object) {
+		return undone, errClosed
+	}
+	x.begun(object)
 	x.ledger.sends(*intent)
 	err = x.within(ctx, func(ctx context.Context) error { return call(ctx, intent) })
 	switch {

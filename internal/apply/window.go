@@ -88,9 +88,14 @@ func (x *run) gate(i int) {
 func (x *run) closed(object objectKey) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	gated := x.gated[object]
+	return x.gated[object] && !x.round.Windows.Open(x.o.Now())
+}
+
+// begun notes that an action's first write is sent.
+func (x *run) begun(object objectKey) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	delete(x.gated, object)
-	return gated && !x.round.Windows.Open(x.o.Now())
 }
 
 // waited notes that an action waits for a window after all.

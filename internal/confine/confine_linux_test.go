@@ -195,6 +195,7 @@ func TestAChildThatPassesALimitIsEnded(t *testing.T) {
 }
 
 func TestAChildThatTakesTooLongIsEnded(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	limits := small()
 	limits.Time = 500 * time.Millisecond
@@ -205,6 +206,7 @@ func TestAChildThatTakesTooLongIsEnded(t *testing.T) {
 }
 
 func TestAChildEndsWithItsContext(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
