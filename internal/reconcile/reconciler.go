@@ -336,63 +336,6 @@ func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 	return err
 }
 
-// Sync plans to the given depth and applies the plan. It is what the loop does
-// each time.
-func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth binding.Depth) (plan.Result, error) {
-	return r.sync(ctx, desired, depth, func() {})
-}
-
-// sync is Sync, and calls seen between what waits for others and what computes.
-func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth binding.Depth, seen func()) (plan.Result, error) {
-	r.running.Lock()
-	defer r.running.Unlock()
-	ctx, span := trace.Start(trace.WithParent(ctx, desired.Trace), "sync", "instance", r.o.Instance.Name, "revision", desired.Revision)
-	failed := "SyncFailed"
-	defer func() { span.End(failed) }()
-	began := r.beginning()
-	rounds, err := r.planEach(ctx, desired.Of(r.o.Instance.Name), []plan.Desired{desired}, depth, seen)
-	if err != nil {
-		return plan.Result{}, r.syncFailed(ctx, desired, began, err)
-	}
-	result := r.syncDone(ctx, rounds[0], began)
-	span.Set("digest", result.Digest)
-	if failed = ""; result.Err() != nil {
-		failed = "ActionFailed"
-	}
-	return result, nil
-}
-
-// beginning is what was so when a sync began.
-type beginning struct {
-	at         time.Time
-	statuses   []binding.Status
-	conditions []binding.Condition
-}
-
-func (r *Reconciler) beginning() *beginning {
-	return &beginning{at: r.o.Now(), statuses: r.AppendStatuses(nil), conditions: r.Conditions()}
-}
-
-// syncFailed reports a sync that made no plan, and returns why. Being stopped is no
-// failure.
-func (r *Reconciler) syncFailed(ctx context.Context, desired plan.Desired, began *beginning, err error) error {
-	if ctx.Err() == nil {
-		r.failed(err, desired.Of(r.o.Instance.Name))
-		r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: err, Took: r.o.Now().Sub(began.at)})
-	}
-	return err
-}
-
-// syncDone carries out a round's plan, and reports what became of it.
-func (r *Reconciler) syncDone(ctx context.Context, round *plan.Round, began *beginning) plan.Result {
-	result := r.apply(ctx, round)
-	r.emit(plan.Event{
-		Kind: plan.SyncDone, Revision: round.Revision, Plan: &round.Plan, Result: &result, Statuses: r.AppendStatuses(nil), Before: began.statuses,
-		Conditions: r.Conditions(), ConditionsBefore: began.conditions, Took: r.o.Now().Sub(began.at),
-	})
-	return result
-}
-
 // Apply carries out the plan of a round. When ctx ends, calls in flight end
 // in their own time, their outcomes are written, and the rest is not begun.
 func (r *Reconciler) Apply(ctx context.Context, round *plan.Round) plan.Result {
