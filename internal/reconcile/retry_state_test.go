@@ -113,19 +113,21 @@ func TestSlowDriftIsNoFight(t *testing.T) {
 	}
 }
 
-func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
-	fought := func(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
-		t.Helper()
-		w := newWorld()
-		r := reconcile.New(w.options())
-		d := desire(gitlab(), codeup())
-		synced(t, r, d)
-		w.fightOn(t, r, d, 6)
-		if conditionOf(t, r, "pay-gitlab", binding.Contested).Status != binding.True {
-			t.Fatal("there is no flapping to end")
-		}
-		return w, r, d
+// fought is a world in which repairs have stopped, because they do not hold.
+func fought(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
+	t.Helper()
+	w := newWorld()
+	r := reconcile.New(w.options())
+	d := desire(gitlab(), codeup())
+	synced(t, r, d)
+	w.fightOn(t, r, d, 6)
+	if conditionOf(t, r, "pay-gitlab", binding.Contested).Status != binding.True {
+		t.Fatal("there is no flapping to end")
 	}
+	return w, r, d
+}
+
+func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 	t.Run("a person", func(t *testing.T) {
 		w, r, d := fought(t)
 		if lifted, err := r.Reset(t.Context(), "pay-codeup", ada()); err != nil || len(lifted) > 0 {
@@ -196,18 +198,6 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 // TestWhatDoesNotEndAContest: neither a commit nor a rest, as long as the declaration is
 // the same.
 func TestWhatDoesNotEndAContest(t *testing.T) {
-	fought := func(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
-		t.Helper()
-		w := newWorld()
-		r := reconcile.New(w.options())
-		d := desire(gitlab(), codeup())
-		synced(t, r, d)
-		w.fightOn(t, r, d, 6)
-		if conditionOf(t, r, "pay-gitlab", binding.Contested).Status != binding.True {
-			t.Fatal("there is no flapping to end")
-		}
-		return w, r, d
-	}
 	t.Run("another commit with the same declaration does not", func(t *testing.T) {
 		w, r, d := fought(t)
 		d.Revision = "r2"
