@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"slices"
 
 	"reconciler/internal/binding"
@@ -32,12 +33,12 @@ func (v view) withProjects(old []binding.Condition, linked binding.Condition) bi
 		c, answered := v.project(repository)
 		switch {
 		case c.Status == binding.False:
-			refused, sources = first(refused, c), append(sources, repository.Source)
+			refused, sources = cmp.Or(refused, &c), append(sources, repository.Source)
 		case answered:
 		case slices.Contains(before.Refused, repository.Source):
-			open, sources = first(open, c), append(sources, repository.Source)
+			open, sources = cmp.Or(open, &c), append(sources, repository.Source)
 		case c.Status == binding.Unclear:
-			silent = first(silent, c)
+			silent = cmp.Or(silent, &c)
 		}
 	}
 	switch {
@@ -53,13 +54,6 @@ func (v view) withProjects(old []binding.Condition, linked binding.Condition) bi
 	}
 	linked.Refused = sources
 	return v.carry(old, linked)
-}
-
-func first(one *binding.Condition, other binding.Condition) *binding.Condition {
-	if one == nil {
-		return &other
-	}
-	return one
 }
 
 // project is what a code host says about the project of an image repository that is
