@@ -24,9 +24,9 @@ const (
 // dialFunc opens a connection to a "host:port".
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// mostAsking is how many requests to an address may be under way while no connection
-// to it stands. The others wait in front of the transport, where it costs little: one
-// that opens a connection takes a goroutine with a deep stack.
+// mostAsking is how many requests to an address try at once while no connection to it
+// stands. The others wait for the first news of these in front of the transport, where
+// it costs little: one that opens a connection takes a goroutine with a deep stack.
 const mostAsking = 4
 
 // connector opens connections. When one to an address took long to fail, and none was

@@ -132,3 +132,32 @@ func TestKind11AHostThatRefusesOneProjectAndIsSilentOnAnother(t *testing.T) {
 		})
 	}
 }
+
+// TestKind11ARefusalEndsWithItsDeclaration: a project that the host refused to another
+// account, or for another image repository, is not refused to this one.
+func TestKind11ARefusalEndsWithItsDeclaration(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before func(*binding.Spec)
+		want   binding.ConditionStatus
+	}{
+		"declared the same":      {func(*binding.Spec) {}, binding.False},
+		"another account before": {func(s *binding.Spec) { s.Username = "other" }, binding.True},
+		"other repositories, too": {func(s *binding.Spec) {
+			s.Repositories = slices.Concat(s.Repositories, []binding.Repository{{Image: "pay/old", Source: "pay/old"}})
+		}, binding.True},
+		"only the token is another": {func(s *binding.Spec) { s.Token = nil }, binding.False},
+	} {
+		t.Run(name, func(t *testing.T) {
+			round, result := inForce(noon(), linkedTo(project(binding.QuestionProjectExists, binding.UnknownAsked, "ProjectNotVisible"), func(*plan.Input) {}))
+			spec := round.Declarations[0].Spec
+			refused := binding.Condition{
+				Type: binding.RepositoriesLinked, Status: binding.False, Reason: "ProjectArchived", Known: noon().Add(-time.Minute), Refused: []string{spec.Repositories[0].Source},
+			}
+			tt.before(&spec)
+			before := map[string]binding.Status{"pay": {Name: "pay", Spec: spec, Conditions: []binding.Condition{refused}}}
+			if c := conditionOf(t, status.Next(before, round, result), binding.RepositoriesLinked); c.Status != tt.want {
+				t.Errorf("%s %s, want %s", c.Status, c.Reason, tt.want)
+			}
+		})
+	}
+}

@@ -21,7 +21,7 @@ func answered(in *plan.Input) {
 	}
 }
 
-// silent is an instance of which nothing answers.
+// silent is an instance whose registry and secret store do not answer.
 func silent(in *plan.Input) {
 	in.Observation = binding.Observation{
 		Capabilities: in.Observation.Capabilities, Unknown: &binding.Unknown{Reason: "Transient"},
