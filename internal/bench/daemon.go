@@ -126,6 +126,9 @@ func syncedCSV(from io.Reader) (synced int, err error) {
 		return 0, err
 	}
 	column := slices.Index(rows[0], "lastSync")
+	if column < 0 {
+		return 0, fmt.Errorf("the daemon's rows have no column lastSync: %q", rows[0])
+	}
 	for _, row := range rows[1:] {
 		if row[column] != "" {
 			synced++

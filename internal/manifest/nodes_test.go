@@ -38,6 +38,9 @@ func TestNoMarkOfASecretIsPassedOver(t *testing.T) {
 	t.Parallel()
 	const letters = "glpathvs.r_:/-ATBCtTL3Io"
 	all, random := shapes(), rand.New(rand.NewPCG(15, 15))
+	if len(all) > 32 {
+		t.Fatalf("%d shapes do not fit into the bits of markBytes", len(all))
+	}
 	marks := markBytesOf(all)
 	for i, s := range all {
 		for _, mark := range s.marks {

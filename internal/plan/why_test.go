@@ -33,8 +33,8 @@ func because(a plan.Action) string {
 	}
 }
 
-// TestWhyASourceIsLinked: what was not there, what somebody changed, what is declared
-// anew and what was never ours are told apart.
+// TestWhyASourceIsLinked: each reason to link a source has a cause of its own. It was
+// missing, somebody changed it, it is declared anew, or it was never ours.
 func TestWhyASourceIsLinked(t *testing.T) {
 	other := func(w *linkWorld) { w.state.Link.Source = "elsewhere/api" }
 	for name, tt := range map[string]struct {

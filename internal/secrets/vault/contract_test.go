@@ -27,7 +27,7 @@ func runContract(t *testing.T, start func(*testing.T) world) {
 	cases := map[string]func(*testing.T, world){
 		"a value is read with its version and custom metadata":    contractRead,
 		"a pinned version does not move":                          contractPinned,
-		"six conditions are told apart":                           contractConditions,
+		"each of six conditions has its own error":                contractConditions,
 		"metadata needs no right to data":                         contractMetadataRight,
 		"KV version 1 has values and no versions":                 contractV1,
 		"a sealed server is told from a secret that is not there": contractSealed,
