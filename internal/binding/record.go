@@ -30,6 +30,11 @@ type Record struct {
 	// UnboundBefore are the numbers of accounts that we unbound before that one: a
 	// registry that shows writes late may show any of them.
 	UnboundBefore []string `json:"unboundBefore,omitempty"`
+	// Mistimed says that the account of our bind was first shown later than the bind,
+	// and with another time: it may be somebody else's, so that its token is not known.
+	// It stays for the bind that settles this, whose account is believed whatever its
+	// time, because the registry's clock may be wrong.
+	Mistimed bool `json:"mistimed,omitempty"`
 	// Vault, TokenVersion and TokenCreated identify the token that was applied:
 	// the versions of a secret that was permanently deleted and created again
 	// start from 1. TokenVersion is 0 if the store has no versions; then

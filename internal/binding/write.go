@@ -21,6 +21,20 @@ func (w Write) Recent(at time.Time, settle time.Duration) bool {
 	return !w.At.IsZero() && at.Before(w.At.Add(settle)) && !w.At.After(at.Add(settle))
 }
 
+// bindLasts is more than a bind takes, from its call to the registry's answer.
+const bindLasts = 30 * time.Second
+
+// otherThan says that an account which is first seen at a time may not be the one
+// that a write bound: until it was seen, somebody else could bind the same user, and
+// the registry's time of it is not that of the write.
+func (w Write) otherThan(a Account, at time.Time) bool {
+	made := a.Created
+	if made.IsZero() {
+		made = at
+	}
+	return at.Sub(w.At).Abs() > bindLasts && made.Sub(w.At).Abs() > bindLasts
+}
+
 // Unseen is a recent write of ours that an observation does not show.
 type Unseen struct {
 	Object Object
@@ -87,7 +101,7 @@ func (r Record) Confirmed(obs Observation, at time.Time, settle time.Duration) R
 	for i := range r.Images {
 		r.Images[i].Rules = slices.Clone(r.Images[i].Rules)
 	}
-	r.number(obs)
+	r.number(obs, at)
 	r.eachWrite(obs, func(_ Object, w *Write, is visibility) {
 		w.Late = w.Late || is == notShown && !w.Seen && w.Recent(at, settle)
 		w.Seen = w.Seen || is == shown && !w.At.IsZero()
@@ -187,6 +201,7 @@ func (r Record) After(old Record) Record {
 		}
 	}
 	r.UnboundBefore = r.UnboundBefore[max(0, len(r.UnboundBefore)-maxUnbound):]
+	r.Mistimed = old.Mistimed && !old.TokenKnown()
 	return r
 }
 
@@ -217,9 +232,12 @@ func (r RecordedRule) shown(state RepositoryState) bool {
 
 // number fills in the numbers that an observation reports: the registry's, and the
 // code host's.
-func (r *Record) number(obs Observation) {
+func (r *Record) number(obs Observation, at time.Time) {
 	if a := obs.Accounts[r.Platform].Account; a != nil && r.AccountID == "" && !r.Written.At.IsZero() && r.shows(a) {
 		r.AccountID = a.ID
+		if !r.Mistimed && r.Written.otherThan(*a, at) {
+			*r, r.Mistimed = r.WithoutToken(), true
+		}
 	}
 	if user := obs.Tokens[r.Binding].User; user.ID != "" && r.Managed && SameUsername(r.Platform, user.Name, r.Wanted().Username) {
 		r.UserID = user.ID

@@ -307,6 +307,7 @@ func TestKind3NothingIsWrittenTwice(t *testing.T) {
 			}
 		}
 		l.registry.Faults.Clear()
+		l.allowed()
 		for range 10 {
 			l.Passes(25 * time.Second)
 			l.sync()

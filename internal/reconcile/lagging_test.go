@@ -26,6 +26,8 @@ type lagging struct {
 	r       *reconcile.Reconciler
 	o       reconcile.Options
 	desired plan.Desired
+	// ahead is how fast the registry's clock is.
+	ahead time.Duration
 }
 
 // newLagging makes one in which declarations are desired and nothing is applied.
@@ -34,7 +36,7 @@ func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 	l := &lagging{world: newWorld(), t: t, desired: desire(declared...)}
 	l.Now = time.Now()
 	l.registry = sandbox.NewRegistry(sandbox.RegistryOptions{
-		Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: l.Clock, CallerNow: time.Now, // What signs a call has no other clock.
+		Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: func() time.Time { return l.Clock().Add(l.ahead) }, CallerNow: time.Now, // What signs a call has no other clock.
 	})
 	l.RegistryInstance = l.registry.Instance("ak")
 	l.AddRepository("pay/api", "pay/web")
@@ -125,6 +127,20 @@ func (l *lagging) unrest() []string {
 		}
 	}
 	return all
+}
+
+// allowed is what a person does whose registry refused a bind for our own credentials:
+// until then no account is unbound for another token.
+func (l *lagging) allowed() {
+	l.t.Helper()
+	states, err := l.o.Store.RetryStates(l.t.Context(), instance)
+	must(l.t, err)
+	for _, e := range states {
+		if !e.BindForbidden.IsZero() {
+			_, err = l.r.Reset(l.t.Context(), e.Binding, ada())
+			must(l.t, err)
+		}
+	}
 }
 
 // called demands that an operation was called that often.

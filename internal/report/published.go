@@ -136,11 +136,13 @@ type PublishedRecord struct {
 	binding.Record
 	Instance         hidden `json:"instance,omitzero"`
 	TokenFingerprint hidden `json:"tokenFingerprint,omitzero"`
+	// No plan is made of Mistimed.
+	Mistimed hidden `json:"mistimed,omitzero"`
 }
 
 // NewPublishedRecord is what may be published of a record.
 func NewPublishedRecord(r binding.Record) PublishedRecord {
-	r.Instance, r.TokenFingerprint = "", ""
+	r.Instance, r.TokenFingerprint, r.Mistimed = "", "", false
 	return PublishedRecord{Record: r}
 }
 
