@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -46,13 +47,15 @@ func held(failed binding.Failed, tried string, now time.Time) bool {
 // been tried than is due. To be kept because its file is broken is none either.
 func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding.Failed {
 	kept := x.round.Declaration(name) == nil && len(x.round.Broken) > 0
-	last, failed := x.round.Retries[name]
+	before, failed := x.round.Retries[name]
+	last := before
 	if !kept && !incomplete && (plan.Result{Outcomes: own}).Count(plan.Failed, plan.Held, plan.Skipped, plan.Stopped, plan.Deferred) == 0 {
 		return nil
 	}
 	for _, o := range own {
 		if o.State == plan.Failed {
-			last, failed = x.pauses(o, last.Times).After(last, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
+			last, failed = x.pauses(o, before.Times).After(before, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
+			last.Action, last.Object, last.Why = string(o.Action.Kind), o.Action.Object, message.Says(o.Err)
 		}
 	}
 	if !failed {

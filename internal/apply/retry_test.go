@@ -35,7 +35,7 @@ func TestThePauseAfterAFailure(t *testing.T) {
 		"the other side asks for a day": {apply.Backoff{}, binding.Failed{}, 24 * time.Hour, 1, time.Hour},
 	} {
 		want := binding.Failed{Tried: "x", Times: tt.times, At: noon(), Next: noon().Add(tt.pause)}
-		if got := tt.backoff.After(tt.before, "x", noon(), tt.atLeast); got != want {
+		if got := tt.backoff.After(tt.before, "x", noon(), tt.atLeast); !got.Same(want) {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
 	}

@@ -57,6 +57,16 @@ type Failed struct {
 	// At is when it failed last; zero in what an earlier version wrote.
 	At   time.Time `json:"at,omitzero"`
 	Next time.Time `json:"next"`
+	// Action and Object are the plan's words for what failed last, and Why says
+	// why; empty in what an earlier version wrote.
+	Action string          `json:"action,omitempty"`
+	Object Object          `json:"object,omitzero"`
+	Why    message.Message `json:"why,omitzero"`
+}
+
+// Same says that two are one failure.
+func (f Failed) Same(o Failed) bool {
+	return f.Tried == o.Tried && f.Times == o.Times && f.At.Equal(o.At) && f.Next.Equal(o.Next)
 }
 
 // AsOf is the failure as it can be believed now: the pause after one in the

@@ -66,12 +66,12 @@ func (b *backoff) take(round *plan.Round, result plan.Result) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for name, was := range before {
-		if _, still := after[name]; !still && b.states[name] == was {
+		if _, still := after[name]; !still && b.states[name].Same(was) {
 			delete(b.states, name)
 		}
 	}
 	for name, is := range after {
-		if b.states[name] == before[name] {
+		if b.states[name].Same(before[name]) {
 			b.states[name] = is
 		}
 	}

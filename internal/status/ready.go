@@ -155,9 +155,12 @@ func shortfall(o plan.Outcome, window *plan.WindowState) (reason string, m messa
 		}
 		return ReasonFailed, message.Says(o.Err)
 	case plan.Held:
-		failed := cmp.Or(o.Retry.Failed, &binding.Failed{})
+		failed := *cmp.Or(o.Retry.Failed, &binding.Failed{})
+		if failed.Action == "" {
+			failed.Action, failed.Object = string(o.Action.Kind), o.Action.Object
+		}
 		return ReasonRetrying, message.New("condition.retrying",
-			"action", o.Action.Kind, "object", o.Action.Object, "count", failed.Times, "at", failed.Next)
+			"action", failed.Action, "object", failed.Object, "count", failed.Times, "at", failed.Next, "why", failed.Why)
 	case plan.Skipped, plan.Stopped:
 		return ReasonFailed, message.New("condition.not-begun", "action", o.Action.Kind, "object", o.Action.Object)
 	case plan.Pending:
