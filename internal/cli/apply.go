@@ -28,10 +28,10 @@ type applyOptions struct {
 	output    outputFlag
 	approve   bool
 	deletions bool
-	// digest is that of --expect, file the plan file; at most one is set.
+	// digest is the value of --expect, and file the plan file. At most one is set.
 	digest, file string
-	// glass lets instances be changed outside of their windows, on the word of
-	// by and for the reason.
+	// glass is --break-glass: it lets instances be changed outside of their
+	// windows, in the name of by and for the reason.
 	glass      bool
 	by, reason string
 }
@@ -117,8 +117,7 @@ func (o *applyOptions) expected() (expectation, error) {
 }
 
 func runApply(ctx context.Context, opts *applyOptions) error {
-	// With JSON on the output, what is said to a person goes to the error
-	// stream.
+	// With JSON on standard output, messages for people go to standard error.
 	talk := opts.streams.Out
 	if opts.output.json() {
 		talk = opts.streams.Err
@@ -175,15 +174,15 @@ func showPlan(opts *applyOptions, p plan.Plan) error {
 	return report.Plan(opts.streams.Out, p, opts.streams.style(opts.streams.Out))
 }
 
-// asks says whether a plan holds anything that applying it would change; what
-// only a person can do needs no "yes".
+// asks reports whether applying a plan would change anything. Steps for a
+// person need no confirmation.
 func asks(p plan.Plan) bool {
 	return slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind.Changes() && !a.Kind.ByPerson() })
 }
 
-// confirm asks for a "yes" before a command changes anything, and refuses where
-// nobody can be asked: the flag without answers too. It ends with ctx, although
-// nothing was answered.
+// confirm asks for a "yes" before a command changes anything. It returns an
+// error if nobody can be asked; --yes answers without asking. It returns when
+// ctx ends, even without an answer.
 func confirm(ctx context.Context, streams Streams, talk io.Writer, question message.Message, without string) error {
 	if file, ok := streams.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
 		return message.NewError("cli.no-terminal", "flag", without)
@@ -214,7 +213,8 @@ func confirm(ctx context.Context, streams Streams, talk io.Writer, question mess
 	}
 }
 
-// interrupted is the error of a command that was ended before it changed anything.
+// interrupted is the error of a command that was interrupted before it changed
+// anything.
 func interrupted(ctx context.Context) error {
 	return message.NewError("cli.interrupted", "why", ctx.Err())
 }
@@ -225,7 +225,7 @@ func applied(r plan.Result) message.Message {
 		"waiting", r.Count(plan.Pending), "deferred", r.Count(plan.Deferred))
 }
 
-// notDone counts what was not begun.
+// notDone counts the actions that were not begun.
 func notDone(r plan.Result) int {
 	return r.Count(plan.Skipped, plan.Held, plan.Stopped)
 }

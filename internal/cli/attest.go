@@ -66,8 +66,9 @@ func runAttest(ctx context.Context, opts *attestOptions) (err error) {
 	return opts.streams.say(opts.streams.Out, message.New("attest.done", "by", message.Foreign(opts.word.By), "what", said))
 }
 
-// attestAlone is attest without a daemon. The plan that it goes by looks as far
-// as the daemon's: a token without versions is only known when it was read.
+// attestAlone is attest without a daemon. Its plan reads as much as the
+// daemon's does, because a token in a store without versions is only known once
+// it was read.
 func attestAlone(ctx context.Context, opts *attestOptions) (message.Message, error) {
 	session, e, err := openEngine(ctx, opts.streams, sessionOptions{config: opts.daemon.config})
 	if err != nil {

@@ -104,8 +104,8 @@ func runAuditShow(ctx context.Context, opts *auditOptions) error {
 	return exitCode(exitFindings)
 }
 
-// verified is what reading a journal found. A daemon that has the index may know of
-// entries that are missing.
+// verified is what reading a journal found. A running daemon has the index, so it
+// may know of entries that are missing.
 func verified(ctx context.Context, cfg config.Config, found binding.JournalState) report.JournalVerification {
 	v := report.NewJournalVerification(found)
 	if !v.Intact {
@@ -124,7 +124,8 @@ func verified(ctx context.Context, cfg config.Config, found binding.JournalState
 	return v
 }
 
-// others says that a change is not of the binding or instance that is asked for.
+// others reports whether a change is outside of the binding or instance that was
+// asked for.
 func (o *auditOptions) others(c binding.JournalChange) bool {
 	instance, name := c.Of()
 	return o.instance != "" && o.instance != instance || o.binding != "" && o.binding != name

@@ -23,8 +23,8 @@ import (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// redactor knows every secret that the command read; Main sets it,
-	// and nil knows none.
+	// redactor knows every secret that the command read. Main sets it; nil
+	// knows none.
 	redactor *secrets.Redactor
 	// look is how the commands write text; nil is the default.
 	look *look
@@ -49,9 +49,9 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 // Command is the command line as a tree, for its pages and its completions.
 func Command(streams Streams) *cobra.Command { return newRoot(streams) }
 
-// end prints an error that was not printed yet, and returns the exit code. The
-// text has no secret that the command read, and is harmless for a terminal: a
-// foreign program may have worded it.
+// end prints an error that was not printed yet, and returns the exit code. It
+// masks secrets and control characters, because the text may come from a
+// foreign program.
 func end(streams Streams, err error) int {
 	code, unprinted := codeOf(err)
 	if unprinted {
@@ -71,7 +71,7 @@ func (s Streams) warn(m message.Message) error {
 	return s.say(s.Err, message.New("cli.program", "text", m))
 }
 
-// words are a message in the language of who reads w.
+// words returns a message in the language of the person who reads w.
 func (s Streams) words(w io.Writer, m message.Message) string { return s.style(w).Language.Text(m) }
 
 func newRoot(streams Streams) *cobra.Command {
@@ -111,7 +111,7 @@ needs no account and no network.
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "completion":
-			cmd.Args = cobra.NoArgs // Only an unknown shell gets here.
+			cmd.Args = cobra.NoArgs // Only an unknown shell is handled here.
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		case "help":
 			cmd.Args = knownCommand
@@ -124,7 +124,7 @@ needs no account and no network.
 	return root
 }
 
-// withUse adds the command to its errors, and its usage to what is wrong with its
+// withUse adds the command's name to its errors, and its usage to errors about
 // arguments and flags.
 func withUse(cmd *cobra.Command) {
 	told := func(cmd *cobra.Command, err error) error {
@@ -134,8 +134,8 @@ func withUse(cmd *cobra.Command) {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error { return ofCommand(cmd, run(cmd, args)) }
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return told(cmd, wrongFlag(cmd, err)) })
-	// Cobra asks the same after this, and says neither which command it is
-	// nor how that is used.
+	// Cobra checks the same later, but its errors name neither the command nor
+	// its usage.
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := errors.Join(requiredFlags(cmd), flagGroups(cmd)); err != nil {
 			return told(cmd, err)
@@ -162,7 +162,8 @@ func ofCommand(cmd *cobra.Command, err error) error {
 	return message.NewError("cli.at", "what", name, "why", err)
 }
 
-// outputFlag is --output of the commands that speak to people and programs.
+// outputFlag is --output of the commands whose output is for people or
+// programs.
 type outputFlag struct {
 	value string
 	// allowed are its values, text and json among them.
@@ -205,7 +206,7 @@ var outputMeanings = map[string]string{
 
 func (o *outputFlag) json() bool { return o.value == "json" }
 
-// object writes v if the output is for programs, and says whether it is.
+// object writes v if the output is for programs, and reports whether it is.
 func (o *outputFlag) object(w io.Writer, v any) (bool, error) {
 	switch o.value {
 	case "json":
@@ -226,7 +227,7 @@ func configFlag(cmd *cobra.Command, path *string) {
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
 
-// optional takes the only argument of a command, if there is one.
+// optional stores the only argument of a command, if there is one.
 func optional(args []string, into *string) {
 	if len(args) > 0 {
 		*into = args[0]

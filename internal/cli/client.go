@@ -21,12 +21,12 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// clientFlags say where the daemon is that a command talks to.
+// clientFlags are the flags for how to reach the daemon.
 type clientFlags struct {
 	config string
 	socket string
-	// server, with its token and the authorities to trust, is the daemon's API
-	// over TLS, instead of a socket.
+	// server is the address of the daemon's API over TLS, used instead of a
+	// socket. tokenFile has the token, and caFile the authorities to trust.
 	server, tokenFile, caFile string
 }
 
@@ -40,10 +40,10 @@ func (c *clientFlags) add(cmd *cobra.Command) {
 	cmd.MarkFlagsRequiredTogether("server", "token-file")
 }
 
-// client makes a client of the daemon. Where it listens is what a flag, the
-// environment or the configuration says, and the default otherwise. A
-// configuration that is invalid now is no reason not to ask the daemon, which
-// uses an older one: that it is invalid is said in one line.
+// client makes a client of the daemon. Its address comes from a flag, the
+// environment or the configuration, or is the default. If the configuration is
+// invalid, a line says so and the daemon, which uses an older one, is asked
+// anyway.
 func (c *clientFlags) client(streams Streams) (*client.Client, error) {
 	daemon, check, err := c.unchecked(streams)
 	if err == nil {
@@ -52,9 +52,10 @@ func (c *clientFlags) client(streams Streams) (*client.Client, error) {
 	return daemon, err
 }
 
-// unchecked is client, but the configuration is checked only when check is called
-// with the digest of the one that the daemon uses: with thousands of instances that
-// takes longer than most answers. It is not checked where the daemon uses the same.
+// unchecked is like client, but leaves the check of the configuration to check,
+// because with thousands of instances it takes longer than most answers. check is
+// called with the digest of the daemon's configuration, and does nothing if the
+// daemon uses the same file.
 func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check func(digest string) error, err error) {
 	check = func(string) error { return nil }
 	switch {
@@ -92,10 +93,10 @@ func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check f
 	return client.New(socket), check, nil
 }
 
-// given says that a flag says where the daemon is.
+// given reports whether a flag names the daemon's address.
 func (c *clientFlags) given() bool { return c.socket != "" || c.server != "" }
 
-// asking is what the commands share that show an answer of the daemon.
+// asking is what all commands share that show an answer of the daemon.
 type asking struct {
 	streams Streams
 	daemon  clientFlags
@@ -108,7 +109,7 @@ func (a *asking) add(cmd *cobra.Command, formats ...string) {
 	a.output.add(cmd, formats...)
 }
 
-// localFlag is --local of the commands whose answers are full of times.
+// localFlag adds --local to a command whose answers contain times.
 func (a *asking) localFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&a.local, "local", false, "show times as local time instead of UTC")
 }
@@ -123,7 +124,7 @@ func (a *asking) style() report.Style {
 	return style
 }
 
-// ask puts a question to the daemon and shows the answer.
+// ask sends a question to the daemon and shows the answer.
 func ask[T any](a *asking, question func(*client.Client) (T, error), text func(io.Writer, T, report.Style) error) (answer T, err error) {
 	daemon, err := a.daemon.client(a.streams)
 	if err != nil {
@@ -138,11 +139,11 @@ func ask[T any](a *asking, question func(*client.Client) (T, error), text func(i
 	return answer, text(a.streams.Out, answer, a.style())
 }
 
-// maxClientFile bounds the files of a client, in bytes.
+// maxClientFile limits the size of a token or certificate file, in bytes.
 const maxClientFile = 1 << 20
 
 // remote makes a client of the daemon's API over TLS. The token is read for
-// every question, and never shown.
+// each request, and never shown.
 func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 	var roots *x509.CertPool
 	if c.caFile != "" {
@@ -169,13 +170,13 @@ func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 	}, roots)
 }
 
-// byFlag is --by of the commands that a person answers for.
+// byFlag adds --by to a command that records who ran it.
 func byFlag(cmd *cobra.Command, by *string, does string) {
 	cmd.Flags().StringVar(by, "by", "", "`NAME` of the person who "+does+" (default: the user of the operating system)")
 }
 
-// whoAsks is by, or the user of the operating system: by number where the user
-// has no name, as in a container.
+// whoAsks is by, or else the user of the operating system: its number if it has
+// no name, as in a container.
 func whoAsks(by string) (string, error) {
 	if by != "" {
 		return by, nil

@@ -131,8 +131,8 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 	return errors.Join(err, opts.streams.warn(message.New("cli.warning", "text", message.Says(statusErr))))
 }
 
-// readComment reads the Markdown. Only what this program wrote is posted, as it
-// was written.
+// readComment reads the Markdown. Only text that this program wrote is posted,
+// unchanged.
 func readComment(in io.Reader, args []string) (body, marker string, quiet bool, err error) {
 	const limit = 1 << 20
 	if len(args) > 0 && args[0] != "-" {
@@ -154,7 +154,7 @@ func readComment(in io.Reader, args []string) (body, marker string, quiet bool, 
 	return "", "", false, message.NewError("comment-text.foreign")
 }
 
-// state is the status that was asked for; empty is none.
+// state is the requested status; empty if none was requested.
 func (o *commentOptions) state() (providers.State, error) {
 	switch s := providers.State(o.status); {
 	case o.status == "":
@@ -171,7 +171,7 @@ func (o *commentOptions) state() (providers.State, error) {
 	return "", takes("--status", o.status, "success", "failure", "error", "pending", "cancelled")
 }
 
-// token reads the CI's token from where it is kept.
+// token reads the CI's token from the file or the environment.
 func (o *commentOptions) token() (secrets.Secret, error) {
 	where, value := message.New("cli.variable", "name", o.tokenEnv), []byte(o.getenv(o.tokenEnv))
 	if o.tokenFile != "" {

@@ -12,11 +12,10 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// commentBytes bounds an answer: a hundred comments of the greatest length.
+// commentBytes limits an answer: a hundred comments of the greatest length.
 const commentBytes = 32 << 20
 
-// fromCI fills in what was not given from the variables that a job of the
-// host's own CI has.
+// fromCI fills in missing options from the variables of the code host's own CI.
 func (o *commentOptions) fromCI() {
 	fill := func(to *string, value string) {
 		if *to == "" {
@@ -33,7 +32,8 @@ func (o *commentOptions) fromCI() {
 		fill(&o.api, env("GITHUB_API_URL"))
 		fill(&o.api, "https://api.github.com")
 		fill(&o.project, env("GITHUB_REPOSITORY"))
-		// A job's GITHUB_SHA is a merge that nobody sees: the commit is given.
+		// GITHUB_SHA is a temporary merge commit, so the caller has to give the
+		// commit.
 		if number, ok := strings.CutPrefix(env("GITHUB_REF"), "refs/pull/"); ok {
 			number, _, _ = strings.Cut(number, "/")
 			fill(&o.number, number)
@@ -61,8 +61,8 @@ func (o *commentOptions) fromCI() {
 	}
 }
 
-// commenter makes the host's. The address is the CI's own or the caller's, not
-// a declaration's, and may well be private.
+// commenter makes the code host's commenter. The address comes from the CI or
+// the caller, not from a declaration, so it may be private.
 func (o *commentOptions) commenter(token secrets.Secret) (providers.Commenter, error) {
 	base, err := providers.ParseBase(o.api)
 	if err != nil {

@@ -19,18 +19,18 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// chapterTimeout bounds the wait for what a chapter of the demo shows, on a
-// busy machine too.
+// chapterTimeout limits the wait for what a chapter of the demo shows. It is
+// long enough for a busy machine.
 const chapterTimeout = 2 * time.Minute
 
 type demoOptions struct {
 	streams Streams
 	once    bool
-	// registry is the world that the registry is of: full or documented.
+	// registry says which calls the demo's registry serves: full or documented.
 	registry string
 	// watch, if not nil, gets every event. Only tests set it.
 	watch func(plan.Event)
-	// more are chapters after the last one. Only tests set it.
+	// more returns additional chapters. Only tests set it.
 	more func(*story) []chapter
 }
 
@@ -61,7 +61,7 @@ Without --once it runs until you interrupt it and prints commands to try.`,
 	return cmd
 }
 
-// Worlds of the demo's registry.
+// Values of --registry.
 const (
 	registryFull       = "full"
 	registryDocumented = "documented"
@@ -72,7 +72,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	if !documented && opts.registry != registryFull && opts.registry != "" {
 		return takes("--registry", opts.registry, registryFull, registryDocumented)
 	}
-	// A terminal that is closed ends the demo, which takes its folder along.
+	// Closing the terminal ends the demo, which then removes its folder.
 	ctx, forget := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer forget()
 	world, err := newDemoWorld(ctx)
@@ -123,7 +123,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	return errors.Join(err, story.wait())
 }
 
-// tableKind says which table ends a chapter.
+// tableKind selects the table that is shown at the end of a chapter.
 type tableKind int
 
 const (
@@ -132,7 +132,7 @@ const (
 	withConditions
 )
 
-// story is the demo's chapters, one after the other.
+// story runs the demo's chapters, one after the other.
 type story struct {
 	world    *demoWorld
 	narrator *narrator
@@ -148,7 +148,7 @@ type chapter struct {
 	table tableKind
 }
 
-// wait waits for the daemon's end.
+// wait waits for the daemon to end.
 func (s *story) wait() error {
 	select {
 	case err := <-s.ended:
@@ -158,7 +158,7 @@ func (s *story) wait() error {
 	}
 }
 
-// chapters are those of a registry that serves every call.
+// chapters returns the chapters for a registry that serves every call.
 func (s *story) chapters() []chapter {
 	return []chapter{
 		{
@@ -203,7 +203,7 @@ func (s *story) tell(ctx context.Context, chapters []chapter) error {
 	return nil
 }
 
-// await waits until done, which is asked again after every event.
+// await waits until done returns true. It calls done after every event.
 func (s *story) await(ctx context.Context, done func() bool) error {
 	timeout := time.NewTimer(chapterTimeout)
 	defer timeout.Stop()
@@ -223,8 +223,8 @@ func (s *story) await(ctx context.Context, done func() bool) error {
 	return nil
 }
 
-// onlyPeopleLeft says that every binding is ready but those that wait for a
-// person.
+// onlyPeopleLeft reports whether every binding is ready, except for those that
+// wait for a person.
 func (s *story) onlyPeopleLeft() bool {
 	return s.narrator.all(len(s.world.declarations), func(b binding.Status) bool { return isReady(b) || b.Spec.Platform.OAuth() && len(b.Steps) > 0 })
 }
@@ -233,7 +233,7 @@ func (s *story) allReady() bool {
 	return s.narrator.all(len(s.world.declarations), isReady)
 }
 
-// showsVersion says that the last sync knows of a token's version.
+// showsVersion reports whether the last sync saw this version of a token.
 func (s *story) showsVersion(name string, version int) bool {
 	return slices.ContainsFunc(s.narrator.bindings(), func(b binding.Status) bool { return b.Name == name && b.TokenVersion == version })
 }

@@ -22,7 +22,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// newDemoCommands are the commands that change the outside of a running demo.
+// newDemoCommands makes the commands that change a running demo's sandbox.
 func newDemoCommands(streams Streams) []*cobra.Command {
 	change := func(use, short string, args cobra.PositionalArgs) (*cobra.Command, *demoRequest) {
 		asked := &demoRequest{}
@@ -53,7 +53,7 @@ It lasts until "reconciler demo restore", or for the time that --for gives.`
 	return []*cobra.Command{unbind, bind, rotate, fail, restore}
 }
 
-// askDemo asks the running demo.
+// askDemo sends a request to the running demo.
 func askDemo(ctx context.Context, asked demoRequest) (demoAnswer, error) {
 	if asked.For < 0 {
 		return demoAnswer{}, message.NewError("cli.negative", "flag", "--for")
@@ -117,11 +117,11 @@ func askDemoAt(ctx context.Context, socket string, asked demoRequest) (answer de
 	return answer, nil
 }
 
-// ownDemo says that a socket is in a folder into which no other user can put one,
-// and is no link to a socket of somebody else.
+// ownDemo reports whether a socket is in a folder where no other user can
+// create one, and is not a link.
 func ownDemo(socket string) bool {
 	file, err := os.Lstat(socket)
-	if err != nil || runtime.GOOS == "windows" { // It has no such modes.
+	if err != nil || runtime.GOOS == "windows" { // Windows has no such modes.
 		return err == nil
 	}
 	folder, err := os.Lstat(filepath.Dir(socket))
@@ -129,8 +129,8 @@ func ownDemo(socket string) bool {
 }
 
 // reachDemo lets a command that works with a demo's configuration reach the
-// demo's GitLab sites. Any other configuration stays as it is: it allows no
-// private addresses, or has no demo next to it.
+// demo's GitLab sites. It does nothing for any other configuration, which
+// allows no private addresses or has no demo in its folder.
 func reachDemo(ctx context.Context, configPath string, cfg config.Config, options *engine.Options) {
 	socket := filepath.Join(filepath.Dir(configPath), demoSocket)
 	if !cfg.CodeHosts.UnsafeAllowPrivateAddresses || !ownDemo(socket) {
@@ -138,14 +138,14 @@ func reachDemo(ctx context.Context, configPath string, cfg config.Config, option
 	}
 	answer, err := askDemoAt(ctx, socket, demoRequest{Command: "reach"})
 	if err != nil || !onlyDemoSites(answer.Dial) {
-		return // The demo has ended, or is none; the checks report that its sites do not answer.
+		return // The demo has ended, or this is not a demo. The checks will report that its sites do not answer.
 	}
 	options.Dial, options.RootCAs = answer.Dial, x509.NewCertPool()
 	options.RootCAs.AppendCertsFromPEM([]byte(answer.Certificate))
 }
 
-// onlyDemoSites says that connections to the demo's sites, which exist nowhere, and
-// to no others are sent to this machine.
+// onlyDemoSites reports whether dial redirects to this machine only, and only
+// for the demo's sites, whose names exist nowhere.
 func onlyDemoSites(dial map[string]string) bool {
 	for site, address := range dial {
 		to, err := netip.ParseAddrPort(address)

@@ -21,7 +21,7 @@ import (
 // `demo`. Only the user who started the demo may open it.
 const demoSocket = "demo.sock"
 
-// maxDemoWords bounds a request to the demo, and its answer.
+// maxDemoWords limits a request to the demo, and its answer.
 const maxDemoWords = 1 << 16
 
 // demoRequest is what a command below `demo` asks a running demo for.
@@ -35,16 +35,16 @@ type demoRequest struct {
 type demoAnswer struct {
 	Did   message.Message `json:"did,omitzero"`
 	Error message.Message `json:"error,omitzero"`
-	// Dial and Certificate lead another process to the demo's GitLab sites, whose
-	// names exist nowhere.
+	// Dial and Certificate let another process reach the demo's GitLab sites,
+	// whose names exist nowhere.
 	Dial        map[string]string `json:"dial,omitempty"`
 	Certificate string            `json:"certificate,omitempty"`
 }
 
-// demoControl changes the outside of a running demo.
+// demoControl changes the sandbox of a running demo.
 type demoControl struct {
 	world *demoWorld
-	// bindings are those that the daemon reports now.
+	// bindings returns the bindings that the daemon reports now.
 	bindings func() []binding.Status
 }
 
@@ -109,7 +109,7 @@ func (c *demoControl) do(asked demoRequest) (demoAnswer, error) {
 	return demoAnswer{Did: did}, err
 }
 
-// binding finds one by its name.
+// binding finds a binding by its name.
 func (c *demoControl) binding(name string) (binding.Status, error) {
 	var names []string
 	for _, b := range c.bindings() {
@@ -153,7 +153,7 @@ func (c *demoControl) rotate(name string) (did message.Message, err error) {
 	return message.New("demo.rotated", "version", version, "name", name), nil
 }
 
-// demoPart is a part of the outside that can fail.
+// demoPart is a part of the sandbox that can fail.
 type demoPart struct {
 	name   string
 	faults *sandbox.Faults
@@ -164,7 +164,7 @@ func demoParts() []string {
 	return []string{"registry", "vault", "git", sandbox.HostCodeup, sandbox.HostGitHub, sandbox.HostBitbucket, sandbox.HostGitLab}
 }
 
-// parts finds a part by its name; all of them without one.
+// parts finds a part by its name, or returns all parts for an empty name.
 func (c *demoControl) parts(name string) ([]demoPart, error) {
 	if name != "" && !slices.Contains(demoParts(), name) {
 		return nil, message.NewError("demo.no-part", "name", name, "meant", manifest.Suggestion(name, demoParts()), "known", demoParts())

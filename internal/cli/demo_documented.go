@@ -10,7 +10,8 @@ import (
 	"reconciler/internal/server"
 )
 
-// documented are the chapters of a registry that serves only what is documented.
+// documented returns the chapters for a registry that serves only the documented
+// calls.
 func (s *story) documented(ctx context.Context) []chapter {
 	ours := func(d binding.Declaration) bool { return d.Name == "payments-gitlab" }
 	return []chapter{
@@ -42,7 +43,7 @@ func (s *story) documented(ctx context.Context) []chapter {
 	}
 }
 
-// asked says that people are asked for steps of the declarations that are meant.
+// asked reports whether each declaration that meant selects has a pending step.
 func (s *story) asked(meant func(binding.Declaration) bool) bool {
 	return s.narrator.all(len(s.world.declarations), func(b binding.Status) bool {
 		return !meant(binding.Declaration{Name: b.Name, Spec: b.Spec}) || len(b.Steps) > 0

@@ -21,13 +21,13 @@ type narrator struct {
 	progress *progress
 	// watch, if not nil, gets every event.
 	watch func(plan.Event)
-	// news gets a word after every event; one that nobody waits for is
-	// dropped.
+	// news receives a value after every event, unless one is waiting there
+	// already.
 	news chan struct{}
 
 	mu       sync.Mutex
 	statuses map[string][]binding.Status
-	// shown is the digest of the plan shown last of each instance.
+	// shown is the digest of the plan that was shown last, by instance.
 	shown map[string]string
 }
 
@@ -38,7 +38,7 @@ func newNarrator(streams Streams) *narrator {
 	}
 }
 
-// say prints a paragraph with a line of space before it.
+// say prints a paragraph after an empty line.
 func (n *narrator) say(m message.Message) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -21,18 +21,17 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// demoFolder begins the name of a demo's folder.
+// demoFolder is the prefix of the name of a demo's folder.
 const demoFolder = "reconciler-demo-"
 
-// demoVaultToken opens the sandbox's secret store; it is worth nothing
-// elsewhere.
+// demoVaultToken opens the sandbox's secret store. It is useless anywhere else.
 const demoVaultToken = "sandbox-vault-token"
 
-// demoPageToken is what a person signs in with to the demo's page.
+// demoPageToken is the token for signing in to the demo's page.
 const demoPageToken = "sandbox-page-token-to-read"
 
-// demoWorld is the sandbox with what the examples name, and the configuration
-// of a daemon that works on it.
+// demoWorld is a sandbox with everything that the examples name, and the
+// configuration of a daemon that uses it.
 type demoWorld struct {
 	outside      *sandbox.Sandbox
 	folder       string
@@ -42,7 +41,7 @@ type demoWorld struct {
 	configPath   string
 	files        map[string][]byte
 	declarations []binding.Declaration
-	// tokens are those of each Vault path, the newest last; mu guards them.
+	// tokens are the tokens of each Vault path, the newest last. mu guards them.
 	mu     sync.Mutex
 	tokens map[string][]string
 }
@@ -120,7 +119,7 @@ func (w *demoWorld) readExamples(ctx context.Context) error {
 	return nil
 }
 
-// brokenError is what findings say about the demo's own files.
+// brokenError returns the findings about the demo's own files as an error.
 func brokenError(findings []finding.Finding) error {
 	var said []message.Message
 	for _, f := range findings {
@@ -129,7 +128,7 @@ func brokenError(findings []finding.Finding) error {
 	return message.NewError("list", "items", said)
 }
 
-// instances are the names that the examples use, sorted.
+// instances returns the names of instances that the examples use, sorted.
 func (w *demoWorld) instances() []string {
 	var names []string
 	for _, d := range w.declarations {
@@ -139,7 +138,7 @@ func (w *demoWorld) instances() []string {
 	return slices.Compact(names)
 }
 
-// principals gives every instance an identity of its own.
+// principals returns an identity for each instance.
 func (w *demoWorld) principals() []sandbox.Principal {
 	var all []sandbox.Principal
 	for _, name := range w.instances() {
@@ -156,8 +155,8 @@ func region(instance string) string {
 	return "cn-" + place
 }
 
-// populate gives the sandbox what a declaration takes for granted: the image
-// repositories, the account and its projects at the code host, the token.
+// populate creates in the sandbox what a declaration requires: the image
+// repositories, the account and its projects at the code host, and the token.
 func (w *demoWorld) populate(d binding.Declaration) {
 	platform := string(d.Spec.Platform)
 	w.outside.Hosts.AddUser(platform, sandbox.HostUser{Username: d.Spec.Username})
@@ -170,7 +169,7 @@ func (w *demoWorld) populate(d binding.Declaration) {
 	}
 }
 
-// newToken makes a token at the code host and puts it into the secret store. It
+// newToken creates a token at the code host, stores it in the secret store and
 // returns its version.
 func (w *demoWorld) newToken(d binding.Declaration) int {
 	w.mu.Lock()
@@ -268,7 +267,7 @@ func (w *demoWorld) bound(instance string, platform binding.Platform) bool {
 	return slices.ContainsFunc(w.instance(instance).Accounts(), func(a sandbox.SourceAccount) bool { return a.Platform == string(platform) })
 }
 
-// boundWith says whether a platform is bound with the newest token of a path.
+// boundWith reports whether a platform is bound with the newest token of a path.
 func (w *demoWorld) boundWith(instance string, platform binding.Platform, path string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -289,7 +288,7 @@ func (w *demoWorld) removeRules(image string) {
 	}
 }
 
-// hasRule says whether an image is built from a Dockerfile of that name.
+// hasRule reports whether an image is built from a Dockerfile of that name.
 func (w *demoWorld) hasRule(image, dockerfile string) bool {
 	for _, name := range w.instances() {
 		for _, r := range w.instance(name).Snapshot().Repositories {
@@ -301,19 +300,19 @@ func (w *demoWorld) hasRule(image, dockerfile string) bool {
 	return false
 }
 
-// lookAround says what a person can do while the demo runs.
+// lookAround is the message about what a person can do while the demo runs.
 func (w *demoWorld) lookAround() message.Message {
 	return message.New("demo.look-around", "program", program(), "config", w.configPath, "url", w.outside.GitURL, "log", w.logPath)
 }
 
-// page says where a person finds the page, and how to sign in. Browsers keep its
-// cookie over plain http for localhost only.
+// page is the message with the page's address and how to sign in. Browsers keep
+// its cookie over plain http for localhost only.
 func (w *demoWorld) page(address string) message.Message {
 	_, number, _ := net.SplitHostPort(address)
 	return message.New("demo.page", "port", number, "token", demoPageToken)
 }
 
-// program is how whoever reads this has started us.
+// program is the command that this program was started with.
 func program() string {
 	exe, err := os.Executable()
 	if err == nil && strings.HasPrefix(exe, filepath.Join(os.TempDir(), "go-build")) {

@@ -108,8 +108,8 @@ func runHistory(ctx context.Context, opts *historyOptions) (err error) {
 	return err
 }
 
-// knownToHistory fails where nobody knows the binding or the instance that a
-// history is asked of. One that was removed has a history.
+// knownToHistory returns an error if neither the daemon nor its history knows
+// the binding or the instance. A removed one still has a history.
 func knownToHistory(ctx context.Context, daemon *client.Client, of client.HistoryQuery) error {
 	for _, ask := range []struct {
 		query   client.HistoryQuery
@@ -137,7 +137,7 @@ func sinceFlag(cmd *cobra.Command, since *string) {
 	cmd.Flags().StringVar(since, "since", "", "only since then: a day, a `TIME` (RFC 3339), or how long ago (90m, 36h, 7d)")
 }
 
-// parseSince reads a time in the past; zero for nothing.
+// parseSince parses a time in the past. Empty text is the zero time.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -194,7 +194,7 @@ shows times too.`,
 	return cmd
 }
 
-// eventsWait is how long one question waits for something to happen.
+// eventsWait is how long one request waits for an event.
 const eventsWait = 30 * time.Second
 
 func runEvents(ctx context.Context, opts *eventsOptions) error {
@@ -226,12 +226,14 @@ func runEvents(ctx context.Context, opts *eventsOptions) error {
 	return report.Events(opts.streams.Out, list, opts.style())
 }
 
-// others says that an event is of a different instance than was asked for.
+// others reports whether an event is of a different instance than was asked
+// for.
 func (o *eventsOptions) others(e report.EventItem) bool {
 	return o.instance != "" && e.Instance != o.instance
 }
 
-// known fails where nobody knows the binding or the instance.
+// known returns an error if the daemon does not know the binding or the
+// instance.
 func (o *eventsOptions) known(ctx context.Context, daemon *client.Client, list report.EventList) error {
 	if o.name != "" && len(list.Items) == 0 {
 		if err := unknownBinding(ctx, daemon, o.name); err != nil {
@@ -244,7 +246,7 @@ func (o *eventsOptions) known(ctx context.Context, daemon *client.Client, list r
 	return unknownInstance(ctx, daemon, o.instance)
 }
 
-// following continues with new events until somebody interrupts.
+// following shows new events until it is interrupted.
 func (o *eventsOptions) following(ctx context.Context, daemon *client.Client, list report.EventList) (err error) {
 	table := report.NewEventTable(o.style(), true)
 	for {
@@ -258,7 +260,7 @@ func (o *eventsOptions) following(ctx context.Context, daemon *client.Client, li
 		}
 		list, err = daemon.Events(ctx, o.name, list.Next, eventsWait)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // Who interrupts has seen enough.
+			return nil //nolint:nilerr // An interrupt is the normal end.
 		}
 		if err != nil {
 			return err

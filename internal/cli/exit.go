@@ -28,8 +28,7 @@ const exitHelp = `Exit codes:
 // already.
 type exitCode int
 
-// exitBy is the exit code of what was found: the highest one that applies; nil if
-// none does.
+// exitBy is the highest exit code that applies; nil if none does.
 func exitBy(refused, partial, findings, changes bool) error {
 	switch {
 	case refused:

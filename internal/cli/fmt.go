@@ -79,10 +79,11 @@ type fmtFile struct {
 	binding.File
 	// shown is the path as the user named it.
 	shown string
-	// folder is where it is written, under the name File.Path; empty for the
-	// standard input.
+	// folder is where the file is written, as File.Path; empty for standard
+	// input.
 	folder string
-	// foreign says that it is in a folder and names no apiVersion of ours.
+	// foreign is true if the file was found in a folder and has no apiVersion of
+	// ours.
 	foreign bool
 }
 
@@ -120,7 +121,7 @@ func runFmt(ctx context.Context, opts *fmtOptions) error {
 	return nil
 }
 
-// done writes or shows what became of one file.
+// done writes a formatted file, or shows the result.
 func (o *fmtOptions) done(file fmtFile, text []byte, differs bool) error {
 	if file.folder == "" && !o.check && !o.diff {
 		_, err := o.streams.Out.Write(text)
@@ -191,8 +192,8 @@ func fmtStdin(in io.Reader) (fmtFile, error) {
 	return fmtFile{File: binding.File{Path: stdinName, Data: data}, shown: stdinName}, nil
 }
 
-// fmtPath reads a file, or the declarations of a folder. A link is not
-// followed: it may lead out of the repository.
+// fmtPath reads a file, or the declarations in a folder. It follows no link,
+// because a link may lead out of the repository.
 func fmtPath(ctx context.Context, path string, limits source.Limits) ([]fmtFile, []finding.Finding, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -215,7 +216,8 @@ func fmtPath(ctx context.Context, path string, limits source.Limits) ([]fmtFile,
 	prefix := strings.TrimPrefix(shown+"/", "./")
 	var files []fmtFile
 	for _, file := range snapshot.Files {
-		// A link inside the folder leads to a file that is read by its own name.
+		// A link inside the folder points to a file that is read under its own
+		// name.
 		at, err := os.Lstat(filepath.Join(path, filepath.FromSlash(file.Path)))
 		if err == nil && at.Mode().IsRegular() {
 			files = append(files, fmtFile{file, prefix + file.Path, path, !ours.Match(file.Data)})
@@ -228,10 +230,10 @@ func fmtPath(ctx context.Context, path string, limits source.Limits) ([]fmtFile,
 }
 
 // ours finds the apiVersion of a declaration or a configuration, in any style. A
-// folder also holds YAML of others, such as a CI file, which is theirs to format.
+// folder may also hold foreign YAML, such as a CI file, which is left alone.
 var ours = regexp.MustCompile(`apiVersion["']?\s*:\s*["']?reconciler/`)
 
-// fmtOne reads a file that was named by itself.
+// fmtOne reads a file that was named on the command line.
 func fmtOne(path string, info fs.FileInfo) (fmtFile, error) {
 	if !info.Mode().IsRegular() {
 		return fmtFile{}, message.NewError("cli.no-file", "path", path)

@@ -8,9 +8,10 @@ import (
 	"reconciler/internal/source/git"
 )
 
-// fromRoot returns a function that names a file, which is named from the folder
-// base, from the top of the work tree that it is in. A file in no work tree is
-// named from the current folder, or stays as it is outside of that.
+// fromRoot returns a function that turns a path relative to base into one
+// relative to the root of the file's work tree. Outside of a work tree, the
+// path becomes relative to the current folder or, outside of that, stays as it
+// is.
 func fromRoot(base string) func(file string) string {
 	places := map[string]place{}
 	here, _ := filepath.Abs(".")
@@ -36,11 +37,12 @@ func fromRoot(base string) func(file string) string {
 	}
 }
 
-// place is a folder, and what its files are named from.
+// place is a folder, and the folder that the paths of its files are relative
+// to.
 type place struct{ folder, top string }
 
-// placeOfFolder finds the work tree of a folder. Links on the way to it are no
-// part of its name there: git does not follow them.
+// placeOfFolder finds the work tree of a folder. It resolves links on the way
+// to the folder, because git does not follow them.
 func placeOfFolder(dir, here string) place {
 	resolved, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -52,8 +54,8 @@ func placeOfFolder(dir, here string) place {
 	return place{dir, here}
 }
 
-// sourceFromRoot is fromRoot for the files of a source, which are named from
-// its folder.
+// sourceFromRoot is fromRoot for the files of a source, whose paths are
+// relative to its folder.
 func sourceFromRoot(source config.Source) func(file string) string {
 	switch {
 	case source.Folder != nil:

@@ -98,8 +98,8 @@ func runGet(ctx context.Context, opts *getOptions) error {
 	return opts.write(view)
 }
 
-// check fails where a flag has a value that there is not. Who copies one from the
-// table may.
+// check returns an error if a flag has an unknown value. Values may be copied
+// from the table.
 func (o *getOptions) check() error {
 	o.platform, o.sortBy = strings.ToLower(o.platform), strings.ToLower(o.sortBy)
 	for _, flag := range []struct {
@@ -117,9 +117,9 @@ func takes(flag, value string, known ...string) error {
 	return message.NewError("cli.takes", "flag", flag, "value", value, "known", known, "meant", manifest.Suggestion(value, known))
 }
 
-// ask asks the daemon for what was asked for, and meanwhile calls check with the
-// digest of the daemon's configuration. What the daemon says about itself goes to
-// aside.
+// ask requests from the daemon what the flags select, and meanwhile calls check
+// with the digest of the daemon's configuration. What the daemon reports about
+// itself goes to aside.
 func (o *getOptions) ask(ctx context.Context, daemon *client.Client, check func(string) error, aside io.Writer) (view report.BindingView, err error) {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
@@ -147,7 +147,7 @@ func (o *getOptions) ask(ctx context.Context, daemon *client.Client, check func(
 	}
 	view = report.BindingView{Problems: of.Problems, All: len(statuses)}
 	if journalDamaged(of) != nil && !o.output.json() && o.output.value != outputYAML {
-		view.Problems = withoutJournal(view.Problems) // It was said above.
+		view.Problems = withoutJournal(view.Problems) // It was shown above the answer.
 	}
 	view.Statuses = slices.DeleteFunc(statuses, o.leavesOut)
 	switch {
@@ -165,7 +165,7 @@ func (o *getOptions) ask(ctx context.Context, daemon *client.Client, check func(
 	return view, nil
 }
 
-// bindings asks for no more than what is written.
+// bindings requests only what will be written.
 func (o *getOptions) bindings(ctx context.Context, daemon *client.Client) ([]binding.Status, error) {
 	if style := o.style(); style.Full || style.Steps || o.output.json() || o.output.value == outputYAML {
 		return daemon.Bindings(ctx)
@@ -173,7 +173,7 @@ func (o *getOptions) bindings(ctx context.Context, daemon *client.Client) ([]bin
 	return daemon.Rows(ctx)
 }
 
-// known fails where a name that was asked for is not known.
+// known returns an error if a name on the command line is unknown.
 func (o *getOptions) known(n names) error {
 	for _, name := range o.names {
 		if err := n.binding(name); err != nil {
@@ -186,13 +186,13 @@ func (o *getOptions) known(n names) error {
 	return n.instance(o.instance)
 }
 
-// leavesOut says that a binding was not asked for.
+// leavesOut reports whether the flags leave out a binding.
 func (o *getOptions) leavesOut(s binding.Status) bool {
 	return o.instance != "" && s.Spec.Instance != o.instance || o.platform != "" && string(s.Spec.Platform) != o.platform ||
 		len(o.names) > 0 && !slices.Contains(o.names, s.Name) || o.notReady && report.ReadyOf(s).Status == binding.True
 }
 
-// write writes all that was asked for.
+// write writes everything that was asked for.
 func (o *getOptions) write(view report.BindingView) error {
 	if o.output.json() || o.output.value == outputYAML {
 		list := report.NewBindingList(view.Statuses)
@@ -224,15 +224,15 @@ func (o *getOptions) style() report.Style {
 	return style
 }
 
-// withoutJournal leaves out what reportConfiguration says.
+// withoutJournal leaves out what reportConfiguration has reported already.
 func withoutJournal(p report.Problems) report.Problems {
 	p.Unanswered = slices.DeleteFunc(slices.Clone(p.Unanswered), func(u report.UnansweredPart) bool { return u.Part == binding.PartJournal })
 	return p
 }
 
-// reportConfiguration says above the answer, on the error stream, that the
-// daemon refused its configuration and works by an older one, and that its
-// journal is damaged.
+// reportConfiguration reports on standard error, above the answer, that the
+// daemon rejected its configuration and uses an older one, or that its journal
+// is damaged.
 func reportConfiguration(w io.Writer, d client.Daemon, l *report.Language) (err error) {
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent); c != nil && c.Status != binding.True {
 		_, err = fmt.Fprintf(w, "%s\n", report.Harmless(l.Text(message.New("daemon.configuration", "why", c.Message))))
@@ -252,8 +252,8 @@ func journalDamaged(d client.Daemon) *binding.Condition {
 	return nil
 }
 
-// loadConfig reads the configuration; its findings are printed, and one of
-// severity error ends the command.
+// loadConfig reads the configuration and prints its findings. It returns an
+// error if one has severity error.
 func loadConfig(streams Streams, path string) (config.Config, error) {
 	data, err := config.Read(path)
 	if err != nil {

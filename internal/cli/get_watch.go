@@ -11,9 +11,9 @@ import (
 	"reconciler/internal/report"
 )
 
-// How `get --watch` asks: at once when the daemon reports an event, but no more
-// often than watchPause, and at the latest after watchWait, for not every change is
-// an event.
+// `get --watch` asks again when the daemon reports an event, but waits at least
+// watchPause between two requests. It asks after watchWait in any case, because not
+// every change is an event.
 const (
 	watchWait  = 5 * time.Second
 	watchPause = time.Second
@@ -21,7 +21,7 @@ const (
 
 type bindingID struct{ instance, name string }
 
-// watcher is a `get --watch` that runs.
+// watcher is a running `get --watch`.
 type watcher struct {
 	*getOptions
 	table    *report.BindingTable
@@ -30,8 +30,8 @@ type watcher struct {
 	problems report.Problems
 }
 
-// watching shows what was asked for, and then what changes, until somebody
-// interrupts.
+// watching shows what was asked for, and then each change, until it is
+// interrupted.
 func (o *getOptions) watching(ctx context.Context, daemon *client.Client) error {
 	if o.output.value == outputYAML {
 		return takes("--watch --output", outputYAML, "text", outputWide, outputName, "json")
@@ -47,7 +47,7 @@ func (o *getOptions) watching(ctx context.Context, daemon *client.Client) error 
 			after, err = next(ctx, daemon, after)
 		}
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // Who interrupts has seen enough.
+			return nil //nolint:nilerr // An interrupt is the normal end.
 		}
 		if err != nil {
 			return err
@@ -55,7 +55,7 @@ func (o *getOptions) watching(ctx context.Context, daemon *client.Client) error 
 	}
 }
 
-// next waits for a reason to ask again.
+// next waits until it is time to ask again.
 func next(ctx context.Context, daemon *client.Client, after int64) (int64, error) {
 	wait := watchWait
 	if after == 0 {
@@ -112,7 +112,7 @@ func (w *watcher) remember(view report.BindingView) (gone []report.BindingRow) {
 
 func idOf(s binding.Status) bindingID { return bindingID{s.Spec.Instance, s.Name} }
 
-// rowOf is what counts as a change of a binding.
+// rowOf returns the fields of a binding whose change is shown.
 func rowOf(s binding.Status) report.BindingRow {
 	r := report.NewBindingRow(s)
 	r.Synced = time.Time{}

@@ -104,8 +104,8 @@ func runImport(ctx context.Context, opts *importOptions) error {
 	return nil
 }
 
-// files are what is written: one for each binding, or all for the standard
-// output.
+// files returns the files to write: one for each binding, or a single one for
+// standard output.
 func (o *importOptions) files(export manifest.Export) []binding.File {
 	var files []binding.File
 	var all [][]byte
@@ -119,7 +119,7 @@ func (o *importOptions) files(export manifest.Export) []binding.File {
 	return files
 }
 
-// write gives out the declarations: to the standard output, or as files.
+// write writes the declarations, to standard output or as files.
 func (o *importOptions) write(files []binding.File) error {
 	if o.out == "" {
 		for _, file := range files {
@@ -129,7 +129,7 @@ func (o *importOptions) write(files []binding.File) error {
 		}
 		return nil
 	}
-	if err := os.MkdirAll(o.out, 0o777); err != nil { //nolint:gosec // Declarations are no secret; the umask decides.
+	if err := os.MkdirAll(o.out, 0o777); err != nil { //nolint:gosec // Declarations are not secret; the umask decides.
 		return err
 	}
 	root, err := os.OpenRoot(o.out)
@@ -139,8 +139,8 @@ func (o *importOptions) write(files []binding.File) error {
 	return errors.Join(o.writeFiles(root, files), root.Close())
 }
 
-// writeFiles writes all files, or none where one of them is there already and
-// may not be overwritten.
+// writeFiles writes all files, or none if one exists already and may not be
+// overwritten.
 func (o *importOptions) writeFiles(root *os.Root, files []binding.File) error {
 	var there []string
 	for _, file := range files {
@@ -159,8 +159,8 @@ func (o *importOptions) writeFiles(root *os.Root, files []binding.File) error {
 	return nil
 }
 
-// summarize writes on the error stream what was written, what is to be filled in, and
-// what is not in it.
+// summarize reports on standard error what was written, what a person has to fill in,
+// and what was left out.
 func (o *importOptions) summarize(export manifest.Export, findings []finding.Finding) error {
 	var lines []message.Message
 	add := func(m message.Message) { lines = append(lines, m) }

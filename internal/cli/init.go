@@ -30,7 +30,7 @@ type initOptions struct {
 	streams Streams
 	folder  string
 	answers initAnswers
-	// given are the flags that were set, by name: nobody is asked for them.
+	// given reports whether a flag was set. Its question is not asked.
 	given func(name string) bool
 	now   func() time.Time
 }
@@ -95,7 +95,7 @@ func runInit(ctx context.Context, opts *initOptions) error {
 	return opts.summarize(files)
 }
 
-// ask asks for every answer that no flag gives, where a person is there to ask.
+// ask asks for every answer that no flag gives, if the input is a terminal.
 func (o *initOptions) ask() error {
 	in := newLines(o.streams.In)
 	for _, q := range initQuestions() {
@@ -126,7 +126,7 @@ func (o *initOptions) ask() error {
 	return nil
 }
 
-// newLines reads a person's answers line by line; nil where in is no terminal.
+// newLines reads a person's answers line by line; nil if in is not a terminal.
 func newLines(in io.Reader) func() (string, error) {
 	file, ok := in.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
@@ -142,7 +142,7 @@ func newLines(in io.Reader) func() (string, error) {
 	}
 }
 
-// existing are those of the files that are there already.
+// existing returns the paths of the files that exist already.
 func existing(folder string, files []binding.File) (there []string) {
 	for _, file := range files {
 		name := filepath.Join(folder, filepath.FromSlash(file.Path))
@@ -179,12 +179,12 @@ func checkInit(ctx context.Context, files []binding.File, now time.Time) ([]find
 	return finding.Sort(append(findings, found.Findings...)), nil
 }
 
-// writeNew writes files that do not exist. What one that appeared meanwhile
-// holds is not touched.
+// writeNew writes files that do not exist. It does not touch a file that was
+// created meanwhile.
 func writeNew(folder string, files []binding.File) error {
 	for _, file := range files {
 		name := filepath.Join(folder, filepath.FromSlash(file.Path))
-		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil { //nolint:gosec // None of it is a secret; the umask decides.
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil { //nolint:gosec // None of the files is secret; the umask decides.
 			return err
 		}
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // As above.
@@ -199,7 +199,7 @@ func writeNew(folder string, files []binding.File) error {
 	return nil
 }
 
-// summarize says what was written, and what to do next.
+// summarize reports what was written, and what to do next.
 func (o *initOptions) summarize(files []binding.File) error {
 	for _, file := range files {
 		name := filepath.Join(o.folder, filepath.FromSlash(file.Path))

@@ -15,7 +15,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// Names that init writes.
+// Names of the files that init writes.
 const (
 	initConfiguration = "reconciler.yaml"
 	initBindings      = "bindings"
@@ -29,22 +29,23 @@ const initIgnore = `# YAML that is no declaration, for whoever checks this folde
 /.gitlab-ci.yml
 `
 
-// initAnswers are what the files of init are made of.
+// initAnswers are the answers that the files of init are made from.
 type initAnswers struct {
 	instance, region, driver, platform, address, username, team, image, source, ci string
 }
 
-// token says that the platform is bound by a token, and not in a browser.
+// token reports whether the platform is bound with a token, not in a browser.
 func (a initAnswers) token() bool { return !binding.Platform(a.platform).OAuth() }
 
-// initQuestion is one thing that init has to know.
+// initQuestion is one question of init.
 type initQuestion struct {
 	flag   string
 	answer func(*initAnswers) *string
-	// fallback is the default, by the answers before.
+	// fallback returns the default, which may depend on earlier answers.
 	fallback func(initAnswers) string
 	choices  []string
-	// applies says whether the answers before leave anything to ask; nil is always.
+	// applies reports whether the question is still open after the earlier answers;
+	// nil means always.
 	applies func(initAnswers) bool
 }
 
@@ -98,7 +99,7 @@ func orWord(text, otherwise string) string {
 	return text
 }
 
-// files are what init writes.
+// files returns the files that init writes.
 func (a initAnswers) files(now time.Time) ([]binding.File, error) {
 	files := []binding.File{
 		canonical(initConfiguration, a.configuration()),
@@ -118,8 +119,8 @@ func (a initAnswers) files(now time.Time) ([]binding.File, error) {
 	return files, nil
 }
 
-// canonical is a file as fmt leaves it. One with findings is kept as it is: they
-// are shown before anything is written.
+// canonical returns a file formatted as by fmt. A file with findings stays as it
+// is; they are shown before anything is written.
 func canonical(path, text string) binding.File {
 	file := binding.File{Path: path, Data: []byte(text)}
 	if formatted, found := manifest.NewFormatter().Format(file); len(found) == 0 {
@@ -213,8 +214,8 @@ func namespaceOf(image string) string {
 
 var plainWord = regexp.MustCompile(`^[a-z][a-z0-9./-]*$`)
 
-// yamlWord is text as one YAML value, quoted where YAML would read it in another
-// way.
+// yamlWord returns text as one YAML value, quoted if YAML would read it
+// differently.
 func yamlWord(text string) string {
 	if plainWord.MatchString(text) && !slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}, text) {
 		return text

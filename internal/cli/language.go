@@ -11,10 +11,10 @@ import (
 	"reconciler/internal/report"
 )
 
-// languageVariable is the environment's choice of the language.
+// languageVariable is the environment variable that selects the language.
 const languageVariable = "RECONCILER_LANGUAGE"
 
-// languageChoice is --language, and the language of what people read, which is
+// languageChoice is --language and the language of texts for people. It is
 // chosen once, before the command runs. A nil language is English.
 type languageChoice struct {
 	flag   string
@@ -51,7 +51,8 @@ func (c *languageChoice) choose(cmd *cobra.Command) (*report.Language, error) {
 	return report.LanguageOfLocale(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))), nil
 }
 
-// configOf is the configuration's file: the command's, or else the usual one.
+// configOf is the path of the configuration: the command's --config, or else
+// the default.
 func configOf(cmd *cobra.Command) string {
 	file := ""
 	if flag := cmd.Flags().Lookup("config"); flag != nil {

@@ -14,7 +14,7 @@ import (
 	"reconciler/internal/report"
 )
 
-// look is how all commands write text for people.
+// look says how all commands format text for people.
 type look struct {
 	color    colorFlag
 	language languageChoice
@@ -43,8 +43,8 @@ func (c *colorFlag) Set(s string) error {
 
 func (*colorFlag) Type() string { return "WHEN" }
 
-// style is how to write text to w. Colour is for a terminal only, if --color
-// does not say otherwise, and NO_COLOR turns it off (https://no-color.org).
+// style says how to format text on w. Without --color, only a terminal gets
+// colour, and NO_COLOR turns it off (https://no-color.org).
 func (s Streams) style(w io.Writer) report.Style {
 	color := isTerminal(w) && os.Getenv("NO_COLOR") == "" && !strings.EqualFold(os.Getenv("TERM"), "dumb")
 	if s.look != nil && s.look.color != "auto" {
@@ -57,8 +57,8 @@ func (s Streams) style(w io.Writer) report.Style {
 	return style
 }
 
-// widthOf is the width of the terminal that w is, or what COLUMNS says
-// otherwise; 0 if neither is known.
+// widthOf is the width of the terminal w, or else the value of COLUMNS; 0 if
+// neither is known.
 func widthOf(w io.Writer) int {
 	if file, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
@@ -72,7 +72,7 @@ func widthOf(w io.Writer) int {
 	return width
 }
 
-// isTerminal says whether a person sees what is written to w.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))

@@ -18,10 +18,10 @@ import (
 	"reconciler/internal/source"
 )
 
-// names are those that a person may mean.
+// names are the bindings and instances that a person may name.
 type names struct{ bindings, instances []string }
 
-// namesOf are those that the daemon knows.
+// namesOf returns the names that the daemon knows.
 func namesOf(ctx context.Context, daemon *client.Client) (n names, err error) {
 	statuses, err := daemon.Bindings(ctx)
 	if err != nil {
@@ -42,8 +42,8 @@ func namesIn(statuses []binding.Status, d client.Daemon) names {
 	return n
 }
 
-// unknownBinding is the error that no binding has a name about which the daemon
-// says nothing; nil if it has one of that name.
+// unknownBinding is the error that no binding has a name; nil if the daemon
+// knows the name.
 func unknownBinding(ctx context.Context, daemon *client.Client, name string) error {
 	known, err := namesOf(ctx, daemon)
 	if err != nil {
@@ -61,7 +61,7 @@ func unknownInstance(ctx context.Context, daemon *client.Client, name string) er
 	return known.instance(name)
 }
 
-// binding fails where no binding has the name.
+// binding returns an error if no binding has the name.
 func (n names) binding(name string) error {
 	if slices.Contains(n.bindings, name) {
 		return nil
@@ -69,7 +69,7 @@ func (n names) binding(name string) error {
 	return manifest.NoBinding(name, n.bindings, "reconciler get")
 }
 
-// instance fails where no instance has the name.
+// instance returns an error if no instance has the name.
 func (n names) instance(name string) error {
 	if slices.Contains(n.instances, name) {
 		return nil
@@ -77,11 +77,11 @@ func (n names) instance(name string) error {
 	return manifest.NoInstance(name, n.instances)
 }
 
-// completionTimeout is how long somebody waits for a list of names.
+// completionTimeout limits how long the shell waits for a list of names.
 const completionTimeout = 2 * time.Second
 
-// completeNames lets a command complete bindings as its arguments, at most limit
-// (0 for any number), and instances as --instance.
+// completeNames adds completion of bindings as arguments, at most limit (0 for
+// any number), and of instances for --instance.
 func completeNames(cmd *cobra.Command, daemon *clientFlags, limit int) {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if limit > 0 && len(args) >= limit {
@@ -99,14 +99,14 @@ func completeNames(cmd *cobra.Command, daemon *clientFlags, limit int) {
 	})
 }
 
-// completeBinding lets a command complete a binding as the value of a flag.
+// completeBinding adds completion of bindings to a flag.
 func completeBinding(cmd *cobra.Command, flag string, daemon *clientFlags) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		return daemon.names(cmd.Context()).bindings, cobra.ShellCompDirectiveNoFileComp
 	})
 }
 
-// completeInstance lets a command complete an instance of the configuration as its
+// completeInstance adds completion of the configuration's instances as an
 // argument.
 func completeInstance(cmd *cobra.Command, path *string) {
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -118,7 +118,7 @@ func completeInstance(cmd *cobra.Command, path *string) {
 	}
 }
 
-// completeReceiver lets a command complete a receiver of the configuration as its
+// completeReceiver adds completion of the configuration's receivers as an
 // argument.
 func completeReceiver(cmd *cobra.Command, path *string) {
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) (receivers []string, _ cobra.ShellCompDirective) {
@@ -133,8 +133,8 @@ func completeReceiver(cmd *cobra.Command, path *string) {
 	}
 }
 
-// names are those that the daemon knows or, if it does not answer, those in the
-// folder of declarations.
+// names returns the names that the daemon knows or, if it does not answer,
+// those in the folder of declarations.
 func (c *clientFlags) names(ctx context.Context) names {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
@@ -161,8 +161,8 @@ func (c *clientFlags) names(ctx context.Context) names {
 	return known
 }
 
-// wrongFlag is what the library says about a flag: which one was meant where it
-// does not exist, and in our words why a value is wrong.
+// wrongFlag turns the library's error about a flag into ours: it suggests a
+// flag if this one does not exist, and explains why a value is wrong.
 func wrongFlag(cmd *cobra.Command, err error) error {
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return message.NewError("cli.value", "value", wrong.GetValue(), "flag", "--"+wrong.GetFlag().Name, "why", wrongValue(wrong.GetFlag(), errors.Unwrap(err)))
@@ -176,10 +176,11 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	return message.NewError("cli.meant", "why", flagError(err), "meant", meant)
 }
 
-// unknownCommand is the error that the arguments name no command. The library finds
-// that before it reads the flags, and the language is one of them.
+// unknownCommand is the error that the arguments name no command. The library
+// reports it before it reads the flags, so the flags are parsed here for
+// --language.
 func unknownCommand(root *cobra.Command, args []string, unknown error) error {
-	_ = root.ParseFlags(args) // What is wrong with the command's own flags does not matter.
+	_ = root.ParseFlags(args) // Errors of the command's own flags do not matter here.
 	names := root.Flags().Args()
 	if len(names) == 0 {
 		return unknown
@@ -187,7 +188,7 @@ func unknownCommand(root *cobra.Command, args []string, unknown error) error {
 	return message.NewError("cli.unknown-command", "name", names[0], "of", root.CommandPath(), "meant", meantCommand(root, names))
 }
 
-// knownCommand fails where the arguments of help name no command.
+// knownCommand returns an error if the arguments of help name no command.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	found := cmd.Root()
 	for i, name := range args {
@@ -200,8 +201,8 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// meantCommand is the command that was meant by an argument of a command that
-// has only commands.
+// meantCommand suggests a subcommand for a wrong argument of a command that has
+// only subcommands.
 func meantCommand(cmd *cobra.Command, args []string) message.Message {
 	var commands []string
 	for _, sub := range cmd.Commands() {

@@ -88,7 +88,8 @@ Nothing is sent.`,
 	return cmd
 }
 
-// receivers are those of the configuration. close releases what they need.
+// receivers returns the receivers of the configuration. close releases what
+// they need.
 func (o *notifyOptions) receivers() (cfg config.Config, rules notify.Rules, all []notify.Receiver, closing func(), err error) {
 	cfg, err = loadConfig(o.streams, o.config)
 	if err != nil {

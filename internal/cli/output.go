@@ -31,8 +31,8 @@ func (o *reportFlag) add(cmd *cobra.Command) {
 		cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 }
 
-// targets are the reports that were asked for. What is at the paths of
-// their files, and of the other outputs, is removed.
+// targets returns the requested reports. It removes earlier files at their
+// paths and at the paths of the other outputs.
 func (o *reportFlag) targets(others ...string) ([]report.Target, error) {
 	targets, err := report.ParseTargets(o.values)
 	for _, t := range targets {

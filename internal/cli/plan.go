@@ -30,9 +30,9 @@ type planOptions struct {
 	// fromDaemon shows the daemon's last plan instead of making one.
 	fromDaemon bool
 	daemon     clientFlags
-	// explain is the binding whose plan is explained.
+	// explain is the binding whose plan to explain.
 	explain string
-	// noConfig says that there is no configuration, and that nobody named one.
+	// noConfig is true if there is no configuration and none was named.
 	noConfig bool
 	limit    limitFlags
 }
@@ -123,7 +123,7 @@ func (o *planOptions) addFlags(cmd *cobra.Command) {
 	deletionsFlag(cmd, &o.deletions)
 }
 
-// deletionsFlag is the override that a refusal for safety names.
+// deletionsFlag adds the flag that a refusal for safety suggests.
 func deletionsFlag(cmd *cobra.Command, allow *bool) {
 	cmd.Flags().BoolVar(allow, "unsafe-allow-deletions", false, "allow removals that were refused for safety")
 }
@@ -170,16 +170,16 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 	return planned(document, opts)
 }
 
-// planned is the exit code of a plan.
+// planned returns the exit code of a plan.
 func planned(document report.Document, opts *planOptions) error {
 	code := planExit(*document.Plan, opts.detailed)
 	if code == nil && opts.offline && opts.detailed && document.Change != nil && len(document.Change.Touched) > 0 {
-		return exitCode(exitChanges) // Nothing was compared; the files differ.
+		return exitCode(exitChanges) // The registry was not asked; the files differ.
 	}
 	return code
 }
 
-// keepPlan writes the plan that apply takes, if a file is named.
+// keepPlan writes the plan for apply, if --out names a file.
 func keepPlan(file string, s *session, document report.Document) error {
 	if file == "" {
 		return nil
@@ -191,7 +191,7 @@ func keepPlan(file string, s *session, document report.Document) error {
 	return savePlan(file, kept)
 }
 
-// openPlanSession opens the session of a plan, of the configuration where there
+// openPlanSession opens the session of a plan, with the configuration if there
 // is one.
 func openPlanSession(ctx context.Context, opts *planOptions) (s *session, err error) {
 	from := sessionOptions{
@@ -206,7 +206,7 @@ func openPlanSession(ctx context.Context, opts *planOptions) (s *session, err er
 	return openSession(ctx, opts.streams, from)
 }
 
-// explain shows what the plan of one binding was made from.
+// explain shows what the plan of one binding is based on.
 func explain(opts *planOptions, s *session, basis report.Basis, targets []report.Target) error {
 	e := report.NewExplanation(opts.explain, basis.Depth, s.planned.Rounds())
 	if len(e.Instances) == 0 {
@@ -235,7 +235,7 @@ func showDaemonPlan(ctx context.Context, opts *planOptions, targets []report.Tar
 	return planExit(*document.Plan, opts.detailed)
 }
 
-// document makes the plan that was asked for: of the source, or of a change.
+// document makes the requested plan: of the source, or of a change.
 func (s *session) document(ctx context.Context, opts *planOptions) (report.Document, error) {
 	depth, word := opts.depth()
 	basis := s.basis
@@ -255,7 +255,7 @@ func (s *session) document(ctx context.Context, opts *planOptions) (report.Docum
 	return report.Document{Plan: &p, Files: s.files(), FromRoot: sourceFromRoot(s.source), Basis: basis}, err
 }
 
-// depth is how far the plan looks, and the report's word for it.
+// depth is how much the plan reads, and the report's term for it.
 func (o *planOptions) depth() (binding.Depth, report.Depth) {
 	switch {
 	case o.offline:

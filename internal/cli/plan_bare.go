@@ -20,11 +20,12 @@ import (
 	"reconciler/internal/source/git"
 )
 
-// declarationsFolder is where a repository without a configuration has its
-// declarations, if there is such a folder.
+// declarationsFolder is the folder of declarations in a repository without a
+// configuration, if it exists.
 const declarationsFolder = "bindings"
 
-// withoutConfig says that nobody named a configuration, and that none is here.
+// withoutConfig reports whether no configuration was named and the default file
+// does not exist.
 func withoutConfig(cmd *cobra.Command, path string) bool {
 	if cmd.Flags().Changed("config") || os.Getenv("RECONCILER_CONFIG") != "" {
 		return false
@@ -33,14 +34,15 @@ func withoutConfig(cmd *cobra.Command, path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// bare is what an offline plan uses instead of a configuration: the instances
-// are those that the declarations name, and nothing is known about them.
+// bare replaces the configuration of an offline plan: it has the instances that
+// the declarations name, and knows nothing else about them.
 type bare struct {
 	config    config.Config
 	published *report.Published
 }
 
-// readBare makes it of the declarations, at both ends of a change.
+// readBare makes a bare from the declarations, for a change from those at both
+// ends.
 func readBare(ctx context.Context, opts *planOptions) (*bare, error) {
 	b := &bare{config: config.Default(), published: &report.Published{}}
 	b.config.Source.Folder, b.config.Source.MaxFiles = &config.Folder{Path: opts.declarations()}, opts.limit.limits(0).Files
@@ -68,8 +70,8 @@ func readBare(ctx context.Context, opts *planOptions) (*bare, error) {
 	return b, nil
 }
 
-// namedInstances are those that declarations name. Each file is read by itself,
-// because those of two revisions declare the same bindings.
+// namedInstances returns the instances that declarations name. Each file is
+// parsed separately, because two revisions declare the same bindings.
 func namedInstances(ctx context.Context, files []binding.File, now time.Time) []string {
 	var names []string
 	for _, f := range files {
@@ -81,8 +83,8 @@ func namedInstances(ctx context.Context, files []binding.File, now time.Time) []
 	return slices.Compact(names)
 }
 
-// declarations is the folder that is planned without a configuration: the one
-// that was named, else bindings at the top of the clone, else where we are.
+// declarations is the folder to plan without a configuration: the one that was
+// named, else bindings at the root of the clone, else the current folder.
 func (o *planOptions) declarations() string {
 	if o.path != "" {
 		return o.path

@@ -22,13 +22,13 @@ import (
 	"reconciler/internal/source/git"
 )
 
-// workTree is the head that stands for the files as they are.
+// workTree is the value of --head for the files as they are on disk.
 const workTree = "WORKTREE"
 
-// changeOptions say which change is planned.
+// changeOptions say which change to plan.
 type changeOptions struct{ base, head, repo string }
 
-// change is the two ends of a change, read from a clone.
+// change is both ends of a change, read from a clone.
 type change struct {
 	base, head source.Snapshot
 	basis      report.Basis
@@ -37,9 +37,9 @@ type change struct {
 	root string
 }
 
-// readChange reads both ends of a change. Base is where head left it, so that
-// what was merged since is no part of the change; the policies are those of
-// the base as it is now, for a change must not bring its own.
+// readChange reads both ends of a change. The base is the merge base, so that
+// later merges are not part of the change. The policies are those of the base
+// as it is now, because a change must not bring its own.
 func readChange(ctx context.Context, opts changeOptions, cfg config.Source) (change, error) {
 	limits := source.Limits{Files: cfg.MaxFiles}.WithDefaults()
 	clone, err := git.OpenLocal(cmp.Or(opts.repo, "."), limits)
@@ -89,8 +89,8 @@ func readChange(ctx context.Context, opts changeOptions, cfg config.Source) (cha
 	return c, nil
 }
 
-// baseSnapshot is that of a base: where the folder is not there yet, nothing
-// is declared.
+// baseSnapshot is the snapshot of a base. If the folder does not exist there
+// yet, nothing is declared.
 func baseSnapshot(ctx context.Context, clone *git.Local, id, path string) (source.Snapshot, error) {
 	snapshot, err := clone.Snapshot(ctx, id, path)
 	if f, ok := errors.AsType[*binding.Failure](err); ok && f.Kind == binding.NotFound {
@@ -112,8 +112,8 @@ func workTreeSnapshot(ctx context.Context, root, path string, limits source.Limi
 	return snapshot, err
 }
 
-// folderInClone is the folder of declarations as it is named in the clone: the
-// git source's path, or the source's folder where that lies in the clone.
+// folderInClone is the path of the folder of declarations in the clone: the git
+// source's path, or the source's folder if it is inside the clone.
 func folderInClone(cfg config.Source, root string) (string, error) {
 	if cfg.Folder == nil {
 		return strings.Trim(cfg.Git.Path, "/"), nil
@@ -138,7 +138,7 @@ func folderInClone(cfg config.Source, root string) (string, error) {
 	return filepath.ToSlash(rel), nil
 }
 
-// below names the files of a snapshot from the repository's root.
+// below makes the paths of a snapshot's files relative to the repository's root.
 func below(root string, s source.Snapshot) source.Snapshot {
 	if root == "" {
 		return s
@@ -154,8 +154,8 @@ func below(root string, s source.Snapshot) source.Snapshot {
 	return s
 }
 
-// planChange plans both ends of a change from one look, and gives the document
-// of what lies between them.
+// planChange plans both ends of a change from one observation, and returns a
+// document of the difference.
 func (s *session) planChange(ctx context.Context, c change, depth binding.Depth) (report.Document, error) {
 	before, err := s.engine.Check(ctx, c.base, c.root)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 	if s.loaded, err = s.engine.Check(ctx, c.head, c.root, before.Desired.Declarations...); err != nil {
 		return report.Document{}, err
 	}
-	// What the files show by themselves is found while the plans are made.
+	// The files are compared while the plans are made.
 	var own []report.Touched
 	var moves []finding.Finding
 	var beside sync.WaitGroup
@@ -187,9 +187,9 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 	}, nil
 }
 
-// withMoves are the findings of head, and of every declaration that sends a
-// token to a different host than those of base do: what was applied may not be
-// known here, and the files show it too.
+// withMoves returns the findings of head and those of declarations that send a
+// token to a different host than base does. The files alone show this, even if
+// what was applied is not known here.
 func (s *session) withMoves(head, moves []finding.Finding) []finding.Finding {
 	if s.policy.AllowAddressChangeWithSecret {
 		return head
@@ -205,9 +205,9 @@ func (s *session) withMoves(head, moves []finding.Finding) []finding.Finding {
 	return head
 }
 
-// newFindings are those of head that base does not have. That something could
-// not be asked is reported again where the change touches it, because then nobody knows
-// what the change does.
+// newFindings returns the findings of head that base does not have. Findings about
+// something that could not be asked are repeated for bindings that the change touches,
+// because the effect of the change is unknown there.
 func newFindings(base, head []finding.Finding, touched []report.Touched) []finding.Finding {
 	old := map[string]bool{}
 	for _, fingerprint := range report.Fingerprints(base) {
@@ -224,9 +224,10 @@ func newFindings(base, head []finding.Finding, touched []report.Touched) []findi
 	return own
 }
 
-// removal says what becomes of the account of a binding that head declares
-// nowhere, or for another instance or platform; empty where head declares it.
-// While a file is broken, nothing is removed: it may be declared there.
+// removal says what happens to the account of a binding that head no longer
+// declares, or declares for another instance or platform; empty if head
+// declares it. While a file is invalid, nothing is removed, because the file
+// may declare it.
 func removal(was binding.Declaration, head plan.Desired) report.Removal {
 	same := func(d binding.Declaration) bool {
 		return d.Spec.Instance == was.Spec.Instance && d.Spec.Platform == was.Spec.Platform
@@ -242,8 +243,8 @@ func removal(was binding.Declaration, head plan.Desired) report.Removal {
 	return report.RemovalUnbound
 }
 
-// touched are the bindings that two snapshots declare differently. One in a
-// file that nobody can read is not gone: it is broken.
+// touched returns the bindings that two snapshots declare differently. A
+// binding in an unreadable file is not gone, but broken.
 func touched(base, head plan.Desired) []report.Touched {
 	before := make(map[string]*binding.Declaration, len(base.Declarations))
 	for i := range base.Declarations {
@@ -251,7 +252,7 @@ func touched(base, head plan.Desired) []report.Touched {
 	}
 	var list []report.Touched
 	tell := func(what string, d binding.Declaration, was, is *binding.Spec) {
-		// Another order of lists is no change.
+		// A different order of lists is not a change.
 		if changes := plan.SpecChanges(was, is); len(changes) > 0 {
 			list = append(list, report.Touched{Change: what, Instance: d.Spec.Instance, Binding: d.Name, File: d.File, Changes: changes})
 		}

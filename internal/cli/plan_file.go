@@ -24,14 +24,13 @@ func savePlan(path string, f report.PlanFile) error {
 	return nil
 }
 
-// expectation is what a plan has to be for it to be applied.
+// expectation is what a plan is compared with before it is applied.
 type expectation struct {
-	// name is what the refusal calls it.
+	// name is how the refusal names it.
 	name string
-	// digest is the plan's; empty where any will do.
+	// digest is the expected digest; empty if any plan may be applied.
 	digest string
-	// kept is the plan that was kept in a file; nil where only the digest is
-	// known.
+	// kept is the plan of a plan file; nil if only the digest is known.
 	kept *report.PlanFile
 }
 
@@ -56,8 +55,8 @@ func expectDigest(digest string) (expectation, error) {
 	return expectation{name: "--expect", digest: digest}, nil
 }
 
-// check refuses a plan other than the expected one: it says in talk in what
-// they differ, and on the error stream what to do.
+// check refuses a plan other than the expected one. It writes the differences
+// to talk, and what to do to standard error.
 func (e expectation) check(streams Streams, talk io.Writer, s *session, p plan.Plan) error {
 	if e.digest == "" {
 		return nil

@@ -20,15 +20,16 @@ import (
 )
 
 const (
-	// snapshotTimeout bounds the fetching of a snapshot.
+	// snapshotTimeout limits the fetch of a snapshot.
 	snapshotTimeout = time.Minute
 	// snapshotAhead is how far the clock of the daemon's machine may be ahead.
 	snapshotAhead = 5 * time.Minute
 )
 
-// snapshotOptions say which snapshot a plan is made from.
+// snapshotOptions name the snapshot that a plan is made from.
 type snapshotOptions struct {
-	// from is a file, "-" or a URL; empty where the plan asks itself.
+	// from is a file, "-" or a URL; empty if the plan observes everything
+	// itself.
 	from, tokenFile string
 	maxAge          time.Duration
 }
@@ -39,7 +40,7 @@ func (o *snapshotOptions) add(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&o.maxAge, "snapshot-max-age", 24*time.Hour, "reject a snapshot that was observed longer ago than `TIME`; 0 accepts any")
 }
 
-// check refuses what does not go together.
+// check refuses options that exclude each other.
 func (o *snapshotOptions) check(plan *planOptions) error {
 	url := strings.Contains(o.from, "://")
 	switch {
@@ -59,8 +60,8 @@ func (o *snapshotOptions) check(plan *planOptions) error {
 	return nil
 }
 
-// read reads the snapshot and holds it to the configuration and its age; nil
-// where none was asked for.
+// read reads the snapshot and checks its age and that it matches the
+// configuration; nil if none was asked for.
 func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.Config, now time.Time) (*report.Published, report.Basis, error) {
 	if o.from == "" {
 		return nil, report.Basis{}, nil
@@ -88,8 +89,8 @@ func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.
 	return &snapshot, report.Basis{Depth: report.FromPublished, Observed: oldest.Observed, Age: max(age, 0)}, nil
 }
 
-// oldestOf is the instance that was observed longest ago, of those that are
-// planned; an error where none of them is in the snapshot.
+// oldestOf returns the instance to plan that was observed longest ago; an error
+// if the snapshot has none of them.
 func oldestOf(s report.Published, names []string) (report.PublishedInstance, error) {
 	var oldest report.PublishedInstance
 	var has []string
@@ -108,8 +109,8 @@ func oldestOf(s report.Published, names []string) (report.PublishedInstance, err
 	return oldest, nil
 }
 
-// name is what messages call the snapshot: of a URL no more than the host, for
-// its query may be secret.
+// name is how messages name the snapshot. For a URL it is only the host,
+// because the query may be secret.
 func (o *snapshotOptions) name() message.Message {
 	if u, err := providers.ParseDocument(o.from); err == nil {
 		return message.Verbatim(u.Host)
@@ -120,7 +121,7 @@ func (o *snapshotOptions) name() message.Message {
 	return message.Verbatim(o.from)
 }
 
-// text opens what is to be read.
+// text opens the snapshot for reading.
 func (o *snapshotOptions) text(ctx context.Context, streams Streams) (io.Reader, error) {
 	switch {
 	case o.from == "-":
@@ -150,7 +151,7 @@ func (o *snapshotOptions) fetch(ctx context.Context, streams Streams) (io.Reader
 			return nil, message.NewError("cli.token-unusable", "where", o.tokenFile, "why", why)
 		}
 	}
-	// The daemon is on the operator's own network, as a rule.
+	// The daemon is usually on the operator's own network.
 	client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, MaxBytes: report.MaxPublished, Timeout: snapshotTimeout})
 	text, err := providers.Document(ctx, client, address, token)
 	return bytes.NewReader(text), err

@@ -14,8 +14,8 @@ import (
 // barWidth is the width of the progress bar in characters.
 const barWidth = 24
 
-// progress shows how far applying has come: a line for each action, and on a
-// terminal a bar below them. It is safe for concurrent use.
+// progress shows the progress of an apply: a line for each action and, on a
+// terminal, a bar below them. It is safe for concurrent use.
 type progress struct {
 	mu       sync.Mutex
 	out      io.Writer
@@ -74,8 +74,8 @@ func describe(a plan.Action) string {
 	return plain(fmt.Sprintf("%s/%s: %s %s", a.Instance, a.Binding, a.Kind, a.Object))
 }
 
-// plain leaves out control characters, which a declaration or a host may have
-// put into a text.
+// plain removes control characters, which may come from a declaration or a
+// host.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
@@ -116,7 +116,7 @@ func (p *progress) clear() {
 	}
 }
 
-// count takes how many of many things are done.
+// count sets how many things are done.
 func (p *progress) count(done, of int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -144,7 +144,7 @@ func (o *recordOptions) record(ctx context.Context) (report.RegistryRecord, erro
 	return record.FromAPI(ctx, asker{driver}, options)
 }
 
-// instanceNamed is an instance of the configuration.
+// instanceNamed finds an instance of the configuration.
 func instanceNamed(streams Streams, file, name string) (config.Instance, error) {
 	cfg, err := loadConfig(streams, file)
 	if err != nil {

@@ -146,10 +146,10 @@ func (o *verifyOptions) account() (binding.Account, error) {
 	return account, nil
 }
 
-// maxTokenFile bounds a file with a token, in bytes.
+// maxTokenFile limits a file with a token, in bytes.
 const maxTokenFile = 64 << 10
 
-// token reads the throw-away token. The redactor knows it from then on.
+// token reads the disposable token and adds it to the redactor.
 func (o *verifyOptions) token() (secrets.Secret, error) {
 	data, err := boundedio.ReadText(o.tokenFile, maxTokenFile)
 	if err != nil {
@@ -165,7 +165,7 @@ func (o *verifyOptions) token() (secrets.Secret, error) {
 	return token, nil
 }
 
-// introduce shows what will be done, and asks.
+// introduce shows what will be done, and asks for confirmation.
 func (o *verifyOptions) introduce(ctx context.Context, talk io.Writer, v verify.Options) error {
 	steps := []string{"bind", "shown", "projects", "unbind", "gone"}
 	say := func(prefix string, m message.Message) {

@@ -17,57 +17,58 @@ import (
 	"reconciler/internal/source"
 )
 
-// sessionOptions say what a plan or an apply works on.
+// sessionOptions are the options of a plan or an apply.
 type sessionOptions struct {
 	config string
 	// path is a folder of declarations, instead of the configured source.
 	path           string
 	readOnly       bool
 	allowDeletions bool
-	// unread leaves the source alone.
+	// unread skips reading the source.
 	unread bool
-	// snapshot is read instead of the world.
+	// snapshot replaces the observation.
 	snapshot snapshotOptions
-	// offline builds no client of the secret store, whose files may not be here.
+	// offline builds no client of the secret store, because its files may be
+	// missing here.
 	offline bool
 	limit   limitFlags
-	// bare replaces the configuration; nil where there is one.
+	// bare replaces the configuration; nil if there is a configuration.
 	bare   *bare
 	events func(plan.Event)
 }
 
-// planner is all that a plan may use of the engine: it has no method that
-// writes, so that a write in a plan does not compile.
+// planner is the part of the engine that a plan may use. It has no method that
+// writes, so a plan that writes does not compile.
 type planner interface {
 	Check(ctx context.Context, snapshot source.Snapshot, root string, before ...binding.Declaration) (engine.Loaded, error)
 	PlanEach(ctx context.Context, loaded []engine.Loaded, depth binding.Depth) ([]engine.Planned, error)
 }
 
-// session is one look at the source with all that a plan of it needs.
+// session is one snapshot of the source and everything that planning it needs.
 type session struct {
 	engine planner
 	close  func()
 	source config.Source
 	policy config.Policy
 	loaded engine.Loaded
-	// basis is the snapshot's; zero where there is none.
+	// basis is that of the published observation; zero without one.
 	basis report.Basis
 	// planned is the last plan.
 	planned engine.Planned
 }
 
-// observation is the digest of what the last plan was made of.
+// observation is the digest of the observations that the last plan was made from.
 func (s *session) observation() string { return observe.Digest(s.planned.Observations()) }
 
-// openSession opens a session that can plan and nothing else.
+// openSession opens a session that can only plan.
 func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*session, error) {
 	opts.readOnly = true
 	s, _, err := openEngine(ctx, streams, opts)
 	return s, err
 }
 
-// read gives the configuration, and the published observation that is planned
-// from; nil where the plan asks itself.
+// read returns the configuration and the published observation to plan from;
+// nil if the plan observes everything itself.
 func (o sessionOptions) read(ctx context.Context, streams Streams) (cfg config.Config, _ *report.Published, _ report.Basis, err error) {
 	if o.bare != nil {
 		cfg = o.bare.config
@@ -90,8 +91,8 @@ func (o sessionOptions) read(ctx context.Context, streams Streams) (cfg config.C
 	return cfg, published, basis, err
 }
 
-// loadConfig reads the configuration. A plan is often made where the files of the
-// daemon are not: it names those that are missing in one line.
+// loadConfig reads the configuration. A plan is often made on a machine without
+// the daemon's files, so one line lists those that are missing.
 func (o sessionOptions) loadConfig(streams Streams) (config.Config, error) {
 	if !o.readOnly {
 		return loadConfig(streams, o.config)
@@ -115,13 +116,14 @@ func (o sessionOptions) loadConfig(streams Streams) (config.Config, error) {
 	return cfg, printFindings(streams, findings)
 }
 
-// openEngine opens a session, and gives the engine for what a plan may not.
+// openEngine opens a session and also returns the engine, for commands that
+// write.
 func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*session, *engine.Engine, error) {
 	cfg, snapshot, basis, err := opts.read(ctx, streams)
 	if err != nil {
 		return nil, nil, err
 	}
-	name, _ := whoAsks("") // Who is not known has no name in the history.
+	name, _ := whoAsks("") // A user without a name is recorded as empty.
 	options := engine.Options{
 		Redactor: streams.redactor, Published: snapshot, Who: server.ThisProcess().Person(name),
 		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events, AnyInstance: opts.bare != nil,
@@ -142,7 +144,8 @@ func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*ses
 	return s, e, nil
 }
 
-// files are those that declare something, and those that nobody can read.
+// files returns the paths of files that declare something, and of those that
+// cannot be read.
 func (s *session) files() []string {
 	files := s.loaded.Desired.AllBroken()
 	for _, d := range s.loaded.Desired.Declarations {
@@ -152,7 +155,7 @@ func (s *session) files() []string {
 	return slices.Compact(files)
 }
 
-// plan makes the plan of all instances, with the findings of the files.
+// plan plans all instances and adds the findings of the files.
 func (s *session) plan(ctx context.Context, depth binding.Depth) (plan.Plan, error) {
 	planned, err := s.engine.PlanEach(ctx, []engine.Loaded{s.loaded}, depth)
 	if err != nil {
@@ -162,18 +165,18 @@ func (s *session) plan(ctx context.Context, depth binding.Depth) (plan.Plan, err
 	return withFindings(planned[0].Plan, s.loaded, depth), nil
 }
 
-// withFindings is a plan with the findings of its files.
+// withFindings adds the findings of the files to a plan.
 func withFindings(p plan.Plan, loaded engine.Loaded, depth binding.Depth) plan.Plan {
 	if depth == binding.DepthOffline {
-		// The user asked that nothing be asked: one line says so.
+		// The user chose to ask nothing: one line about that is enough.
 		p.Findings = slices.DeleteFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
 	}
 	p.Findings = finding.Sort(append(p.Findings, loaded.Findings...))
 	return p
 }
 
-// printFindings prints the findings of a configuration to the error stream;
-// one of severity error ends the command.
+// printFindings prints the findings of a configuration on standard error, and
+// returns an error if one has severity error.
 func printFindings(streams Streams, findings []finding.Finding) error {
 	if len(findings) > 0 {
 		if err := report.Findings(streams.Err, findings, streams.style(streams.Err)); err != nil {

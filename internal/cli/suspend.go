@@ -60,7 +60,7 @@ proves the name given by --by; the user at the other end of the socket is proven
 	return cmd
 }
 
-// scopeFlags are --instance and --all of suspend and resume.
+// scopeFlags adds --instance and --all to suspend and resume.
 func scopeFlags(cmd *cobra.Command, scope *client.Scope) {
 	cmd.Flags().StringVar(&scope.Instance, "instance", "", "this instance, or only the binding on it")
 	cmd.Flags().BoolVar(&scope.All, "all", false, "everything")
@@ -79,8 +79,8 @@ func runSuspend(ctx context.Context, opts *suspendOptions) (err error) {
 	return err
 }
 
-// parseUntil reads the end of a suspension: a day, which belongs to it, a time,
-// or how long from now.
+// parseUntil parses the end of a suspension: a day (inclusive), a time, or a
+// duration from now.
 func parseUntil(text string, now time.Time) (time.Time, error) {
 	at, length, err := parseTime(text)
 	switch {
@@ -94,7 +94,8 @@ func parseUntil(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// parseTime reads a day, a time, or a length of time, which is not zero then.
+// parseTime parses a day, a time or a duration. For a duration, length is not
+// zero.
 func parseTime(text string) (at time.Time, length time.Duration, err error) {
 	if day, err := binding.ParseDate(text); err == nil {
 		return day.Time(), 0, nil

@@ -67,8 +67,8 @@ func runSync(ctx context.Context, opts *syncOptions) (err error) {
 	return errors.Join(err, syncExit(result))
 }
 
-// syncExit is the exit code of a sync. While the journal is damaged, nothing that is
-// due is done.
+// syncExit is the exit code of a sync. While the journal is damaged, no due change
+// is made.
 func syncExit(r report.SyncResult) error {
 	damaged := slices.ContainsFunc(r.Unanswered, func(p report.UnansweredPart) bool { return p.Part == binding.PartJournal })
 	disagreed := slices.ContainsFunc(r.Problems.Instances, func(c report.InstanceCondition) bool { return c.Type == binding.EditionAgreed })

@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// flagError is what the library says about a flag, in the reader's language.
+// flagError translates the library's error about a flag into the reader's language.
 func flagError(err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		return message.NewError("cli.unknown-flag", "name", unknown.GetSpecifiedName(), "shorts", unknown.GetSpecifiedShortnames())
@@ -24,7 +24,7 @@ func flagError(err error) error {
 	return err
 }
 
-// wrongValue is why a flag's value is wrong: that of a plain type in our words.
+// wrongValue says why a flag's value is wrong, for the plain types in our words.
 func wrongValue(f *pflag.Flag, why error) error {
 	switch f.Value.Type() {
 	case "bool":
@@ -37,7 +37,7 @@ func wrongValue(f *pflag.Flag, why error) error {
 	return why
 }
 
-// requiredFlags fails where a flag is missing that the command requires.
+// requiredFlags returns an error if a required flag is missing.
 func requiredFlags(cmd *cobra.Command) error {
 	var missing []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -51,14 +51,15 @@ func requiredFlags(cmd *cobra.Command) error {
 	return nil
 }
 
-// The annotations with which cobra marks the flags of a group; their values are the
-// groups, as names with spaces between them.
+// The annotations that cobra uses for groups of flags. A value lists the flags of
+// one group, separated by spaces.
 const (
 	flagsExclusive = "cobra_annotation_mutually_exclusive"
 	flagsTogether  = "cobra_annotation_required_if_others_set"
 )
 
-// flagGroups fails where flags exclude each other, or need each other.
+// flagGroups returns an error if flags exclude each other, or if one requires
+// another that is missing.
 func flagGroups(cmd *cobra.Command) error {
 	wrong := cmd.ValidateFlagGroups()
 	if wrong == nil {
@@ -87,11 +88,11 @@ func flagGroups(cmd *cobra.Command) error {
 	return wrong
 }
 
-// mostArguments is more than any command takes, if it has a limit.
+// mostArguments is more than any command with a limit accepts.
 const mostArguments = 9
 
-// argumentsError is what the library says about the arguments of a command, in the
-// reader's language: how many check takes is found by asking it.
+// argumentsError translates the library's error about a command's arguments into
+// the reader's language. It finds how many arguments check accepts by trying.
 func argumentsError(cmd *cobra.Command, check cobra.PositionalArgs, args []string, err error) error {
 	if message.Says(err).ID != message.VerbatimID {
 		return err

@@ -28,8 +28,8 @@ type validateOptions struct {
 	config  string
 	policy  string
 	beside  string
-	// offline is what validate always is; the flag exists so that a job may
-	// give it to both commands.
+	// offline has no effect, because validate is always offline. The flag
+	// exists so that a job can pass it to both validate and plan.
 	offline bool
 	limit   limitFlags
 	output  reportFlag
@@ -147,11 +147,11 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	return nil
 }
 
-// errNoDeclaration says that a folder is probably not the one that was meant.
+// errNoDeclaration means that the folder is probably the wrong one.
 var errNoDeclaration = message.NewError("cli.no-declaration")
 
-// readPaths reads the declaration files at paths. The files are named as the
-// user named them, so that an editor can jump to a finding.
+// readPaths reads the declaration files at paths. Paths stay as the user wrote
+// them, so that an editor can jump to a finding.
 func readPaths(ctx context.Context, paths []string, limits source.Limits) ([]binding.File, []finding.Finding, error) {
 	var files []binding.File
 	var findings []finding.Finding
@@ -209,7 +209,7 @@ func readFolder(ctx context.Context, path string, limits source.Limits) (source.
 	return snapshot, err
 }
 
-// validated says what was checked.
+// validated is the message about what was checked.
 func validated(declarations, files, ignored int) message.Message {
 	var left message.Message
 	if ignored > 0 {

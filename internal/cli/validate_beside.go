@@ -13,25 +13,25 @@ import (
 	"reconciler/internal/source"
 )
 
-// besideFiles reads the files of a folder, and leaves out of files those in it
-// that its ignore files exclude: a check of the whole folder does not read them.
+// besideFiles reads the files of a folder. It removes from files those that the
+// folder's ignore files exclude, as a check of the whole folder does.
 func besideFiles(ctx context.Context, here workingFolder, files []binding.File, folder string, limits source.Limits) (kept, others []binding.File, ignored int, err error) {
 	others, findings, err := readPaths(ctx, []string{folder}, limits)
 	if err != nil && !errors.Is(err, errNoDeclaration) {
 		return nil, nil, 0, err
 	}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, f := range others {
-		told[here.place(f.Path)] = true
+		reported[here.place(f.Path)] = true
 	}
 	for _, f := range findings {
 		if f.Severity == finding.Error {
-			told[here.place(f.File)] = true
+			reported[here.place(f.File)] = true
 		}
 	}
 	root := here.place(folder)
 	for _, f := range files {
-		if excluded(root, here.place(f.Path), told) {
+		if excluded(root, here.place(f.Path), reported) {
 			ignored++
 			continue
 		}
@@ -40,15 +40,15 @@ func besideFiles(ctx context.Context, here workingFolder, files []binding.File, 
 	return kept, others, ignored, nil
 }
 
-// excluded says that a declaration file below root is not among what the walk of
-// root reported: neither it nor, unread, a folder that it is in.
-func excluded(root, place string, told map[string]bool) bool {
+// excluded reports whether the walk of root reported neither a declaration file
+// below it nor, as unread, a folder that the file is in.
+func excluded(root, place string, reported map[string]bool) bool {
 	rel, err := filepath.Rel(root, place)
 	if err != nil || !filepath.IsLocal(rel) || !slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(place)) {
 		return false
 	}
 	for at := place; ; at = filepath.Dir(at) {
-		if told[at] {
+		if reported[at] {
 			return false
 		}
 		if at == root {
@@ -57,8 +57,8 @@ func excluded(root, place string, told map[string]bool) bool {
 	}
 }
 
-// checkBeside checks files, also against the others next to them. Of the others
-// only those that could conflict are parsed. They have no findings of their own,
+// checkBeside checks files, also for conflicts with the others. It parses only
+// those of the others that could conflict, and reports no findings of theirs,
 // because they were there first.
 func checkBeside(ctx context.Context, here workingFolder, files, others []binding.File, check manifest.Options, conflicts secretConflicts) manifest.Result {
 	result := manifest.Load(ctx, files, check)
@@ -83,8 +83,8 @@ func checkBeside(ctx context.Context, here workingFolder, files, others []bindin
 	return whole
 }
 
-// secretConflicts makes the findings of declarations that send one secret to
-// different hosts; nil makes none.
+// secretConflicts finds declarations that send one secret to different hosts;
+// nil finds none.
 type secretConflicts func([]binding.Declaration) []finding.Finding
 
 func (c secretConflicts) addTo(r manifest.Result) manifest.Result {
@@ -94,8 +94,8 @@ func (c secretConflicts) addTo(r manifest.Result) manifest.Result {
 	return r
 }
 
-// workingFolder is the absolute path of the folder that a command runs in; empty
-// where it has none.
+// workingFolder is the absolute path of the current folder; empty if there is
+// none.
 type workingFolder string
 
 func newWorkingFolder() workingFolder {
@@ -103,8 +103,8 @@ func newWorkingFolder() workingFolder {
 	return workingFolder(here)
 }
 
-// place is where a file or folder stands, however it was named: a file is no
-// conflict with itself.
+// place is the absolute path of a file or folder, so that a file named in two
+// ways does not conflict with itself.
 func (w workingFolder) place(path string) string {
 	path = filepath.FromSlash(path)
 	if filepath.IsAbs(path) {

@@ -10,11 +10,12 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// withInstances adds the files instances.yaml that belong to files: a part of the
-// declarations is checked by the same editions as the whole. They are in the
-// folder of a file or around it, up to the root of the repository, and in the
-// neighbouring folder. One below another file's folder is not at the root of the
-// declarations and names nothing, as for the daemon. It returns the paths of all.
+// withInstances adds the instances.yaml files that belong to files, so that a
+// part of the declarations is checked with the same editions as the whole. It
+// looks in the folder of each file and above, up to the root of the repository,
+// and in the folder of --beside. It ignores one below another file's folder, as
+// the daemon does, because it is not at the root of the declarations. It returns
+// the paths of all instances.yaml files.
 func withInstances(here workingFolder, files []binding.File, beside string) ([]binding.File, []string, error) {
 	folders, known := map[string]bool{}, map[string]bool{}
 	if beside != "" {
@@ -46,7 +47,7 @@ func withInstances(here workingFolder, files []binding.File, beside string) ([]b
 	return files, slices.Compact(named), nil
 }
 
-// belowAnother says that a folder is below one of some others.
+// belowAnother reports whether a folder is below one of others.
 func belowAnother(folder string, others map[string]bool) bool {
 	for other := range others {
 		rel, err := filepath.Rel(other, folder)
@@ -57,9 +58,9 @@ func belowAnother(folder string, others map[string]bool) bool {
 	return false
 }
 
-// instancesAbove finds the nearest instances.yaml in a folder or around it, up to
-// the root of the git repository or, without one, the working folder. It does
-// not continue from a folder that was looked into.
+// instancesAbove finds the nearest instances.yaml in a folder or above, up to the
+// root of the git repository or, without one, the working folder. It stops at a
+// folder that it has searched before.
 func instancesAbove(here workingFolder, folder string, looked map[string]bool) (file binding.File, found bool, err error) {
 	for !looked[folder] {
 		looked[folder] = true

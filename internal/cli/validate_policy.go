@@ -11,8 +11,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// readPolicies reads the policy files *.cue of a folder. One that cannot be
-// read is an error: without it nobody knows what it would have said.
+// readPolicies reads the policy files *.cue of a folder. A file that cannot be
+// read is an error, because what it forbids is unknown.
 func readPolicies(dir string) (manifest.Policies, error) {
 	if dir == "" {
 		return manifest.Policies{}, nil
@@ -39,9 +39,9 @@ func readPolicies(dir string) (manifest.Policies, error) {
 	return manifest.ParsePolicies(files), nil
 }
 
-// policyRoots are the folders whose names are not part of the paths that
-// policies are about: those that were named, and the one that the configured
-// source follows, as it is named from here.
+// policyRoots returns the folders that are left out of the paths in policies:
+// the named ones, and the configured source's folder relative to the current
+// one.
 func policyRoots(paths []string, source config.Source) []string {
 	var roots []string
 	for _, path := range paths {

@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// build is what the binary knows of itself.
+// build is what the binary knows about itself.
 type build struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -43,18 +43,18 @@ func newVersion(streams Streams) *cobra.Command {
 	return cmd
 }
 
-// words are one line for people: version, commit and its date, toolchain.
+// words is one line for people: version, commit with its date, and toolchain.
 func (b build) words() message.Message {
 	day, _, _ := strings.Cut(b.Date, "T")
 	return message.New("cli.version", "version", b.Version, "commit", b.Revision[:min(len(b.Revision), 8)], "changed", b.Modified,
 		"day", day, "go", b.Go, "platform", b.Platform)
 }
 
-// version, revision and date are set by builds that have no repository at
-// hand, such as an image's: -ldflags "-X reconciler/internal/cli.version=…".
+// version, revision and date are set by builds without a repository, such as
+// that of an image: -ldflags "-X reconciler/internal/cli.version=…".
 var version, revision, date string
 
-// readBuild reads what the Go toolchain stamped into the binary.
+// readBuild reads what the Go toolchain recorded in the binary.
 func readBuild() build {
 	b := build{
 		APIVersion: binding.APIVersion, Kind: "Version", Version: "devel",

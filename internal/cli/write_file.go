@@ -13,12 +13,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// errChanged says that a file is no longer what was read of it.
+// errChanged means that a file has changed since it was read.
 var errChanged = message.NewError("cli.changed")
 
-// replaceFile puts text into the place of a file, whole or not at all, and
-// keeps its mode. The file must still hold what it did, and be a file: a link
-// is never followed, and no part of name leads out of the folder root.
+// replaceFile replaces the content of a file atomically and keeps its mode. The
+// file must still have the content before. It never follows a link, and name
+// cannot lead out of the folder root.
 func replaceFile(root *os.Root, name string, before, text []byte) error {
 	info, err := root.Lstat(name)
 	if err != nil {
@@ -33,14 +33,13 @@ func replaceFile(root *os.Root, name string, before, text []byte) error {
 	return writeFile(root, name, text, info.Mode().Perm())
 }
 
-// discardOutputs removes what stands where outputs will: an earlier one must not
-// be taken for the one that this run did not get to write. What is not a file or
-// link stays.
+// discardOutputs removes earlier outputs, so that nobody takes one for the
+// output of this run if this run fails. It removes only files and links.
 func discardOutputs(files ...string) error {
 	for _, file := range files {
 		info, err := os.Lstat(file)
 		if err != nil || writesThrough(file, info) || info.IsDir() {
-			continue // Writing it says what is wrong.
+			continue // The later write reports the error.
 		}
 		if err := inOutputFolder(file, (*os.Root).Remove); err != nil {
 			return message.NewError("cli.earlier-output", "why", err)
@@ -49,8 +48,8 @@ func discardOutputs(files ...string) error {
 	return nil
 }
 
-// writesThrough says that a name is written to and not replaced: a pipe or a
-// device, and whatever stands among the system's own, as /dev/stdout does.
+// writesThrough reports whether to write to a file instead of replacing it: a
+// pipe, a device, or anything below /dev or /proc, such as /dev/stdout.
 func writesThrough(file string, info fs.FileInfo) bool {
 	for _, system := range []string{"/dev/", "/proc/"} {
 		if strings.HasPrefix(filepath.Clean(file), system) {
@@ -60,9 +59,9 @@ func writesThrough(file string, info fs.FileInfo) bool {
 	return info.Mode()&fs.ModeType&^(fs.ModeSymlink|fs.ModeDir) != 0
 }
 
-// saveOutput writes a file that the caller named, for the owner alone, whole or
-// not at all. A link is replaced and never followed: what is in the current folder
-// may be anybody's.
+// saveOutput writes a file that the caller named, atomically and readable for the
+// owner only. A link is replaced and never followed, because the current folder
+// may have files of others.
 func saveOutput(file string, text []byte) error {
 	if info, err := os.Lstat(file); err == nil && writesThrough(file, info) {
 		to, err := os.OpenFile(file, os.O_WRONLY, 0)
@@ -74,14 +73,14 @@ func saveOutput(file string, text []byte) error {
 	}
 	err := inOutputFolder(file, func(root *os.Root, name string) error { return writeFile(root, name, text, 0o600) })
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		failed.Path = file // Instead of the temporary file.
+		failed.Path = file // The caller's name instead of the temporary file's.
 	}
 	return err
 }
 
-// inOutputFolder calls do with the name of an output in an open folder: the
-// current one for what is inside of it, however it is named, and no folder on the
-// way may be a link there. Elsewhere it is the output's own folder.
+// inOutputFolder calls do with an open folder and the name of the output in it.
+// For an output inside the current folder, that is the current folder, and no
+// folder on the way may be a link. Otherwise it is the output's own folder.
 func inOutputFolder(file string, do func(root *os.Root, name string) error) error {
 	folder, name := filepath.Dir(file), filepath.Base(file)
 	inside, err := inCurrentFolder(file)
@@ -104,7 +103,7 @@ func inOutputFolder(file string, do func(root *os.Root, name string) error) erro
 	return do(root, name)
 }
 
-// inCurrentFolder is a name as seen from the current folder.
+// inCurrentFolder makes a name relative to the current folder.
 func inCurrentFolder(file string) (string, error) {
 	if !filepath.IsAbs(file) {
 		return filepath.Clean(file), nil
@@ -116,8 +115,8 @@ func inCurrentFolder(file string) (string, error) {
 	return filepath.Rel(here, file)
 }
 
-// writeFile writes a file next to its place and moves it there, so that nobody
-// sees a part of it. A mode of 0 is left to the process's mask.
+// writeFile writes a temporary file and renames it, so that nobody sees a
+// partial file. With a mode of 0 the umask decides.
 func writeFile(root *os.Root, name string, text []byte, mode fs.FileMode) (err error) {
 	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text()+".tmp")
 	file, err := root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, cmp.Or(mode, 0o666))
