@@ -13,23 +13,23 @@ import (
 	"reconciler/internal/report"
 )
 
-// Bindings are the daemon's bindings as they stand. Where nothing listens on
-// the socket the error is ErrNoDaemon.
+// Bindings returns the current bindings of the daemon. The error is ErrNoDaemon
+// if nothing listens on the socket.
 func (c *Client) Bindings(ctx context.Context) ([]binding.Status, error) {
 	var list statusList
 	err := c.get(ctx, BindingsPath, &list)
 	return list.statuses, err
 }
 
-// Rows are Bindings with what a table of them shows, and nothing else. An older
-// daemon answers with everything, and always as JSON.
+// Rows is Bindings with only the fields that a table shows. An older daemon
+// answers with everything, and always as JSON.
 func (c *Client) Rows(ctx context.Context) ([]binding.Status, error) {
 	list := statusList{rows: true}
 	err := c.get(ctx, BindingsPath+query("view", RowsView), &list)
 	return list.statuses, err
 }
 
-// Memory is what the daemon remembers of an instance.
+// Memory asks what the daemon remembers of an instance.
 func (c *Client) Memory(ctx context.Context, instance string) (Memory, error) {
 	var memory Memory
 	return memory, c.get(ctx, MemoryPath+url.PathEscape(instance), &memory)
@@ -57,15 +57,15 @@ func (c *Client) History(ctx context.Context, of HistoryQuery) (h report.History
 	return h, err
 }
 
-// Events asks for what happened after a sequence, and waits up to wait, which
-// is at most a minute, for something to happen.
+// Events asks for the events after a sequence number, and waits up to wait, at
+// most a minute, for the first one.
 func (c *Client) Events(ctx context.Context, name string, after int64, wait time.Duration) (l report.EventList, err error) {
 	q := query("binding", name, "after", strconv.FormatInt(after, 10), "wait", strconv.Itoa(int(wait/time.Second)))
 	err = c.call(ctx, http.MethodGet, EventsPath+q, nil, &l, wait+AnswerMargin)
 	return l, err
 }
 
-// query is a query of the names and values that are not empty.
+// query makes a query from names and values, without empty values.
 func query(pairs ...string) string {
 	q := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -80,7 +80,7 @@ func query(pairs ...string) string {
 }
 
 // Attest sends an attestation and returns what the daemon recorded. The error is
-// the daemon's own where it does not take it, and ErrNoDaemon where nothing
+// the daemon's own if it rejects the attestation, and ErrNoDaemon if nothing
 // listens on the socket.
 func (c *Client) Attest(ctx context.Context, word Attestation) (message.Message, error) {
 	var answer Attested
@@ -96,15 +96,15 @@ func (c *Client) Daemon(ctx context.Context) (Daemon, error) {
 	return d, c.get(ctx, DaemonPath, &d)
 }
 
-// Published is the observation that the daemon publishes, as it sent it.
+// Published returns the daemon's published observation, unchanged.
 func (c *Client) Published(ctx context.Context) ([]byte, error) {
 	var text json.RawMessage
 	err := c.call(ctx, http.MethodGet, SnapshotPath, nil, &text, SnapshotTimeout+AnswerMargin)
 	return text, err
 }
 
-// Suspend asks the daemon to suspend something. The error is the daemon's
-// own where it does not, and ErrNoDaemon where nothing listens.
+// Suspend asks the daemon to suspend something. The error is the daemon's own
+// if it refuses, and ErrNoDaemon if nothing listens.
 func (c *Client) Suspend(ctx context.Context, request SuspendRequest) (list report.SuspensionList, err error) {
 	err = c.post(ctx, SuspendPath, request, &list, SuspendTimeout)
 	return list, err
@@ -117,15 +117,15 @@ func (c *Client) Resume(ctx context.Context, request ResumeRequest) (list report
 }
 
 // AcceptJournal asks the daemon to continue although its journal is damaged, and
-// returns where it was. The error is ErrNoDaemon where nothing listens.
+// returns where the damage was. The error is ErrNoDaemon if nothing listens.
 func (c *Client) AcceptJournal(ctx context.Context, request AcceptRequest) (damage binding.JournalDamage, err error) {
 	err = c.post(ctx, AcceptPath, request, &damage, SuspendTimeout)
 	return damage, err
 }
 
 // Sync asks the daemon for a sync and, unless the request says not to, waits
-// for it to end. The error is the daemon's own where it does not do it, and
-// ErrNoDaemon where nothing listens on the socket.
+// for it to end. The error is the daemon's own if it refuses, and ErrNoDaemon
+// if nothing listens on the socket.
 func (c *Client) Sync(ctx context.Context, request SyncRequest) (result report.SyncResult, err error) {
 	err = c.post(ctx, SyncPath, request, &result, SyncTimeout)
 	return result, err

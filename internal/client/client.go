@@ -1,6 +1,6 @@
-// Package client asks a running daemon, over its Unix socket or over TLS. It
-// declares the paths and requests of the daemon's API, which package server
-// serves.
+// Package client is the client of a running daemon, over its Unix socket or
+// over TLS. It declares the paths and requests of the daemon's API, which
+// package server serves.
 package client
 
 import (
@@ -23,27 +23,27 @@ import (
 )
 
 const (
-	// maxAnswer has room for all about a hundred thousand bindings.
+	// maxAnswer is enough for everything about a hundred thousand bindings.
 	maxAnswer = 1 << 30
-	// askTimeout bounds a question that is answered at once.
+	// askTimeout limits a request that is answered at once.
 	askTimeout = 10 * time.Second
 )
 
-// ErrNoDaemon says that nothing answers on the socket.
+// ErrNoDaemon means that nothing answers on the socket.
 var ErrNoDaemon = message.NewError("daemon.none")
 
-// Client asks a running daemon, over its Unix socket or over TLS. It follows no
-// redirect. It is safe for concurrent use.
+// Client sends requests to a running daemon, over its Unix socket or over TLS.
+// It follows no redirect. It is safe for concurrent use.
 type Client struct {
-	// base is where paths start, and name what errors call the daemon.
+	// base is the prefix of all URLs, and name is what errors call the daemon.
 	base string
 	name message.Message
-	// token gives the token to send; nil where none is needed.
+	// token returns the token to send; nil if none is needed.
 	token func() (string, error)
 	http  http.Client
 }
 
-// stay follows no redirect: the token is for the daemon alone.
+// stay follows no redirect, because the token is for the daemon alone.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // New makes a client of the daemon that listens on socket.
@@ -58,9 +58,9 @@ func New(socket string) *Client {
 	}
 }
 
-// NewTLS makes a client of the daemon at address, an https URL of host
-// and port and nothing else. It sends what token gives, and trusts roots; those
-// of the system for nil.
+// NewTLS makes a client of the daemon at address, an https URL of host and port
+// and nothing else. It sends the token that token returns, and trusts roots;
+// nil means the system's roots.
 func NewTLS(address string, token func() (string, error), roots *x509.CertPool) (*Client, error) {
 	u, err := url.Parse(address)
 	switch {
@@ -82,8 +82,8 @@ func (c *Client) get(ctx context.Context, path string, out any) error {
 	return c.call(ctx, http.MethodGet, path, nil, out, askTimeout)
 }
 
-// post sends a request that changes something, for whose answer the daemon
-// takes up to limit.
+// post sends a request that changes something. The daemon takes up to limit to
+// answer.
 func (c *Client) post(ctx context.Context, path string, in, out any, limit time.Duration) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -138,7 +138,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 		return c.failed(message.Within(message.Foreign(resp.Status), said(resp, text)))
 	}
 	if raw, ok := out.(*json.RawMessage); ok {
-		*raw = text // As it was sent.
+		*raw = text // Unchanged.
 		return nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {
@@ -155,7 +155,7 @@ func (c *Client) unreached(err error) error {
 	return c.failed(err)
 }
 
-// failed is an error that says which daemon it is about.
+// failed adds to an error which daemon it is about.
 func (c *Client) failed(err error) error {
 	return message.NewError("daemon.on", "name", c.name, "why", err)
 }

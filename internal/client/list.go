@@ -11,11 +11,11 @@ import (
 	"reconciler/internal/report"
 )
 
-// statusList is a list of bindings, which is read while the daemon still writes it:
-// its text is never in memory at once.
+// statusList decodes a list of bindings while the daemon still writes it, so that
+// its text is never in memory as a whole.
 type statusList struct {
 	statuses []binding.Status
-	// rows says that CSV is accepted too.
+	// rows is true if CSV is accepted too.
 	rows bool
 }
 
@@ -44,7 +44,8 @@ func (l *statusList) read(from io.Reader, contentType string) error {
 	return ended(err)
 }
 
-// ended is the error of an answer: its end comes too early wherever it comes.
+// ended turns the end of input into an error, because an answer must not end
+// there.
 func ended(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -13,8 +13,8 @@ import (
 // ProblemType is the media type of a Problem.
 const ProblemType = "application/problem+json"
 
-// Problem is an error as the API answers it (RFC 9457) to a request that accepts
-// JSON. Other requests get Detail as plain text, as from earlier versions.
+// Problem is an error of the API (RFC 9457), sent to requests that accept JSON.
+// Other requests get Detail as plain text, as in earlier versions.
 type Problem struct {
 	// Title is what the HTTP status means.
 	Title  string `json:"title"`
@@ -22,14 +22,14 @@ type Problem struct {
 	// Detail is the error in English.
 	Detail string `json:"detail"`
 	// Code and Args are the error as data: an entry of the catalogue and its
-	// arguments. They are absent where the error is a foreign program's.
+	// arguments. They are absent if the error comes from a foreign program.
 	Code string       `json:"code,omitempty"`
 	Args message.Args `json:"args,omitempty"`
 }
 
-// said is the error that the daemon answered with. That of an earlier daemon is
-// text only, and that of a later one may have a code that this version does not
-// know: both are quoted.
+// said is the error that the daemon answered with. It is quoted if it is only
+// text, as from an earlier daemon, or if this version does not know its code,
+// as from a later one.
 func said(resp *http.Response, text []byte) error {
 	var p Problem
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))

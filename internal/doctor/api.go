@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// api looks whether the tokens and the certificate of the API can be used.
+// api checks whether the tokens and the certificate of the API can be used.
 func (d *doctor) api(_ context.Context, l *list) {
 	c, unread := d.o.Engine.Config.Server.API, false
 	for _, t := range c.All() {
@@ -27,8 +27,8 @@ func (d *doctor) api(_ context.Context, l *list) {
 	l.certificate("api-certificate", c.CertFile, c.KeyFile)
 }
 
-// certificate adds whether a certificate and its key can be used; an empty file
-// is plain http.
+// certificate checks whether a certificate and its key can be used. An empty
+// file name means plain http.
 func (l *list) certificate(name binding.Question, cert, key string) {
 	if cert == "" {
 		return

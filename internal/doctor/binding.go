@@ -26,8 +26,8 @@ const (
 	questionPort     = "site-port"
 )
 
-// binding shows everything about one declaration: its token in the secret store,
-// what the code host says about token, account and projects, and its site.
+// binding checks one declaration: its token in the secret store; token, account
+// and projects at the code host; and its site.
 func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, seen observed) {
 	readable := true
 	if b.Spec.Token != nil {
@@ -60,9 +60,9 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 	}
 }
 
-// mayAsk says whether the token may be sent to the declared address: not to
-// a different host than the one that the secret itself names or, if it names none,
-// that it was applied with, and not while nobody knows which that was.
+// mayAsk reports whether the token may be sent to the declared address. The host
+// must be the one that the secret itself names or, if it names none, the one
+// that it was last applied with. If that is unknown, the token may not be sent.
 func (d *doctor) mayAsk(l *list, b binding.Declaration, host string) bool {
 	const question, code = "address-unchanged", "address-changed-with-secret"
 	allowed := d.o.Engine.Config.Policy.AllowAddressChangeWithSecret
@@ -86,8 +86,9 @@ func (d *doctor) mayAsk(l *list, b binding.Declaration, host string) bool {
 	return !refused
 }
 
-// remembered are what was applied last on every instance, and where secrets
-// were sent, from the state file or the daemon that holds it. Nothing is written.
+// remembered returns what was applied last on every instance and where secrets
+// were sent. It reads the state file, or asks the daemon that holds it, and
+// writes nothing.
 func remembered(ctx context.Context, o engine.Options) (map[string][]binding.Record, binding.SecretTargets, error) {
 	memory, err := engine.ReadMemory(ctx, o)
 	if err != nil {
@@ -103,7 +104,8 @@ func remembered(ctx context.Context, o engine.Options) (map[string][]binding.Rec
 	return applied, targets, errors.Join(err, memory.Close())
 }
 
-// metadata shows what the secret store says about a secret without reading it.
+// metadata shows what the secret store says about a secret, without reading its
+// value.
 func (d *doctor) metadata(l *list, b binding.Declaration, seen observed) {
 	ref, state := b.Spec.Token.Vault, seen.Tokens[b.Name]
 	object := verbatim(ref.String())
@@ -128,8 +130,8 @@ func (d *doctor) metadata(l *list, b binding.Declaration, seen observed) {
 	}
 }
 
-// token shows whether the observer read a token, and asks for it where the
-// observer did not come to it. It is true where the observer read it.
+// token shows whether the observer read a token, and reads it itself if the
+// observer did not try. It returns true if the observer read it.
 func (d *doctor) token(ctx context.Context, l *list, b binding.Declaration, seen observed) bool {
 	object, ref := verbatim(b.Spec.Token.Vault.String()), secrets.Ref(b.Spec.Token.Vault)
 	ref.Version = seen.Tokens[b.Name].Version
@@ -142,7 +144,7 @@ func (d *doctor) token(ctx context.Context, l *list, b binding.Declaration, seen
 	return false
 }
 
-// value reads a secret, and says whether that worked. The caller wipes it.
+// value reads a secret, and reports whether that worked. The caller wipes it.
 func (d *doctor) value(ctx context.Context, l *list, object message.Message, ref secrets.Ref) (secrets.Secret, bool) {
 	var token secrets.Secret
 	err := d.ask(ctx, func(ctx context.Context) (err error) {
@@ -152,7 +154,7 @@ func (d *doctor) value(ctx context.Context, l *list, object message.Message, ref
 	return token, l.value(object, err)
 }
 
-// value adds how the reading of a secret ended, and says whether it worked.
+// value adds the result of reading a secret, and reports whether it was read.
 func (l *list) value(object message.Message, err error) bool {
 	f, _ := errors.AsType[*binding.Failure](err)
 	switch {
@@ -179,8 +181,8 @@ func sourcesOf(s binding.Spec) []string {
 	return slices.Compact(all)
 }
 
-// expiry shows how long a token lasts, with a way out from the first of the
-// configured warnings on.
+// expiry shows how long a token is valid. From the first configured warning on,
+// it also shows what to do.
 func (d *doctor) expiry(l *list, object message.Message, e binding.TokenEnd) {
 	const question = "token-expiry"
 	left, days := e.Lifetime(d.o.Engine.Now(), d.o.Engine.Config.ExpiryWarnings)
@@ -202,9 +204,9 @@ func (d *doctor) expiry(l *list, object message.Message, e binding.TokenEnd) {
 	l.yes(question, object, status.ReasonCurrent, until)
 }
 
-// site shows the site of a self-managed GitLab: its port by the product's rule,
-// which the files were checked against, and how strangers see it. It asks where
-// the observer did not come to it.
+// site shows the site of a self-managed GitLab: whether its port follows the
+// product's rule, as the files were checked, and how the site looks from the
+// internet. It checks the site itself if the observer did not.
 func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answers []binding.Answer) {
 	if b.Spec.Address == "" {
 		return
@@ -237,8 +239,8 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 	}
 }
 
-// projects shows every declared source, and compares its place with the declared
-// trigger.
+// projects shows every declared source, and checks its namespace against the
+// declared trigger.
 func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]binding.ProjectState, readable bool) {
 	for _, source := range sourcesOf(b.Spec) {
 		object := verbatim(source)
@@ -265,7 +267,7 @@ func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]bi
 	}
 }
 
-// trigger holds a declared trigger against where the project lives.
+// trigger checks a declared trigger against the project's namespace.
 func trigger(l *list, e binding.Edition, r binding.Repository, project binding.ProjectState) {
 	object, subgroup := message.New("doctor.from", "image", r.Image, "source", r.Source), project.Subgroup
 	allowed := project.Allows(e, binding.GitLab, r.Trigger)

@@ -1,5 +1,5 @@
-// Package doctor asks everything that can be asked of what a configuration
-// names, and makes a checklist of the answers. It writes nothing anywhere.
+// Package doctor checks everything that a configuration names, and makes a
+// checklist of the results. It writes nothing anywhere.
 package doctor
 
 import (
@@ -27,26 +27,26 @@ const (
 	doctorParallel = 8
 )
 
-// Options say what Diagnose looks at.
+// Options say what Diagnose checks.
 type Options struct {
-	// Engine are the options of the engine that is looked at. LogTo, Events and
-	// ReadOnly mean nothing here: nothing is ever written.
+	// Engine has the options of the engine to check. LogTo, Events and ReadOnly
+	// have no effect, because nothing is ever written.
 	Engine engine.Options
-	// Path names the configuration, Findings are what config.Load found in it.
+	// Path names the configuration. Findings are those of config.Load.
 	Path     string
 	Findings []finding.Finding
-	// Bindings are the names to look at; none means all.
+	// Bindings are the names of the bindings to check; none means all.
 	Bindings []string
-	// Timeout bounds each question, Parallel how many are asked at once; 30
+	// Timeout limits each request, and Parallel how many are sent at once; 30
 	// seconds and 8 if zero.
 	Timeout  time.Duration
 	Parallel int
 }
 
-// Diagnose asks everything that can be asked of what a configuration names,
-// and stops at no failure. The checks come in a fixed order: configuration,
-// state, source, secret store, registries, code hosts, then the bindings by
-// name. It writes nothing anywhere, and no check holds a secret.
+// Diagnose checks everything that a configuration names, and does not stop at a
+// failure. The checks have a fixed order: configuration, state, source, secret
+// store, registries, code hosts, then the bindings by name. Diagnose writes
+// nothing anywhere, and no check contains a secret.
 func Diagnose(ctx context.Context, o Options) []report.Check {
 	if o.Timeout <= 0 {
 		o.Timeout = doctorTimeout
@@ -96,20 +96,21 @@ func configuration(o Options) []report.Check {
 type doctor struct {
 	o        Options
 	redactor *secrets.Redactor
-	// slots bound the questions in flight.
+	// slots limits the requests in flight.
 	slots   chan struct{}
 	clients *engine.Clients
-	// plain asks whether an address answers at all.
+	// plain is the client that finds out whether an address answers at all.
 	plain *http.Client
-	// declared are the bindings to look at, and known says that the source
-	// reported them. Both are set by the section of the source.
+	// declared are the bindings to check. known is true if the source could be
+	// read. The section about the source sets both.
 	declared []binding.Declaration
 	known    bool
-	// snapshot are all declarations, and targets where their secrets go and went.
+	// snapshot has all declarations. targets has where their secrets are sent, and
+	// were sent before.
 	snapshot []binding.Declaration
 	targets  binding.SecretTargets
-	// applied is what was applied last, by instance; appliedErr says why that
-	// is not known.
+	// applied is what was applied last, by instance; appliedErr is why that is
+	// unknown.
 	applied    map[string][]binding.Record
 	appliedErr error
 }
@@ -121,11 +122,11 @@ func newDoctor(o Options) *doctor {
 	}
 }
 
-// close signs out. A login that cannot be given back ends by itself.
+// close signs out. A login that cannot be revoked expires by itself.
 func (d *doctor) close() { _ = d.clients.Close() }
 
-// rest are the sections that come after the source. Each instance is observed
-// once, for the first section that needs it.
+// rest returns the sections after the source. Each instance is observed once,
+// when the first section needs it.
 func (d *doctor) rest(ctx context.Context) []section {
 	observations := map[string]func() observed{}
 	sections := []section{{message.New("doctor.group.secrets"), d.store}}
@@ -152,7 +153,7 @@ func (d *doctor) rest(ctx context.Context) []section {
 	return sections
 }
 
-// chosenInstance says whether an instance is looked at: all are, unless
+// chosenInstance reports whether to check an instance: all are checked, unless
 // bindings were named.
 func (d *doctor) chosenInstance(name string) bool {
 	return len(d.o.Bindings) == 0 || slices.ContainsFunc(d.declared, func(b binding.Declaration) bool { return b.Spec.Instance == name })
@@ -164,8 +165,8 @@ type section struct {
 	look  func(context.Context, *list)
 }
 
-// run looks at all sections at once and gives their checks in order. A fault
-// in one is a check that is unknown.
+// run runs all sections at once and returns their checks in order. A panic in a
+// section becomes an unknown check.
 func (d *doctor) run(ctx context.Context, sections []section) []report.Check {
 	lists := make([]*list, len(sections))
 	var wait sync.WaitGroup
@@ -188,7 +189,7 @@ func (d *doctor) run(ctx context.Context, sections []section) []report.Check {
 	return checks
 }
 
-// ask makes one question, within the bounds of number and time.
+// ask runs one request, within the limits of number and time.
 func (d *doctor) ask(ctx context.Context, question func(context.Context) error) error {
 	select {
 	case d.slots <- struct{}{}:
@@ -214,13 +215,13 @@ func (l *list) add(verdict binding.Verdict, name binding.Question, object messag
 	})
 }
 
-// said is what came back.
+// said is the answer to a check.
 type said struct {
 	reason        string
 	message, hint message.Message
 }
 
-// verbatim is what a check looks at, by its own name.
+// verbatim is the object of a check as a message, under its own name.
 func verbatim(object string) message.Message {
 	if object == "" {
 		return message.Message{}
@@ -240,17 +241,17 @@ func (l *list) unknown(name binding.Question, object message.Message, reason str
 	l.add(binding.UnknownAsked, name, object, said{reason, text, hint})
 }
 
-// late says that no answer came in time.
+// late adds a check that got no answer in time.
 func (l *list) late(name binding.Question, object message.Message) {
 	l.unknown(name, object, providers.ReasonTimedOut, message.New("doctor.late"), message.Message{})
 }
 
-// notAsked says why a check was not made.
+// notAsked adds a check that was not made, and why.
 func (l *list) notAsked(name binding.Question, object, why message.Message) {
 	l.add(binding.UnknownAsked, name, object, said{report.NotAsked, message.New("doctor.not-asked", "why", why), message.Message{}})
 }
 
-// failed adds an error with the verdict that follows from it.
+// failed adds an error with its verdict.
 func (l *list) failed(name binding.Question, object message.Message, err error) {
 	l.add(verdictOf(err), name, object, sayError(err))
 }
@@ -268,8 +269,8 @@ func (l *list) finding(f finding.Finding) {
 	l.add(verdict, "finding", verbatim(at.String()), said{f.Code, f.Message, f.Hint})
 }
 
-// answer adds what a code host said. The rule of a no, or of a warning, says
-// what to do.
+// answer adds a code host's answer. For a no or a warning, its rule says what
+// to do.
 func (l *list) answer(object message.Message, a binding.Answer) {
 	var hint message.Message
 	if rule, ok := finding.Lookup(a.Code); ok && (a.Verdict == binding.No || a.Verdict == binding.Yes && rule.Severity == finding.Warning) {
@@ -278,9 +279,9 @@ func (l *list) answer(object message.Message, a binding.Answer) {
 	l.add(a.Verdict, a.Question, object, said{a.Reason, a.Message, hint})
 }
 
-// verdictOf reads an error. A clear answer of the other side is a failed check, and so
-// is an address where nothing listens or that no name leads to; a failure on
-// the way or of the other side says nothing.
+// verdictOf returns the verdict of an error. A clear refusal is a failed check, and so
+// is an address that does not resolve or where nothing listens. A failure on the way
+// or at the other side leaves the check unknown.
 func verdictOf(err error) binding.Verdict {
 	if f, ok := errors.AsType[*binding.Failure](err); ok {
 		switch f.Kind {
@@ -298,7 +299,7 @@ func verdictOf(err error) binding.Verdict {
 	return binding.UnknownAsked
 }
 
-// sayError prints an error, and its hint apart from it.
+// sayError returns an error's message, and its hint separately.
 func sayError(err error) said {
 	f, ok := errors.AsType[*binding.Failure](err)
 	if !ok {

@@ -13,14 +13,14 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// observed is the observation that a sync of an instance would make, and the
-// errors behind what it does not know.
+// observed is the observation that a sync of an instance would make, with the
+// errors behind its unknown answers.
 type observed struct {
 	binding.Observation
 	calls *recorder
 }
 
-// observe observes an instance as its loop does, with the chosen declarations.
+// observe observes an instance as a sync does, for the chosen declarations.
 func (d *doctor) observe(ctx context.Context, c config.Instance) observed {
 	r := &recorder{tokens: d.clients.Tokens, refuse: d.appliedErr, metadata: map[secrets.Ref]error{}, values: map[secrets.Ref]error{}, images: map[string]error{}}
 	if d.o.Engine.Config.Policy.AllowAddressChangeWithSecret {
@@ -39,18 +39,18 @@ func (d *doctor) observe(ctx context.Context, c config.Instance) observed {
 	}
 }
 
-// recorder keeps the errors of what an observer asks. An observation has only
-// their words.
+// recorder keeps the errors of an observer's requests. An observation has only
+// their messages.
 type recorder struct {
 	registry registry.Reader
 	tokens   observe.TokenReader
-	// refuse, if not nil, is why no token is read.
+	// refuse, if not nil, is the error to return instead of a token.
 	refuse error
 
 	mu           sync.Mutex
 	capabilities error
 	images       map[string]error
-	// metadata and values have an entry for each question that was asked.
+	// metadata and values have an entry for each request that was made.
 	metadata, values map[secrets.Ref]error
 }
 
@@ -93,7 +93,7 @@ func (r *recorder) note(write func()) {
 	write()
 }
 
-// noDriver is used instead of a driver that could not be made.
+// noDriver replaces a driver that could not be made.
 type noDriver struct{ err error }
 
 func (n noDriver) Capabilities(context.Context) (binding.Capabilities, error) {

@@ -15,7 +15,7 @@ import (
 	"reconciler/internal/secrets/vault"
 )
 
-// store asks Vault whether it is there, unsealed, and takes our login.
+// store checks whether Vault answers, is unsealed, and accepts our login.
 func (d *doctor) store(ctx context.Context, l *list) {
 	const reachable, unsealed, login = "reachable", "unsealed", "login"
 	if d.o.Engine.Config.Vault == nil {
@@ -55,8 +55,8 @@ func (d *doctor) store(ctx context.Context, l *list) {
 	l.yes(login, address, "LoggedIn", message.New("doctor.login"))
 }
 
-// registry shows whether an instance takes our credentials, what its driver can
-// do there, and whether it has the declared image repositories.
+// registry checks whether an instance accepts our credentials, what its driver
+// can do there, and whether the declared image repositories exist.
 func (d *doctor) registry(l *list, c config.Instance, seen observed) {
 	const credentials, instance = "credentials", "instance"
 	err := seen.calls.capabilities
@@ -65,7 +65,7 @@ func (d *doctor) registry(l *list, c config.Instance, seen observed) {
 	case console:
 		l.notAsked(credentials, verbatim(c.Name), message.New("doctor.console"))
 	case binding.KindOf(err) == binding.InstanceStop:
-		// Who we are was understood; what is missing is the registry.
+		// The credentials were accepted; the account has no registry.
 		l.yes(credentials, endpoint, "Accepted", message.New("doctor.credentials"))
 		l.failed(instance, endpoint, err)
 	case err != nil:
@@ -79,8 +79,8 @@ func (d *doctor) registry(l *list, c config.Instance, seen observed) {
 	d.images(l, seen)
 }
 
-// capabilities shows one by one what the driver can do. What a driver without
-// an API leaves to people is no fault.
+// capabilities shows each capability of the driver. What a driver without an
+// API leaves to people is not a failure.
 func capabilities(l *list, can binding.Capabilities, err error, console bool) {
 	for _, c := range can.All() {
 		const question = "capability"
@@ -98,7 +98,7 @@ func capabilities(l *list, can binding.Capabilities, err error, console bool) {
 	}
 }
 
-// images shows the image repositories that the bindings name.
+// images checks the image repositories that the bindings name.
 func (d *doctor) images(l *list, seen observed) {
 	const question = "image-repository"
 	var images []string
@@ -125,8 +125,8 @@ func (d *doctor) images(l *list, seen observed) {
 	}
 }
 
-// hosts asks whether the code hosts answer, and about the tokens that observe
-// them. Those that no binding needs are left out, where that is known.
+// hosts checks whether the code hosts answer, and the tokens that they are
+// observed with. Hosts that certainly no binding needs are left out.
 func (d *doctor) hosts(ctx context.Context, l *list) {
 	if d.clients.HostsErr != nil {
 		l.failed("configured", message.Message{}, d.clients.HostsErr)
@@ -151,13 +151,13 @@ func (d *doctor) hosts(ctx context.Context, l *list) {
 	}
 }
 
-// needed says whether a binding uses the platform; all do where the source did
-// not show.
+// needed reports whether a binding uses the platform. If the source could not
+// be read, every platform is needed.
 func (d *doctor) needed(p binding.Platform) bool {
 	return !d.known || slices.ContainsFunc(d.declared, func(b binding.Declaration) bool { return b.Spec.Platform == p })
 }
 
-// sites are the declared addresses, sorted.
+// sites returns the declared addresses, sorted.
 func (d *doctor) sites() []string {
 	var all []string
 	for _, b := range d.declared {
@@ -169,7 +169,7 @@ func (d *doctor) sites() []string {
 	return slices.Compact(all)
 }
 
-// reach asks whether an address answers, whatever it says.
+// reach checks whether an address answers at all.
 func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
 	const question = "reachable"
 	object, status, header := verbatim(title+" "+address), 0, http.Header(nil)
@@ -187,8 +187,7 @@ func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
 	})
 	switch f, _ := errors.AsType[*binding.Failure](err); {
 	case f != nil && f.Code == providers.ReasonNotJSON:
-		// A site's front page; whether an API stands behind it is asked with
-		// the binding.
+		// This is the site's front page. The API is checked with the binding.
 		l.yes(question, object, "Answered", message.New("doctor.answers-here"))
 	case err != nil:
 		reason, m := providers.OfError(title, err)
@@ -205,12 +204,12 @@ func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
 	}
 }
 
-// observerChecker is a provider that can be asked about an observer's token.
+// observerChecker is a provider that can check an observer's token.
 type observerChecker interface {
 	CheckObserver(ctx context.Context, token secrets.Secret) binding.TokenReport
 }
 
-// observer asks about the token that a host is looked at with.
+// observer checks the token that a host is observed with.
 func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c config.Observer) {
 	object := message.New("doctor.observer", "platform", p.Title(), "secret", c.Vault.String())
 	checker, ok := d.clients.Observed(p).(observerChecker)

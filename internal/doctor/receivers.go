@@ -6,8 +6,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// receivers looks whether the credentials of the receivers of messages can be
-// read. Nothing is sent: reconciler notify test does that.
+// receivers checks whether the receivers' credentials can be read. It sends
+// nothing: `reconciler notify test` does.
 func (d *doctor) receivers(ctx context.Context, l *list) {
 	for _, r := range d.o.Engine.Config.Notify.Receivers {
 		if err := d.clients.ReadCredentials(ctx, r); err != nil {

@@ -18,7 +18,7 @@ import (
 	"reconciler/internal/state"
 )
 
-// state looks whether the state file is usable, or held by a daemon that
+// state checks whether the state file is usable, or locked by a daemon that
 // answers.
 func (d *doctor) state(ctx context.Context, l *list) {
 	const question = "state-file"
@@ -93,8 +93,8 @@ func (d *doctor) folder(l *list, err error) {
 	l.yes("folder", path, "Readable", message.New("doctor.folder"))
 }
 
-// git shows how far the way to the snapshot leads: to the server, into the
-// repository, to the revision, to the path.
+// git shows which steps to the snapshot succeed: server, repository, revision,
+// path.
 func (d *doctor) git(l *list, err error) {
 	g := d.o.Engine.Config.Source.Git
 	revision := message.New("doctor.branch", "name", g.Branch)
@@ -131,7 +131,7 @@ func (d *doctor) git(l *list, err error) {
 	}
 }
 
-// gitStep is where on the way an error stopped, as an index into the steps of
+// gitStep is the step at which an error occurred, as an index into the steps of
 // git.
 func gitStep(err error) int {
 	f, ok := errors.AsType[*binding.Failure](err)
@@ -153,7 +153,7 @@ func gitStep(err error) int {
 	return 0
 }
 
-// files checks the declarations, and chooses those to look at.
+// files checks the declarations, and selects those to check further.
 func (d *doctor) files(ctx context.Context, l *list, snapshot source.Snapshot) {
 	loaded, err := engine.CheckSnapshot(ctx, d.o.Engine, snapshot, slices.Concat(slices.Collect(maps.Values(d.applied))...)...)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// webhooks looks whether the secrets of the senders, and the certificate of
-// the port, can be used. That a host can reach the port is not seen from here.
+// webhooks checks whether the senders' secrets and the port's certificate can
+// be used. It cannot check from here whether a code host reaches the port.
 func (d *doctor) webhooks(_ context.Context, l *list) {
 	c := d.o.Engine.Config.Webhooks
 	for _, sender := range d.o.Engine.Config.WebhookSettings().Senders {

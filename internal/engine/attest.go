@@ -13,7 +13,7 @@ import (
 )
 
 // Attest records that a person did the steps of a binding, and returns the
-// instance and what was recorded. It needs a plan that was made before.
+// instance and what was recorded. A plan must have been made before.
 func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Attestation) (*Instance, message.Message, error) {
 	i, err := e.attested(word)
 	if err != nil {
@@ -26,8 +26,9 @@ func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Att
 	return i, written, err
 }
 
-// attested is the instance that a person means: the one where steps of the
-// binding wait, or else one that has it, which then says why none do.
+// attested finds the instance that a person means: the one where the binding
+// has pending steps, or else one that has the binding and can say why there are
+// none.
 func (e *Engine) attested(word client.Attestation) (*Instance, error) {
 	var (
 		has, waits []*Instance

@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/source/git"
 )
 
-// The drivers and clients know nothing of metrics: each takes a function that it
-// calls, which is nil where nobody counts.
+// The drivers and clients do not depend on metrics: each has a function to call
+// after a request, which is nil if nobody counts.
 
 func registryCalls(called func(metrics.Call), instance string) func(line.Attempt) {
 	if called == nil {

@@ -20,11 +20,11 @@ import (
 	"reconciler/internal/secrets/vault"
 )
 
-// Clients are those of what a configuration names in addition to its source and
-// registries. One that could not be made leaves its error, and the others can
-// be used anyway.
+// Clients are the clients of everything that a configuration names, except its
+// source and registries. If one could not be made, its error is kept and the
+// others can still be used.
 type Clients struct {
-	// Tokens reads the secret store; without one it refuses every question.
+	// Tokens reads the secret store. If none is configured, every read is an error.
 	Tokens    observe.TokenReader
 	TokensErr error
 	Hosts     map[binding.Platform]observe.Host
@@ -35,7 +35,7 @@ type Clients struct {
 	o Options
 }
 
-// NewClients makes the clients. They call nobody yet.
+// NewClients makes the clients. It sends no request.
 func NewClients(o Options) *Clients {
 	o.fillDefaults()
 	c := &Clients{o: o}
@@ -47,13 +47,13 @@ func NewClients(o Options) *Clients {
 	return c
 }
 
-// Vault is the secret store's client; nil where none is configured.
+// Vault is the secret store's client; nil if none is configured.
 func (c *Clients) Vault() *vault.Client {
 	client, _ := c.Tokens.(*vault.Client)
 	return client
 }
 
-// Err says what could not be made; nil if all was.
+// Err says which clients could not be made; nil if all were made.
 func (c *Clients) Err() error { return errors.Join(c.TokensErr, c.HostsErr, c.SitesErr) }
 
 // Close signs out of Vault, so that short runs leave no leases behind.
@@ -67,8 +67,8 @@ func (c *Clients) Close() error {
 	return client.Close(ctx)
 }
 
-// Observed is the provider of a code host that is observed with a token of its
-// own; nil where none is configured.
+// Observed is the provider of a code host that is observed with a separate
+// token; nil if none is configured.
 func (c *Clients) Observed(p binding.Platform) providers.Provider {
 	if host, ok := c.Hosts[p].(*observedHost); ok {
 		return host.Provider
@@ -76,8 +76,8 @@ func (c *Clients) Observed(p binding.Platform) providers.Provider {
 	return nil
 }
 
-// ObserverOptions are those of what observes an instance with these clients. key
-// makes fingerprints of tokens; nil makes none.
+// ObserverOptions are the options of an observer that uses these clients. key is
+// the key for fingerprints of tokens; nil makes none.
 func (c *Clients) ObserverOptions(instance string, reader registry.Reader, key []byte) observe.Options {
 	return observe.Options{
 		Instance: instance, Registry: reader, Hosts: c.Hosts, Sites: c.Sites, Tokens: c.Tokens, Key: key,
@@ -86,8 +86,8 @@ func (c *Clients) ObserverOptions(instance string, reader registry.Reader, key [
 	}
 }
 
-// newVault makes the client of the secret store, or a stand-in that says
-// that there is none.
+// newVault makes the client of the secret store, or noVault if none is
+// configured.
 func newVault(o Options) (observe.TokenReader, error) {
 	v := o.Config.Vault
 	if v == nil {
@@ -171,10 +171,10 @@ func GuardOptions(opts Options, p binding.Platform) providers.Options {
 	}
 }
 
-// newSites makes what checks a self-managed GitLab as strangers see it:
-// public addresses only, against public roots. Where private addresses are
-// allowed there is nothing to compare with, except in the sandbox: there every name
-// counts as public and its own root as a public one.
+// newSites makes the check of how a self-managed GitLab looks from the internet:
+// public addresses only, with public root certificates. If private addresses are
+// allowed, there is no such check, except in the sandbox: there every name counts
+// as public, and so does the sandbox's own root.
 func newSites(opts Options) (map[binding.Platform]observe.Site, error) {
 	site := gitlab.SiteOptions{HTTP: providers.Options{Now: opts.Now, Observe: hostCalls(opts.Called, binding.GitLab)}, Now: opts.Now}
 	if opts.Config.CodeHosts.UnsafeAllowPrivateAddresses {
@@ -193,8 +193,8 @@ func newSites(opts Options) (map[binding.Platform]observe.Site, error) {
 	return map[binding.Platform]observe.Site{binding.GitLab: gitLab}, nil
 }
 
-// observed gives a host that is bound by OAuth the token to look at it with,
-// where one is configured.
+// observed adds the token to observe a host with that is bound by OAuth, if one
+// is configured.
 func observed(host providers.Provider, observer *config.Observer, tokens observe.TokenReader) observe.Host {
 	if observer == nil {
 		return host
@@ -202,8 +202,8 @@ func observed(host providers.Provider, observer *config.Observer, tokens observe
 	return &observedHost{host, tokens, secrets.Ref(observer.Vault)}
 }
 
-// observedHost asks with the observer's token where the caller has none. A
-// token that cannot be read leaves the question anonymous.
+// observedHost sends the observer's token if the caller has none. If that token
+// cannot be read, the request is anonymous.
 type observedHost struct {
 	providers.Provider
 	tokens observe.TokenReader

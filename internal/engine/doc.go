@@ -1,6 +1,6 @@
-// Package engine builds everything that works from one configuration: the
-// clients of the outside world, the memory and a reconciler for each instance.
-// The command line and the daemon use the same one.
+// Package engine builds everything that one configuration needs: the clients,
+// the memory and a reconciler for each instance. The command line and the
+// daemon use the same one.
 //
 // The order of calls:
 //
@@ -11,9 +11,9 @@
 //	result, err := e.Apply(ctx, loaded, p[0])                // apply, one instance after the other
 //
 // A command that only plans sets Options.ReadOnly: then the memory is a copy,
-// and no reconciler has anything to write with. One that plans without any
-// access sets Options.Published: then nothing outside is asked at all.
+// and no reconciler can write. One that plans without any access sets
+// Options.Published: then no request is sent at all.
 //
-// The daemon builds an Engine for each configuration that it takes, with the
-// same Options.Memory, and runs loops over Instances.
+// The daemon builds an Engine for each configuration that it loads, with the
+// same Options.Memory, and runs a loop for each of Instances.
 package engine

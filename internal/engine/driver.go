@@ -33,7 +33,7 @@ func NewDriver(c config.Instance, redactor *secrets.Redactor, called func(metric
 }
 
 // NewPersonal makes the driver for the API of the Personal Edition, also for an
-// instance that is declared to have another driver.
+// instance that is configured with another driver.
 func NewPersonal(c config.Instance, redactor *secrets.Redactor) (*personal.Driver, error) {
 	o, err := lineOptions(c, redactor, nil)
 	if err != nil {
@@ -51,8 +51,7 @@ func lineOptions(c config.Instance, redactor *secrets.Redactor, called func(metr
 	}, err
 }
 
-// wireProfile reads the wire profile of an instance; nil for the one that is built
-// in.
+// wireProfile reads the wire profile of an instance; nil means the built-in one.
 func wireProfile(c config.Instance) (*wire.Profile, error) {
 	if c.WireProfileFile == "" {
 		return nil, nil
@@ -85,8 +84,8 @@ func credentials(c *config.Credentials, redactor *secrets.Redactor) line.Credent
 	return line.Credentials{Kind: line.DefaultChain}
 }
 
-// staticKeys reads an access key from its files at each call, so that one that
-// was exchanged is taken up. The driver wipes what it is given.
+// staticKeys reads an access key from its files at each call, so that a
+// replaced one is used at once. The driver wipes the key.
 func staticKeys(c config.Static, redactor *secrets.Redactor) func(context.Context) (line.Keys, error) {
 	return func(context.Context) (line.Keys, error) {
 		id, err := readKey(c.AccessKeyIDFile)
@@ -114,7 +113,7 @@ func readSecret(path string, redactor *secrets.Redactor) (secrets.Secret, error)
 	return secret, nil
 }
 
-// readKey reads a file of an access key, of at most 64 KiB.
+// readKey reads one file of an access key, at most 64 KiB.
 func readKey(path string) ([]byte, error) {
 	data, err := boundedio.ReadText(path, 64<<10)
 	if err != nil {

@@ -29,49 +29,49 @@ import (
 // Options are what an Engine is built from.
 type Options struct {
 	Config config.Config
-	// LogTo takes the log lines, in the configured format; nil discards them. Log
-	// replaces it where the caller has a logger.
+	// LogTo receives the log lines, in the configured format; nil discards them.
+	// Log replaces it if the caller has a logger.
 	LogTo io.Writer
 	Log   *slog.Logger
-	// Redactor learns every secret that is read, so that a caller can pass what
-	// it prints of errors through it; nil makes one.
+	// Redactor learns every secret that is read, so that a caller can mask
+	// secrets in the errors that it prints; nil makes one.
 	Redactor *secrets.Redactor
-	// Memory is what the engine remembers in, and stays open when it closes; nil
-	// opens what Config names.
+	// Memory is the memory to use, which stays open when the engine closes; nil
+	// opens the one that Config names.
 	Memory *Memory
-	// Cache keeps the files that were checked before; nil makes one.
+	// Cache has the files that were checked before; nil makes one.
 	Cache *manifest.Cache
 	// Source replaces the configured source; the engine closes it. Only tests set
 	// it.
 	Source source.Source
-	// Who applies, for the history; the zero Person where nobody does but the
-	// daemon, for a commit.
+	// Who is the person who applies, for the history; zero if the daemon
+	// applies a commit.
 	Who binding.Person
 	// ReadOnly builds for a plan: the state file is read and never written,
 	// and need not exist. Without state, what is bound already counts as not
 	// ours.
 	ReadOnly bool
 	// Published, with ReadOnly, replaces registries, secret store, code hosts and
-	// state, for which nothing is built: the engine can only plan.
+	// state. No clients are built for them, and the engine can only plan.
 	Published *report.Published
 	// AnyInstance accepts declarations of instances that Config does not have.
 	AnyInstance bool
-	// Events takes the events of the reconcilers, one of an instance at a time;
-	// may be nil.
+	// Events receives the events of the reconcilers, one at a time for each
+	// instance; may be nil.
 	Events func(plan.Event)
-	// Called takes the calls to the outside world; nil where nobody counts.
+	// Called receives each call to another system; nil if nobody counts them.
 	Called func(metrics.Call)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Dial and RootCAs send connections to code hosts elsewhere and trust
-	// their certificates. Only the demo and tests set them.
+	// Dial redirects connections to code hosts, and RootCAs are the roots to
+	// trust. Only the demo and tests set them.
 	Dial    map[string]string
 	RootCAs *x509.CertPool
-	// DialContext opens connections to code hosts and Vault instead of the network; nil is the
-	// network. Only tests set it.
+	// DialContext opens connections to code hosts and Vault; nil uses the network. Only tests
+	// set it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// HostPace is how often a second a code host is asked with one token; 0 is
-	// the guarded client's default. Only tests set it.
+	// HostPace is how many requests per second one token may send to a code
+	// host; 0 is the guarded client's default. Only tests set it.
 	HostPace float64
 }
 
@@ -83,12 +83,12 @@ type Engine struct {
 	source    source.Source
 	memory    *Memory
 	instances []*Instance
-	// vault is nil where no secret store is configured.
+	// vault is nil if no secret store is configured.
 	vault *vault.Client
-	// rules and receivers are those of messages.
+	// rules and receivers are for notifications.
 	rules     notify.Rules
 	receivers []notify.Receiver
-	// closers release what the engine alone holds.
+	// closers release what only the engine uses.
 	closers []func() error
 }
 
@@ -98,9 +98,8 @@ type Instance struct {
 	*reconcile.Reconciler
 }
 
-// New makes an Engine. It makes no call to the outside world but to Vault's
-// login when that is first needed. What was opened is closed again when a
-// later part fails.
+// New makes an Engine. It sends no request; Vault's login happens when it is
+// first needed. If a part cannot be made, New closes what it opened.
 func New(ctx context.Context, o Options) (_ *Engine, err error) {
 	o.fillDefaults()
 	e := &Engine{o: o, memory: o.Memory}
@@ -163,9 +162,9 @@ func (o *Options) fillDefaults() {
 	}
 }
 
-// newInstance makes the reconciler of one instance. Where the engine only reads,
-// it has nothing to write with: what is left of the registry is an observer's
-// Reader, which has no method that writes.
+// newInstance makes the reconciler of one instance. In a read-only engine it
+// cannot write: its registry is only an observer's Reader, which has no method
+// that writes.
 func (e *Engine) newInstance(c config.Instance, clients *Clients) (*Instance, error) {
 	driver, err := NewDriver(c, e.o.Redactor, e.o.Called)
 	if err != nil {
@@ -203,21 +202,21 @@ func (e *Engine) Close() {
 // Config is the configuration that the engine was built from.
 func (e *Engine) Config() *config.Config { return &e.o.Config }
 
-// Receivers are the receivers of messages, and what they get.
+// Receivers returns the receivers of notifications, and the rules for what they get.
 func (e *Engine) Receivers() (notify.Rules, []notify.Receiver) { return e.rules, e.receivers }
 
-// Source is where declarations come from.
+// Source is the source of declarations.
 func (e *Engine) Source() source.Source { return e.source }
 
-// Instances are those of the configuration, in its order.
+// Instances returns the instances in the order of the configuration.
 func (e *Engine) Instances() []*Instance { return e.instances }
 
 // Vault is the client of the secret store, whose session the daemon keeps alive;
-// nil where none is configured.
+// nil if none is configured.
 func (e *Engine) Vault() *vault.Client { return e.vault }
 
-// Statuses are the present statuses of the bindings of all instances, without the
-// secrets that foreign answers put into their texts.
+// Statuses returns the current statuses of all bindings. Secrets in texts from
+// other systems are masked.
 func (e *Engine) Statuses() []binding.Status {
 	var all []binding.Status
 	for _, i := range e.instances {
@@ -226,8 +225,8 @@ func (e *Engine) Statuses() []binding.Status {
 	return all
 }
 
-// EachStatus are Statuses one by one, without copies of what they point to, which
-// nobody changes.
+// EachStatus is like Statuses, but yields them one by one and does not copy what
+// they point to. Callers must not change that.
 func (e *Engine) EachStatus() iter.Seq[binding.Status] {
 	return func(yield func(binding.Status) bool) {
 		var some []binding.Status

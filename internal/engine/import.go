@@ -15,8 +15,8 @@ import (
 	"reconciler/internal/registry"
 )
 
-// importTimeout bounds each question of an import; the wait for the rate
-// limiter is a part of it.
+// importTimeout limits each request of an import, including the wait for the
+// rate limiter.
 const importTimeout = 2 * time.Minute
 
 // Found is what an instance has now, whether it is declared or not.
@@ -24,21 +24,21 @@ type Found struct {
 	// Observation has an answer for every platform and for every image
 	// repository of the list.
 	binding.Observation
-	// Unlisted says why the image repositories could not be listed; then
-	// Repositories is empty, and nothing may be concluded from that.
+	// Unlisted says why the image repositories could not be listed.
+	// Repositories is empty then, which does not mean that there are none.
 	Unlisted *binding.Unknown
 }
 
 // repositoryLister lists the image repositories of an instance. The driver
-// personal is one; console has no API to ask.
+// personal implements it; console has no API.
 type repositoryLister interface {
 	Repositories(ctx context.Context) ([]string, error)
 }
 
-// Import asks the registry for all that an instance has: the binding of every
-// platform, and every image repository's source and build rules. Nothing is
-// written, no secret is read, and no code host is asked. progress, if not nil,
-// hears how many of the questions were answered, from several goroutines.
+// Import reads everything that an instance has: the binding of every platform,
+// and every image repository's source and build rules. It writes nothing, reads
+// no secret and asks no code host. progress, if not nil, receives how many
+// requests were answered; several goroutines call it.
 func (e *Engine) Import(ctx context.Context, name string, progress func(done, of int)) (Found, error) {
 	c := &e.o.Config
 	at := slices.Index(c.InstanceNames(), name)
@@ -69,7 +69,8 @@ func (e *Engine) Import(ctx context.Context, name string, progress func(done, of
 	return found, nil
 }
 
-// everything makes an observer ask about every platform and image repository.
+// everything returns declarations that make an observer read every platform and
+// image repository.
 func everything(cfg config.Instance, images []string) []binding.Declaration {
 	var declared []binding.Declaration
 	for _, p := range cfg.KnownEdition().Platforms() {
@@ -92,7 +93,7 @@ func unlisted(err error) *binding.Unknown {
 	return u
 }
 
-// countingReader counts the questions that were answered.
+// countingReader counts the requests that were answered.
 type countingReader struct {
 	registry.Reader
 	of       int

@@ -18,14 +18,14 @@ import (
 // Loaded is one snapshot, read and checked.
 type Loaded struct {
 	Desired plan.Desired
-	// Findings are the source's and the files'.
+	// Findings are those of the source and of the files.
 	Findings []finding.Finding
-	// Editions are those that instances.yaml says; nil if it cannot be used.
+	// Editions are those in instances.yaml; nil if it cannot be used.
 	Editions map[string]manifest.CommittedEdition
 }
 
-// Load reads the newest snapshot and checks its files. The error says that
-// nothing could be read, from which nothing follows.
+// Load reads the newest snapshot and checks its files. An error means that
+// nothing could be read; it does not mean that nothing is declared.
 func (e *Engine) Load(ctx context.Context) (Loaded, error) {
 	snapshot, err := e.Read(ctx)
 	if err != nil {
@@ -34,8 +34,8 @@ func (e *Engine) Load(ctx context.Context) (Loaded, error) {
 	return e.Check(ctx, snapshot, "")
 }
 
-// Read gives the newest snapshot with its files, also where its revision is
-// the trusted one.
+// Read returns the newest snapshot with its files, even if its revision is the
+// trusted one.
 func (e *Engine) Read(ctx context.Context) (source.Snapshot, error) {
 	trusted, err := e.Trusted(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (e *Engine) Read(ctx context.Context) (source.Snapshot, error) {
 	}
 	snapshot, unchanged, err := e.source.Snapshot(ctx, trusted)
 	if err == nil && unchanged {
-		// The source has reported it before, and not of its files now.
+		// The source reported this revision before, so it left out the files.
 		snapshot, _, err = e.source.Snapshot(ctx, "")
 		snapshot.Rewritten = false
 	}
@@ -51,9 +51,10 @@ func (e *Engine) Read(ctx context.Context) (source.Snapshot, error) {
 }
 
 // Check is Load for a snapshot that the caller has read. A file that the source
-// could not give is as broken as one that does not parse. The paths of the files
-// start with the folder root, which policies do not cover. What was applied, and
-// after that what before declares, keeps what the snapshot declares twice.
+// could not read is as invalid as one that does not parse. The paths of the
+// files start with the folder root, which is not part of the paths in policies.
+// If the snapshot declares something twice, the declaration that was applied
+// keeps it, or else the one in before.
 func (e *Engine) Check(ctx context.Context, snapshot source.Snapshot, root string, before ...binding.Declaration) (Loaded, error) {
 	applied := manifest.AsApplied(before)
 	for _, i := range e.o.Config.Instances {
@@ -104,12 +105,12 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 	return Loaded{Desired: desired, Editions: result.Editions, Findings: findings}, nil
 }
 
-// codeEnding is the rule of files whose ending is almost that of declarations.
+// codeEnding is the rule about files whose extension resembles that of declarations.
 const codeEnding = "source-file-ending"
 
-// endings are the findings of a snapshot. A file whose ending is not read is an
-// error, and held, if it may declare what is missing: a declaration that was applied
-// from its folder is nowhere now.
+// endings returns the findings about extensions in a snapshot. A file with a wrong
+// extension is an error, and holds changes, if it may declare something that is
+// missing: a declaration was applied from its folder and is nowhere now.
 func endings(s source.Snapshot, root string, applied []binding.Record, declared []binding.Declaration) (findings []finding.Finding, held []string) {
 	if !slices.ContainsFunc(s.Findings, func(f finding.Finding) bool { return f.Code == codeEnding }) {
 		return s.Findings, nil
@@ -145,8 +146,8 @@ func (e *Engine) Trusted(ctx context.Context) (string, error) {
 }
 
 // Trust remembers the revision that the next one has to descend from. One after
-// a rewritten history is trusted only once nothing was refused for it, so that
-// the refusal stands until a person lifts it.
+// a rewritten history is trusted only after a sync that refused nothing because
+// of it, so that the refusal lasts until a person approves.
 func (e *Engine) Trust(ctx context.Context, revision string) error {
 	since := ""
 	if g := e.o.Config.Source.Git; g != nil && g.Verify != nil {

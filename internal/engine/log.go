@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// NewLog makes the logger that every part is handed: text or JSON lines on w,
-// behind the redactor, which knows every live secret by value.
+// NewLog makes the logger that every part uses: text or JSON lines on w. The
+// redactor masks the values of all live secrets.
 func NewLog(w io.Writer, format string, level slog.Leveler, redactor *secrets.Redactor) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(w, opts)
@@ -19,12 +19,12 @@ func NewLog(w io.Writer, format string, level slog.Leveler, redactor *secrets.Re
 	return slog.New(secrets.NewHandler(handler, redactor))
 }
 
-// harmlessJSON writes out as escapes what slog leaves of control characters in
-// its lines (DEL, those from 0x80 to 0x9f, those that turn the direction of
-// writing), for a log is read on terminals too. Of text, slog quotes them all.
+// harmlessJSON escapes the control characters that slog leaves in JSON lines
+// (DEL, 0x80 to 0x9f, and those that change the direction of writing), because
+// logs are also read on terminals. In text lines, slog escapes them all.
 type harmlessJSON struct{ w io.Writer }
 
-// Write implements io.Writer; it is given whole lines.
+// Write implements io.Writer. It expects whole lines.
 func (h harmlessJSON) Write(line []byte) (int, error) {
 	if _, err := io.WriteString(h.w, report.HarmlessJSON(string(line))); err != nil {
 		return 0, err

@@ -12,17 +12,17 @@ import (
 	"reconciler/internal/state"
 )
 
-// Memory is the state file that engines remember in, or the same in memory where
-// they only read.
+// Memory is the state file that engines use, or a temporary copy if they only
+// read.
 type Memory struct {
 	Store *state.Store
-	// key makes fingerprints of tokens; nil where another process made those of
-	// the records, and keeps its key.
+	// key is the key for fingerprints of tokens; nil if another process made
+	// those in the records and keeps its key.
 	key     []byte
 	closers []func() error
 }
 
-// OpenMemory opens the state file at path to write in it.
+// OpenMemory opens the state file at path for writing.
 func OpenMemory(path string, log *slog.Logger) (*Memory, error) {
 	m := &Memory{}
 	if err := m.open(path, log); err != nil {
@@ -34,7 +34,7 @@ func OpenMemory(path string, log *slog.Logger) (*Memory, error) {
 	return m, nil
 }
 
-// openMemory opens what the options ask for.
+// openMemory opens the memory that the options ask for.
 func openMemory(ctx context.Context, o Options) (*Memory, error) {
 	if !o.ReadOnly {
 		return OpenMemory(o.Config.State.Path, o.Log)
@@ -42,9 +42,9 @@ func openMemory(ctx context.Context, o Options) (*Memory, error) {
 	return ReadMemory(ctx, o)
 }
 
-// ReadMemory reads what is remembered into memory, for a plan that writes
-// nothing: from the state file, which need not exist; from the daemon that holds
-// the file; or from a published observation.
+// ReadMemory makes a copy of the memory, for a plan that writes nothing: from
+// the state file, which need not exist; from the daemon that locks the file; or
+// from a published observation.
 func ReadMemory(ctx context.Context, o Options) (*Memory, error) {
 	o.fillDefaults()
 	if o.Published != nil {
@@ -78,7 +78,7 @@ func askMemory(ctx context.Context, cfg config.Config) (*Memory, error) {
 	return m, nil
 }
 
-// Close closes the file, and removes it where it is a copy. It may be called
+// Close closes the file, and removes it if it is a copy. It may be called
 // twice.
 func (m *Memory) Close() error {
 	var errs []error
@@ -149,7 +149,7 @@ func (m *Memory) fill(ctx context.Context, memory client.Memory, source string) 
 }
 
 // trust remembers the revision of a source that the next one has to descend from,
-// and the source.git.verify.since that was configured then.
+// and the value of source.git.verify.since at that time.
 func (m *Memory) trust(ctx context.Context, source, revision, since string) error {
 	if err := m.Store.PutRevision(ctx, source, revision); err != nil {
 		return err
@@ -157,7 +157,7 @@ func (m *Memory) trust(ctx context.Context, source, revision, since string) erro
 	return m.Store.PutRevision(ctx, sinceOf(source), since)
 }
 
-// sinceUsed is the since of trust; empty where there was none.
+// sinceUsed is the since that trust remembered; empty if there was none.
 func (m *Memory) sinceUsed(ctx context.Context, source string) (string, error) {
 	since, err := m.Store.Revision(ctx, sinceOf(source))
 	if err != nil {

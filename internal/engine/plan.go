@@ -13,25 +13,26 @@ import (
 	"reconciler/internal/plan"
 )
 
-// ErrNoWindows says that a glass is to be broken where there is none.
+// ErrNoWindows means that break-glass was requested but no instance has windows.
 var ErrNoWindows = message.NewError("engine.no-windows")
 
-// HasWindows says that there are times at which the instance is not changed.
+// HasWindows reports whether there are times at which the instance is not changed.
 func (i *Instance) HasWindows() bool {
 	_, always := i.Window()
 	return !always
 }
 
-// Planned is the plan of all instances, and their rounds.
+// Planned is a plan of all instances, and their rounds.
 type Planned struct {
 	Plan   plan.Plan
 	rounds []*plan.Round
 }
 
-// Rounds are those of the instances that the plan was made of.
+// Rounds returns the rounds that the plan was made from.
 func (p Planned) Rounds() []*plan.Round { return p.rounds }
 
-// Observations are those that the plan was made of, by instance.
+// Observations returns the observations that the plan was made from, one per
+// instance.
 func (p Planned) Observations() []binding.Observation {
 	var all []binding.Observation
 	for _, r := range p.rounds {
@@ -40,9 +41,9 @@ func (p Planned) Observations() []binding.Observation {
 	return all
 }
 
-// PlanEach plans several snapshots, in their order, from one look at every
-// instance. The instances are looked at side by side, so that a slow one delays
-// no other.
+// PlanEach plans several snapshots, in their order, from one observation of
+// every instance. The instances are observed at the same time, so that a slow
+// one delays no other.
 func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.Depth) ([]Planned, error) {
 	desireds := make([]plan.Desired, len(loaded))
 	for n, l := range loaded {
@@ -51,7 +52,7 @@ func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.De
 	each, errs := make([][]*plan.Round, len(e.instances)), make([]error, len(e.instances))
 	atOnce := len(e.instances)
 	if depth == binding.DepthOffline {
-		atOnce = min(atOnce, runtime.GOMAXPROCS(0)) // Nothing is waited for.
+		atOnce = min(atOnce, runtime.GOMAXPROCS(0)) // Nothing is waited for, so more goroutines than processors do not help.
 	}
 	var planning sync.WaitGroup
 	var begun atomic.Int64
@@ -82,8 +83,8 @@ func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.De
 	return all, nil
 }
 
-// planEach plans several snapshots for one instance. Those that ask the same of it
-// have one plan.
+// planEach plans several snapshots for one instance. Snapshots with the same
+// desired state share one plan.
 func (i *Instance) planEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
 	var distinct []plan.Desired
 	like := make([]int, len(desireds))
@@ -110,7 +111,8 @@ func (i *Instance) planEach(ctx context.Context, desireds []plan.Desired, depth 
 	return rounds, nil
 }
 
-// Apply carries out what PlanEach made of loaded, one instance after the other.
+// Apply applies the plan that PlanEach made of loaded, one instance after the
+// other.
 func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned Planned) (plan.Result, error) {
 	var total plan.Result
 	for n, i := range e.instances {
@@ -124,8 +126,8 @@ func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned Planned) (pla
 	return total, e.Trust(ctx, loaded.Desired.Revision)
 }
 
-// BreakGlass lets what was loaded be applied outside of windows, on the word of
-// a person. It is refused without a name and a reason.
+// BreakGlass allows applying loaded outside of windows, in the name of a
+// person. A name and a reason are required.
 func (e *Engine) BreakGlass(loaded *Loaded, who binding.Person, reason string) error {
 	glass := plan.BreakGlass{Person: who, Reason: reason}
 	if err := glass.Check(); err != nil {

@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/report"
 )
 
-// Publish is a round of an instance, as far as it is published.
+// Publish returns the part of an instance's round that is published.
 func Publish(name string, seen *plan.Round) report.PublishedInstance {
 	o := seen.Observation
 	told := report.NewPublishedInstance(name, seen.Observed, o)
@@ -52,8 +52,8 @@ func Publish(name string, seen *plan.Round) report.PublishedInstance {
 	return told
 }
 
-// observedIn is what was observed of an instance, as far as it was published, and
-// the declarations that it was observed for.
+// observedIn returns the published observation of an instance, and the
+// declarations that it was made for.
 func observedIn(told report.PublishedInstance) (declared []binding.Declaration, seen binding.Observation) {
 	for _, b := range told.Bindings {
 		d := binding.Declaration{Name: b.Name, Spec: binding.Spec{
@@ -70,8 +70,8 @@ func observedIn(told report.PublishedInstance) (declared []binding.Declaration, 
 	return declared, told.Observation()
 }
 
-// publishedInstances are the instances of the configuration, for planning from a
-// published observation.
+// publishedInstances returns the instances of the configuration, for planning
+// from a published observation.
 func (e *Engine) publishedInstances() []*Instance {
 	var instances []*Instance
 	all := e.o.Config
@@ -91,8 +91,7 @@ func (e *Engine) publishedInstances() []*Instance {
 	return instances
 }
 
-// publishedMemory is what was remembered of an instance, as far as it was
-// published.
+// publishedMemory returns the part of an instance's memory that was published.
 func publishedMemory(told report.PublishedInstance) client.Memory {
 	var memory client.Memory
 	for _, r := range told.Records {

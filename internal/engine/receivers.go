@@ -17,8 +17,9 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Receivers are the configured receivers of messages, and what they get. Their
-// credentials are read for each message, and wiped.
+// Receivers returns the configured receivers of notifications, and the rules
+// for what they get. Their credentials are read for each message, and wiped
+// after it.
 func (c *Clients) Receivers() (notify.Rules, []notify.Receiver, error) {
 	n := c.o.Config.Notify
 	if n == nil {
@@ -46,7 +47,7 @@ func (c *Clients) Receivers() (notify.Rules, []notify.Receiver, error) {
 	return rules, receivers, nil
 }
 
-// receiverTimeout bounds one message.
+// receiverTimeout limits the sending of one message.
 const receiverTimeout = 15 * time.Second
 
 func (c *Clients) senderOptions(r config.NotifyReceiver) sender.Options {
@@ -67,10 +68,11 @@ func (c *Clients) senderOptions(r config.NotifyReceiver) sender.Options {
 	return o
 }
 
-// maxCredential bounds a file with a credential.
+// maxCredential limits the size of a credential file.
 const maxCredential = 64 << 10
 
-// credential reads what a configuration names; nil for nothing.
+// credential returns a function that reads the configured credential; nil if
+// none is configured.
 func (c *Clients) credential(s *config.NotifySecret) sender.Credential {
 	if s == nil {
 		return nil
@@ -112,11 +114,11 @@ func (c *Clients) readCredential(ctx context.Context, s *config.NotifySecret) (s
 	return secrets.New(data), err
 }
 
-// minMasked is the length from which a part of a URL is masked by itself.
+// minMasked is the minimum length of a part of a URL that is masked separately.
 const minMasked = 12
 
-// mask makes the redactor know a credential until a minute after it is wiped: a
-// URL also by the parts that are the credential in it.
+// mask adds a credential to the redactor until a minute after it is wiped. For
+// a URL, it also adds the parts that are secret.
 func (c *Clients) mask(secret secrets.Secret) {
 	c.o.Redactor.Register(secret)
 	u, err := url.Parse(secret.Expose())
@@ -131,7 +133,7 @@ func (c *Clients) mask(secret secrets.Secret) {
 		if len(part) >= minMasked {
 			piece := secrets.New([]byte(part))
 			c.o.Redactor.Register(piece)
-			piece.Wipe() // It is masked for a minute more.
+			piece.Wipe() // It stays masked for another minute.
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"reconciler/internal/source/git"
 )
 
-// NewSource makes the source of declarations. memory is nil where nothing is
+// NewSource makes the source of declarations. memory is nil if nothing is
 // remembered.
 func NewSource(o Options, memory *Memory) (source.Source, error) {
 	c := o.Config
