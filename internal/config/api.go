@@ -65,7 +65,7 @@ func (a *API) All() []APIToken {
 	return all
 }
 
-// ReadOnly says that the token changes nothing.
+// ReadOnly reports whether the token changes nothing.
 func (t APIToken) ReadOnly() bool { return t.Right != "change" }
 
 // Read gives the values that are taken for the token: the one of its file, and

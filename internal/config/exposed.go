@@ -80,12 +80,12 @@ func (c *Config) exposedState() []Exposure {
 	return found
 }
 
-// openFolder says that everybody may replace the files of a folder.
+// openFolder reports whether everybody may replace the files of a folder.
 func openFolder(info fs.FileInfo) bool {
 	return info.IsDir() && info.Mode()&othersWrite != 0 && info.Mode()&fs.ModeSticky == 0
 }
 
-// isSecret says whether a field names a file with a secret.
+// isSecret reports whether a field names a file with a secret.
 func isSecret(field string) bool {
 	name := field[strings.LastIndex(field, ".")+1:]
 	return !slices.Contains([]string{"certFile", "clientCertFile", "caFile", "knownHostsFile", "openpgpFile", "allowedSignersFile", "wireProfile"}, name)

@@ -96,8 +96,8 @@ func passedBy(state *os.ProcessState, l Limits) (Limit, bool) {
 	return "", false
 }
 
-// killed says that a child was killed, and not for its processor time: the kernel
-// was short of memory, or somebody did it.
+// killed reports whether a child was killed, and not for its processor time: the
+// kernel was short of memory, or somebody did it.
 func killed(state *os.ProcessState, l Limits) bool {
 	status, ok := state.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL && !outOfTime(state, l)

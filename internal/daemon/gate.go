@@ -30,8 +30,9 @@ func (g *rewriteGate) begin(desired plan.Desired, instances []*instance) {
 	}
 }
 
-// passed says that the sync just done was the last that the gate waited for. A
-// sync in which something did not answer does not show what would be removed.
+// passed reports whether the sync just done was the last that the gate waited
+// for. A sync in which something did not answer does not show what would be
+// removed.
 func (g *rewriteGate) passed(done plan.Event) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

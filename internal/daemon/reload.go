@@ -206,8 +206,8 @@ func (r *runner) inherit(before *runner) {
 	r.parts.keep(r.now(), answering...)
 }
 
-// asksAs says whether an instance is the same as in the runner before, and code
-// hosts and Vault are asked in the same way.
+// asksAs reports whether an instance is the same as in the runner before, and
+// code hosts and Vault are asked in the same way.
 func (r *runner) asksAs(before *runner, name string) bool {
 	of := func(c config.Config) config.Instance {
 		i := c.Instances[slices.Index(c.InstanceNames(), name)]

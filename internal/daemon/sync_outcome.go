@@ -32,9 +32,9 @@ func syncOutcome(r plan.Result, name string, ready binding.Condition) report.Syn
 	}
 }
 
-// leaves says that the registry is to stay as it is for now: the declaration wants
-// differences reported only, the binding is suspended, or an action waits for a
-// person or for a window.
+// leaves reports whether the registry is to stay as it is for now: the declaration
+// wants differences reported only, the binding is suspended, or an action waits
+// for a person or for a window.
 func leaves(o plan.Outcome) bool {
 	d := o.Action.Target.Declaration
 	return o.State == plan.Pending || o.State == plan.Deferred || o.Action.Cause == plan.CauseSuspended ||

@@ -117,7 +117,7 @@ func (f Finding) compare(other Finding) int {
 	return cmp.Compare(f.Message.Key(), other.Message.Key())
 }
 
-// Equal says whether two findings are the same, severity, rule and hint too.
+// Equal reports whether two findings are the same, severity, rule and hint too.
 func (f Finding) Equal(other Finding) bool {
 	return f.compare(other) == 0 && f.Severity == other.Severity && f.Instance == other.Instance &&
 		f.Rule.Key() == other.Rule.Key() && f.Hint.Key() == other.Hint.Key()
@@ -128,7 +128,7 @@ func (s Severity) Compare(other Severity) int { return cmp.Compare(other.weight(
 
 func (s Severity) weight() int { return slices.Index([]Severity{Info, Warning, Error}, s) }
 
-// HasErrors says whether one of findings has severity error.
+// HasErrors reports whether one of findings has severity error.
 func HasErrors(findings []Finding) bool {
 	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Severity == Error })
 }

@@ -77,7 +77,7 @@ func Verbatim(text string) Message {
 	return Message{ID: VerbatimID, Args: Args{{"text", Foreign(text)}}}
 }
 
-// IsZero says that there is no message.
+// IsZero reports whether there is no message.
 func (m Message) IsZero() bool { return m.ID == "" }
 
 // plain is a value in one of the types of an argument.

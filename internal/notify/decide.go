@@ -70,9 +70,9 @@ func (r Rules) To(m Matter) []string {
 	return to
 }
 
-// takes says whether a matter is for the receivers of a route. What belongs to no
-// declaration, instance or platform, as the source does, is not for a route that
-// names some.
+// takes reports whether a matter is for the receivers of a route. What belongs to
+// no declaration, instance or platform, as the source does, is not for a route
+// that names some.
 func (r Route) takes(m Matter) bool {
 	of := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
 	return of(r.Instances, m.Instance) && of(r.Platforms, string(m.Platform)) && of(r.Kinds, string(m.Kind)) &&

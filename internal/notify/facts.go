@@ -156,8 +156,8 @@ func threshold(warnings []int, days int) int {
 	return slices.Min(reached)
 }
 
-// explained says that a binding is not ready for a reason that is reported
-// already, or that somebody chose.
+// explained reports whether a binding is not ready for a reason that is
+// reported already, or that somebody chose.
 func explained(reason string) bool {
 	switch reason {
 	case status.ReasonSuspended, status.ReasonOutsideWindow, status.ReasonAwaitingPerson, status.ReasonOverdue, status.ReasonFileBroken, status.ReasonNotDeclared:
@@ -166,8 +166,8 @@ func explained(reason string) bool {
 	return false
 }
 
-// reportable says that a condition has a known status that is not good, and that
-// nothing else reports it.
+// reportable reports whether a condition has a known status that is not good,
+// and that nothing else reports it.
 func reportable(all []binding.Condition, c binding.Condition) bool {
 	if c.LastKnown || explained(c.Reason) {
 		return false
@@ -240,7 +240,8 @@ func receiverKey(name string) string {
 	return partKey(binding.Part{Kind: binding.PartReceiver, Name: name})
 }
 
-// unknown says that a matter, which is not among those reported now, may be open.
+// unknown reports whether a matter, which is not among those reported now, may be
+// open.
 func (f Facts) unknown(of Subject) bool {
 	gone := of.Instance != "" && !slices.Contains(f.Instances, of.Instance)
 	synced := slices.Contains(f.Synced, of.Instance)
@@ -279,8 +280,8 @@ func (f Facts) unknown(of Subject) bool {
 	return c.LastKnown || c.Status != goodStatus(c.Type)
 }
 
-// notDeclared says that a binding is certainly no longer declared: its matters end,
-// whatever was left.
+// notDeclared reports whether a binding is certainly no longer declared: its
+// matters end, whatever was left.
 func notDeclared(conditions []binding.Condition) bool {
 	ready := binding.FindCondition(conditions, binding.Ready)
 	return ready != nil && ready.Reason == status.ReasonNotDeclared
@@ -295,7 +296,7 @@ func goodStatus(of binding.ConditionType) binding.ConditionStatus {
 	return binding.True
 }
 
-// unclear says that a condition has no answer now.
+// unclear reports whether a condition has no answer now.
 func unclear(conditions []binding.Condition, of string) bool {
 	c := binding.FindCondition(conditions, binding.ConditionType(of))
 	return c == nil || c.Status == binding.Unclear || c.LastKnown

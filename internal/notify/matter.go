@@ -73,7 +73,7 @@ type Ask struct {
 	Deputy bool `json:"deputy,omitempty"`
 }
 
-// deputy says that the deputy is named.
+// deputy reports whether the deputy is named.
 func (a *Ask) deputy() bool { return a != nil && a.Deputy }
 
 // Matter is something that people should know: it begins, can change, and is

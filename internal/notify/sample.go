@@ -59,5 +59,5 @@ func Preview(m Matter, phase Phase, now time.Time) Note {
 	return Note{Items: []Item{{Matter: m, Phase: phase, At: now}}}
 }
 
-// Ends says whether the end of a matter is reported.
+// Ends reports whether the end of a matter is reported.
 func (m Matter) Ends() bool { return m.Kind != Applied && m.Kind != Trial }

@@ -99,8 +99,8 @@ func (s hostSaid) unsure() bool {
 	return binding.VerdictOf(s.report.Answers) != binding.Yes
 }
 
-// about says that the answers are about the account that is known by a number:
-// they were asked for with it, or showed it before it was recorded.
+// about reports whether the answers are about the account that is known by a
+// number: they were asked for with it, or showed it before it was recorded.
 func (s hostSaid) about(userID string) bool {
 	return userID == s.userID || userID == s.report.User.ID
 }

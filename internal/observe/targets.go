@@ -48,7 +48,7 @@ func made(declared []binding.Declaration) map[string]bool {
 	return set
 }
 
-// makes says whether there is certainly no image repository of one of those.
+// makes reports whether there is certainly no image repository of one of those.
 func makes(declared []binding.Declaration, states map[string]binding.RepositoryState) bool {
 	for image := range made(declared) {
 		if s, asked := states[image]; asked && s.Unknown == nil && !s.Exists {

@@ -32,7 +32,7 @@ func filterOf(q url.Values) filter {
 	}
 }
 
-// Any says that something is filtered.
+// Any reports whether something is filtered.
 func (f filter) Any() bool { f.Page = 1; return f != filter{Page: 1} }
 
 // Address is where the same bindings are listed, at a page of the list.
@@ -57,7 +57,7 @@ func (f filter) Address(page int) string {
 	return "?" + strings.Join(parts, "&")
 }
 
-// shows says whether a binding is among those that a person wants to see.
+// shows reports whether a binding is among those that a person wants to see.
 func (f filter) shows(s *binding.Status) bool {
 	ready := readyOf(s)
 	switch {
@@ -71,7 +71,7 @@ func (f filter) shows(s *binding.Status) bool {
 	return f.Query == "" || found(s, strings.ToLower(f.Query))
 }
 
-// found says whether what a person looks for is in a binding's declaration.
+// found reports whether what a person looks for is in a binding's declaration.
 func found(s *binding.Status, words string) bool {
 	texts := []string{s.Name, s.Spec.Instance, string(s.Spec.Platform), s.Spec.Username, s.Spec.Address, s.File, readyOf(s).Reason}
 	for _, r := range s.Spec.Repositories {

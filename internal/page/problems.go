@@ -58,7 +58,7 @@ func badInstanceOf(c report.InstanceCondition) badInstance {
 	return badInstance{c, filter{Instance: c.Instance}.Address(1), report.MessageOf(c.ID, c.Args, c.Message)}
 }
 
-// Empty says that nothing is wrong.
+// Empty reports whether nothing is wrong.
 func (d problemsData) Empty() bool {
 	return len(d.Down)+len(d.Instances)+len(d.Daemon)+len(d.Files) == 0
 }

@@ -124,9 +124,9 @@ func (p *pages) signedIn(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// followedFromElsewhere says that a person followed a link on another site. Then the
-// browser keeps the cookie back, because it is SameSite=Strict, and a page that
-// loads itself again gets it.
+// followedFromElsewhere reports whether a person followed a link on another site.
+// Then the browser keeps the cookie back, because it is SameSite=Strict, and a page
+// that loads itself again gets it.
 func followedFromElsewhere(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") == "navigate"
 }

@@ -26,7 +26,7 @@ type taskStep struct {
 	Anchor string
 }
 
-// Overdue says that a step of the task is overdue.
+// Overdue reports whether a step of the task is overdue.
 func (t task) Overdue() bool {
 	return slices.ContainsFunc(t.Steps, func(s taskStep) bool { return s.Overdue })
 }

@@ -21,7 +21,7 @@ type Reply struct {
 	Body []byte
 }
 
-// OK says that the answer is a success and was decoded.
+// OK reports whether the answer is a success and was decoded.
 func (r Reply) OK() bool { return r.Status >= 200 && r.Status < 300 }
 
 // Get asks with the guarded client and decodes a success into out. A status

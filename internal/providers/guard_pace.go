@@ -180,8 +180,8 @@ func (p *pace) failed(of *slot, err error) {
 	close(q.failed)
 }
 
-// notConnected says that an error means that a host could not be connected to,
-// whoever asks.
+// notConnected reports whether an error means that a host could not be
+// connected to, whoever asks.
 func notConnected(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	prohibited := errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork)

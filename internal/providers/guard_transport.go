@@ -120,7 +120,7 @@ func jsonOnly(resp *http.Response) error {
 	}
 }
 
-// IsJSON says whether the headers announce a JSON body.
+// IsJSON reports whether the headers announce a JSON body.
 func IsJSON(h http.Header) bool {
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))

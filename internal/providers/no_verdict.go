@@ -38,8 +38,8 @@ const (
 	ReasonNoToken              = "NoToken"
 )
 
-// noAnswer says whether an unknown with this reason means that the host gave no
-// answer that can be used, whatever it was asked.
+// noAnswer reports whether an unknown with this reason means that the host gave
+// no answer that can be used, whatever it was asked.
 func noAnswer(reason string) bool {
 	switch reason {
 	case ReasonRateLimited, ReasonForbidden, ReasonHostFailed, ReasonRedirected, ReasonNotJSON, ReasonTooLarge, ReasonUnreadable,

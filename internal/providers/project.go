@@ -89,8 +89,8 @@ func Ownership(account binding.Account, platform binding.Platform, owner binding
 	return Yes(question, ReasonOwner, message.New("project.owner", "owner", owner.Name))
 }
 
-// Taken says that a user has the account's name but not its number: the account
-// was renamed or deleted, and somebody else took the name.
+// Taken reports whether a user has the account's name but not its number: the
+// account was renamed or deleted, and somebody else took the name.
 func Taken(account binding.Account, user binding.HostUser) bool {
 	return account.UserID != "" && user.ID != "" && user.ID != account.UserID
 }

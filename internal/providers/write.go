@@ -125,8 +125,8 @@ func (a *API) failure(method string, reply Reply, err error) error {
 	return f
 }
 
-// NotAllowed says that the host knows the credential and does not allow it
-// this call.
+// NotAllowed reports whether the host knows the credential and does not allow
+// it this call.
 func NotAllowed(err error) bool {
 	f, ok := errors.AsType[*binding.Failure](err)
 	return ok && f.Code == ReasonForbidden

@@ -40,7 +40,7 @@ type checklist struct {
 	Checks     []Check `json:"checks"`
 }
 
-// AnyFailed says whether one of the checks failed.
+// AnyFailed reports whether one of the checks failed.
 func AnyFailed(checks []Check) bool {
 	return slices.ContainsFunc(checks, func(c Check) bool { return c.Verdict == binding.No })
 }

@@ -33,8 +33,8 @@ func Unsealed(text string) (markdown string, ok bool) {
 	return markdown, ok
 }
 
-// SaysNothing says that text is Markdown of this package that reports no change
-// and no finding.
+// SaysNothing reports whether text is Markdown of this package that reports no
+// change and no finding.
 func SaysNothing(text string) bool {
 	_, quiet, ok := unsealed(text)
 	return ok && quiet

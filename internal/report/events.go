@@ -138,7 +138,7 @@ func (s Style) when(t time.Time, exactly bool) string {
 	return s.age(t)
 }
 
-// exact says that tables of what happened have times instead of ages.
+// exact reports whether tables of what happened have times instead of ages.
 func (s Style) exact() bool { return s.Wide || s.Now.IsZero() || s.Language.local() }
 
 // History is what `history` prints, newest first.

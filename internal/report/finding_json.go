@@ -69,7 +69,7 @@ func known(m message.Message, words string) message.Message {
 	return message.Verbatim(words)
 }
 
-// has says that there are words for a message and for those in its arguments.
+// has reports whether there are words for a message and for those in its arguments.
 func (l *Language) has(m message.Message) bool {
 	for _, arg := range m.Args {
 		inner, _ := arg.Value.([]message.Message)

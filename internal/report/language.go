@@ -190,7 +190,7 @@ func (l *Language) value(value any) any {
 	return strings.Join(parts, l.Text(message.New("list-separator")))
 }
 
-// local says that times are in the zone of a location.
+// local reports whether times are in the zone of a location.
 func (l *Language) local() bool { return l != nil && l.location != nil }
 
 // timeIn is a text as it is or, if it is a time that came over the wire, that time

@@ -104,7 +104,7 @@ func (d Document) heading() message.Message {
 	return message.New("comment.nothing")
 }
 
-// saysNothing says that the document reports no change and no finding.
+// saysNothing reports whether the document reports no change and no finding.
 func (d Document) saysNothing() bool {
 	return len(d.findings()) == 0 && (d.Plan == nil || !d.Plan.Refused() && !d.Plan.HasChanges()) && (d.Change == nil || len(d.Change.Touched) == 0)
 }

@@ -82,7 +82,7 @@ func entity(r rune) string {
 	}
 }
 
-// refers says whether a host may read a reference at r: "@user", "#12", and
+// refers reports whether a host may read a reference at r: "@user", "#12", and
 // GitLab's "!12", "$12", "%12", "&12" and "~label", also with a name in quotes.
 func refers(r, next rune) bool {
 	if r == '@' {

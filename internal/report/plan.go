@@ -144,8 +144,8 @@ func (p *page) actions(pl plan.Plan) {
 	}
 }
 
-// worthShowing says that an action is shown without being asked for: what is
-// done, what is not allowed, and what differs and is only looked at.
+// worthShowing reports whether an action is shown without being asked for: what
+// is done, what is not allowed, and what differs and is only looked at.
 func worthShowing(a plan.Action) bool { return a.Kind != plan.Noop || len(a.Changes) > 0 }
 
 // shownKept is how many objects that are kept text shows without Style.Full.
@@ -329,7 +329,7 @@ func planSummary(pl plan.Plan) message.Message {
 	return message.New("plan-summary.kept-hidden")
 }
 
-// allSettled says whether everything is as declared.
+// allSettled reports whether everything is as declared.
 func allSettled(pl plan.Plan) bool {
 	return !slices.ContainsFunc(pl.Actions, func(a plan.Action) bool { return !a.Settled() })
 }

@@ -196,7 +196,7 @@ func (p Problems) Redacted(redact func(string) string) Problems {
 	return p
 }
 
-// Same says whether the problems are the same ones as others, whatever the
+// Same reports whether the problems are the same ones as others, whatever the
 // words.
 func (p Problems) Same(others Problems) bool {
 	return slices.EqualFunc(p.Unanswered, others.Unanswered, func(a, b UnansweredPart) bool {

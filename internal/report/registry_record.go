@@ -43,8 +43,9 @@ type RegistryRecord struct {
 	Profile string `json:"profile"`
 }
 
-// Complete says that the profile has what can be recorded from the source: the
-// read of accounts, and from a network record also what binds and unbinds.
+// Complete reports whether the profile has what can be recorded from the
+// source: the read of accounts, and from a network record also what binds and
+// unbinds.
 func (r RegistryRecord) Complete() bool {
 	recorded := map[string]bool{}
 	for _, c := range r.ProfileCalls {

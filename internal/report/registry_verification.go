@@ -52,7 +52,7 @@ type LeftBehind struct {
 	Remove []Text `json:"remove"`
 }
 
-// Failed says that an assumption does not hold.
+// Failed reports whether an assumption does not hold.
 func (v RegistryVerification) Failed() bool {
 	for _, a := range v.Assumptions {
 		if a.Verdict == DoesNotHold {

@@ -102,7 +102,7 @@ func (i *SyncedInstance) Fails(why message.Message) {
 	i.Outcome, i.Message, i.ID, i.Args = SyncFailed, English().Text(why), why.ID, why.Args
 }
 
-// Has says whether the outcome of some instance or binding is o.
+// Has reports whether the outcome of some instance or binding is o.
 func (r SyncResult) Has(o SyncOutcome) bool {
 	return slices.ContainsFunc(r.Instances, func(i SyncedInstance) bool {
 		return i.Outcome == o || slices.ContainsFunc(i.Bindings, func(b SyncedBinding) bool { return b.Outcome == o })

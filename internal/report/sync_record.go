@@ -92,7 +92,7 @@ func (r SyncRecord) AddsTo(before SyncRecord) bool {
 		r.Err.IsZero() != before.Err.IsZero() || r.Incomplete != before.Incomplete || r.did()
 }
 
-// did says that something was changed, or tried without success.
+// did reports whether something was changed, or tried without success.
 func (r SyncRecord) did() bool {
 	for _, a := range r.Actions {
 		if a.State == plan.Done || a.State == plan.Failed {

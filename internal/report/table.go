@@ -139,7 +139,7 @@ func (t *table) need(i int) int {
 	return t.least[i]
 }
 
-// fits says whether the columns that are shown fit.
+// fits reports whether the columns that are shown fit.
 func (t *table) fits(within int, wide bool) bool {
 	sum := -len(gap)
 	for _, i := range t.shown {

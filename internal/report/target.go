@@ -63,8 +63,8 @@ func ParseTargets(values []string) ([]Target, error) {
 	return targets, nil
 }
 
-// canShare says whether formats can share standard output: text
-// and annotations are both lines of a log.
+// canShare reports whether formats can share standard output: text and
+// annotations are both lines of a log.
 func canShare(formats []Format) bool {
 	return slices.Equal(slices.Sorted(slices.Values(formats)), []Format{FormatGitHub, FormatText})
 }

@@ -95,7 +95,7 @@ func escapedForms(value string) []string {
 	return append(out, ascii[1:len(ascii)-1])
 }
 
-// isEscaped says that something may write a character as an escape.
+// isEscaped reports whether something may write a character as an escape.
 func isEscaped(c rune) bool {
 	return c > unicode.MaxASCII || !alphanumeric(byte(c&unicode.MaxASCII)) && !strings.ContainsRune("-_.~", c)
 }

@@ -145,8 +145,8 @@ func (x *index) values(text string) (found [][2]int) {
 	return found
 }
 
-// continues says that a spelling longer than minPart begins with a text of at least
-// as much.
+// continues reports whether a spelling longer than minPart begins with a text of at
+// least as much.
 func (x *index) continues(text string) bool {
 	all := x.at[begin(text)]
 	n, is := all.search(text)

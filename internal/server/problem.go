@@ -34,8 +34,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, statu
 	}
 }
 
-// accepts says that the request names one of these types among what it accepts. A
-// curl without options and earlier versions of the command line name none.
+// accepts reports whether the request names one of these types among what it
+// accepts. A curl without options and earlier versions of the command line name
+// none.
 func accepts(r *http.Request, types ...string) bool {
 	accepted := strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",")
 	return slices.ContainsFunc(accepted, func(one string) bool {

@@ -105,7 +105,7 @@ func parsePattern(text []byte) ignorePattern {
 	return p
 }
 
-// wellFormed says whether there is a name that the pattern matches as far as
+// wellFormed reports whether there is a name that the pattern matches as far as
 // its syntax goes.
 func (p *ignorePattern) wellFormed() bool {
 	text := p.text
@@ -227,7 +227,7 @@ func (p *ignorePattern) match(below string, steps *int) bool {
 	return wildmatch{slashes: !p.anywhere, steps: steps}.match(pattern, []byte(text)) == matches
 }
 
-// ignored says whether the ignore files on the way leave out the entry at a
+// ignored reports whether the ignore files on the way leave out the entry at a
 // path. The deepest file with a pattern about it decides.
 func (s *selection) ignored(at string, folder bool) bool {
 	for n := len(s.ignore) - 1; n >= 0; n-- {

@@ -292,7 +292,7 @@ func declarationName(name string) bool {
 	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
 
-// validName says whether a name can be shown and stays in its folder. Names
+// validName reports whether a name can be shown and stays in its folder. Names
 // come from git objects, which hold any bytes.
 func validName(name string) bool {
 	return name != "" && name != "." && name != ".." && utf8.ValidString(name) &&

@@ -91,7 +91,7 @@ func (w wildmatch) star(whole, pattern, text []byte) verdict {
 	return w.after(rest, text, crosses)
 }
 
-// folders says whether the stars between before and rest stand for folders.
+// folders reports whether the stars between before and rest stand for folders.
 func folders(before, rest []byte) bool {
 	return (len(before) == 0 || before[len(before)-1] == '/') &&
 		(len(rest) == 0 || rest[0] == '/' || bytes.HasPrefix(rest, []byte(`\/`)))

@@ -45,7 +45,7 @@ type index struct {
 	foreign bool
 }
 
-// holds says that an index holds something: it was not made just now.
+// holds reports whether an index holds something: it was not made just now.
 func (x index) holds() bool { return x.foreign || x.at.Journal != "" }
 
 // openIndex opens an index and reads all of it. Damage is errUnusable.

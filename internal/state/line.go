@@ -52,9 +52,9 @@ func hashOf(journal, before string, payload []byte) string {
 // sector is the least that a disk writes, in bytes.
 const sector = 512
 
-// isTorn says that a line at an offset of a file, which is no entry, can be what a
-// crash left of one: its beginning, or all of it but sectors that did not reach the
-// disk. Everything else was whole once, and is damage.
+// isTorn reports whether a line at an offset of a file, which is no entry, can be
+// what a crash left of one: its beginning, or all of it but sectors that did not
+// reach the disk. Everything else was whole once, and is damage.
 func isTorn(line []byte, at int64, journal string) bool {
 	text, ended := bytes.CutSuffix(line, []byte{'\n'})
 	if ended {
@@ -68,7 +68,8 @@ func isTorn(line []byte, at int64, journal string) bool {
 	return err != nil // Otherwise only the end of the line is wrong.
 }
 
-// lacksSector says that a sector of a file that holds part of text is zeros there.
+// lacksSector reports whether a sector of a file that holds part of text is zeros
+// there.
 func lacksSector(text []byte, at int64) bool {
 	for len(text) > 0 {
 		n := min(sector-int(at%sector), len(text))

@@ -342,8 +342,8 @@ func (s *Store) follow(operations []operation, at link) {
 // empty when the index was good or new.
 func (s *Store) Notice() message.Message { return s.notice }
 
-// Torn says that part of an entry was found at the journal's end, which a crash
-// left: it never counted, and was cut off.
+// Torn reports whether part of an entry was found at the journal's end, which a
+// crash left: it never counted, and was cut off.
 func (s *Store) Torn() bool { return s.found.torn && s.found.damage == nil }
 
 // Damage is where the journal is damaged; nil if it is not, or was accepted.

@@ -209,8 +209,8 @@ func (s *scanner) line(line []byte, at int64) error {
 	return s.visit(place{e, now, s.segment, s.damage != nil})
 }
 
-// follows says whether an entry follows the last one. A header begins a segment,
-// and nothing else does.
+// follows reports whether an entry follows the last one. A header begins a
+// segment, and nothing else does.
 func (s *scanner) follows(e entry, now link, before string, at int64) bool {
 	if (e.Segment != nil) != (at == 0) || e.Segment != nil && e.Segment.Number != s.segment {
 		return false

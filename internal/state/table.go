@@ -159,7 +159,7 @@ func (t *table) longest() (n int) {
 	return n
 }
 
-// equal says whether two tables hold the same.
+// equal reports whether two tables hold the same.
 func (t *table) equal(other *table) bool {
 	same := func(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) }
 	lists := func(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }

@@ -95,8 +95,8 @@ func (p *Provider) checkAccount(ctx context.Context, account binding.Account, to
 	return say(providers.Yes(question, providers.ReasonAccountExists, message.New("bitbucket.workspace", "workspace", found.Slug)))
 }
 
-// isRefusal says that a body is an error of Bitbucket's own, and not of something
-// in front of it.
+// isRefusal reports whether a body is an error of Bitbucket's own, and not of
+// something in front of it.
 func isRefusal(body []byte) bool {
 	var refusal struct {
 		Type string `json:"type"`

@@ -142,9 +142,9 @@ func (s *session) noVerdict(question binding.Question, reply providers.Reply, er
 	return answer
 }
 
-// refusesToken says that the API itself does not know the token, which the body's
-// code decides. Other codes refuse our address or the organization, or are about
-// the system; what is not readable may come from something in front.
+// refusesToken reports whether the API itself does not know the token, which the
+// body's code decides. Other codes refuse our address or the organization, or are
+// about the system; what is not readable may come from something in front.
 func refusesToken(reply providers.Reply) bool {
 	if reply.Status != http.StatusUnauthorized || !providers.IsJSON(reply.Header) {
 		return false
@@ -157,10 +157,10 @@ func refusesToken(reply providers.Reply) bool {
 	return false
 }
 
-// forbidden says that the API itself refuses a known token a permission, which
-// the body's code decides. Other codes refuse our address or the organization;
-// a 403 that is not JSON comes from something in front, and one that asks to
-// wait is a limit.
+// forbidden reports whether the API itself refuses a known token a permission,
+// which the body's code decides. Other codes refuse our address or the
+// organization; a 403 that is not JSON comes from something in front, and one
+// that asks to wait is a limit.
 func forbidden(reply providers.Reply) bool {
 	if reply.Status != http.StatusForbidden || !providers.IsJSON(reply.Header) || reply.Header.Get("Retry-After") != "" {
 		return false
@@ -169,9 +169,9 @@ func forbidden(reply providers.Reply) bool {
 	return code == "Forbidden" || code == "Forbidden.AccessDenied"
 }
 
-// notFound says that the API itself does not find what the path names, which the
-// body's code decides. Other codes are about the organization, which may be the wrong
-// one, or about the call.
+// notFound reports whether the API itself does not find what the path names, which
+// the body's code decides. Other codes are about the organization, which may be the
+// wrong one, or about the call.
 func notFound(reply providers.Reply) bool {
 	if reply.Status != http.StatusNotFound || !providers.IsJSON(reply.Header) {
 		return false

@@ -168,7 +168,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	return strconv.FormatInt(repo.GetID(), 10), p.describe(account, owner+"/"+name, repo)
 }
 
-// isName says whether a name can stand alone in a path: an empty one asks
+// isName reports whether a name can stand alone in a path: an empty one asks
 // whose the token is, and dots lead elsewhere.
 func isName(name string) bool {
 	return name != "" && strings.Trim(name, ".") != "" && !strings.ContainsAny(name, "/\\?#%")
@@ -265,8 +265,8 @@ const (
 	noSession = "Bad credentials"
 )
 
-// refuses says that a refusal with this message came from the API and not from
-// something in front of it, which may speak JSON too.
+// refuses reports whether a refusal with this message came from the API and not
+// from something in front of it, which may speak JSON too.
 func refuses(resp *github.Response, err error, message string) bool {
 	refusal, ok := errors.AsType[*github.ErrorResponse](err)
 	return ok && providers.IsJSON(resp.Header) && refusal.Message == message

@@ -99,15 +99,16 @@ type refusal struct {
 	Message json.RawMessage `json:"message"`
 }
 
-// ofToken says that a 401 is about the token: the guard says so by its code, the
-// API by the one body that it has for that. A gateway's 401 has neither, and
-// other codes, such as dpop_error, are about the way the token was sent.
+// ofToken reports whether a 401 is about the token: the guard says so by its
+// code, the API by the one body that it has for that. A gateway's 401 has
+// neither, and other codes, such as dpop_error, are about the way the token was
+// sent.
 func (r refusal) ofToken() bool {
 	return r.Error == "invalid_token" || r.Error == "" && string(r.Message) == `"401 Unauthorized"`
 }
 
-// missing says that a 404 is GitLab's own: it repeats the status, in the API's
-// message or in the error of a path that does not exist.
+// missing reports whether a 404 is GitLab's own: it repeats the status, in the
+// API's message or in the error of a path that does not exist.
 func (r refusal) missing() bool {
 	return strings.HasPrefix(r.Error, "404 ") || strings.HasPrefix(string(r.Message), `"404 `)
 }

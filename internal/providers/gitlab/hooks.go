@@ -32,13 +32,13 @@ type hook struct {
 	DisabledUntil *time.Time `json:"disabled_until"`
 }
 
-// asleep says that GitLab has stopped calling the webhook for a while or for
-// good, after failures.
+// asleep reports whether GitLab has stopped calling the webhook for a while or
+// for good, after failures.
 func (h hook) asleep() bool {
 	return h.DisabledUntil != nil || h.AlertStatus != "" && h.AlertStatus != "executable"
 }
 
-// product says whether the product set the webhook.
+// product reports whether the product set the webhook.
 func (h hook) product() bool {
 	u, err := url.Parse(h.URL)
 	return err == nil && strings.HasSuffix(strings.ToLower(u.Hostname()), productDomain)

@@ -67,7 +67,7 @@ func (d *Driver) asked(ctx context.Context, o wire.Operation) (action string, er
 	return c.Action, err
 }
 
-// alive says that the instance answers a documented read.
+// alive reports whether the instance answers a documented read.
 func (d *Driver) alive(ctx context.Context) bool {
 	_, err := d.repositoryID(ctx, message.New("op.registry.probe"), line.ProbeImage)
 	return err == nil || line.Absent(err)

@@ -108,7 +108,7 @@ func (x *exchange) open() (e envelope, ok bool) {
 	return e, true
 }
 
-// busy says that the answer asks for a pause.
+// busy reports whether the answer asks for a pause.
 func busy(x *exchange) bool {
 	e, _ := x.open()
 	return x.status == http.StatusTooManyRequests || x.status == http.StatusServiceUnavailable ||

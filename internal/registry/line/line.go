@@ -115,15 +115,16 @@ func (l *Line) Unreadable(op message.Message, object string, err error) *binding
 	return l.Failure(binding.Unreadable, op, object, message.New("registry.record"), err)
 }
 
-// Unserved says that the endpoint does not serve the call that failed.
+// Unserved reports whether the endpoint does not serve the call that failed.
 func Unserved(err error) bool { return errors.Is(err, errUnserved) }
 
-// Refused says that the endpoint serves the call that failed, and refuses it to
-// this identity or with these parameters. It says nothing about other calls.
+// Refused reports whether the endpoint serves the call that failed, and refuses
+// it to this identity or with these parameters. It says nothing about other
+// calls.
 func Refused(err error) bool { return errors.Is(err, errRefused) }
 
-// Absent says that the registry said with certainty that there is no such image
-// repository.
+// Absent reports whether the registry said with certainty that there is no such
+// image repository.
 func Absent(err error) bool {
 	f, ok := errors.AsType[*binding.Failure](err)
 	return ok && f.Kind == binding.NotFound && (f.Code == "REPO_NOT_EXIST" || f.Code == noNamespace)

@@ -133,7 +133,7 @@ func (o Options) target() (scheme, host string, err error) {
 	return u.Scheme, u.Host, nil
 }
 
-// isRegion says whether s has a region's shape. There is no list: new ones
+// isRegion reports whether s has a region's shape. There is no list: new ones
 // come.
 func isRegion(s string) bool {
 	area, rest, found := strings.Cut(s, "-")

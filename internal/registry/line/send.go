@@ -55,7 +55,7 @@ type Call struct {
 	Send func(openapi.Client)
 }
 
-// Writes says whether the call changes anything.
+// Writes reports whether the call changes anything.
 func (c Call) Writes() bool { return c.Method != "" && c.Method != http.MethodGet && !c.Reads }
 
 // exchange is what came of sending a call once.

@@ -107,7 +107,7 @@ func (p *prober) probe() binding.Capabilities {
 	return c
 }
 
-// failed says that nothing can be known of the instance.
+// failed reports whether nothing can be known of the instance.
 func (p *prober) failed() bool { return p.over || p.err != nil && !p.answered }
 
 // documented is a documented call below the path of line.ProbeImage.
@@ -131,8 +131,8 @@ func (p *prober) described(o wire.Operation) call {
 	return call{Call: c, onImage: o == wire.WriteSource || o == wire.RemoveSource, unprobed: err != nil}
 }
 
-// on says whether all calls of a capability are served, and notes the reason if
-// not. What got no clear answer stays as it is known.
+// on reports whether all calls of a capability are served, and notes the reason
+// if not. What got no clear answer stays as it is known.
 func (p *prober) on(name string, calls ...call) bool {
 	var off, refusedCalls, undescribed []string
 	var code string

@@ -20,7 +20,7 @@ func repositoryPath(image string) (string, error) {
 	return "/repos/" + url.PathEscape(namespace) + "/" + url.PathEscape(name), nil
 }
 
-// isName says whether s can be one segment of a path. The registry itself
+// isName reports whether s can be one segment of a path. The registry itself
 // decides what a good name is.
 func isName(s string) bool {
 	return s != "" && s != "." && s != ".." && len(s) <= 128 && !strings.ContainsAny(s, "/\\+%?#*~ ")

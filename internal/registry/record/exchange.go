@@ -78,7 +78,7 @@ func (x *exchange) request() []leaf {
 	return append(all, leaves(x.body)...)
 }
 
-// good says that the other side did what it was asked.
+// good reports whether the other side did what it was asked.
 func (x *exchange) good() bool { return x.status >= 200 && x.status < 300 && x.answer != nil }
 
 // parameter is the text of a parameter of the query or of the form, whatever
@@ -106,19 +106,19 @@ func (x *exchange) action(names Names) string {
 	return ""
 }
 
-// rpc says that a call is addressed by action and version, as RPC calls of the
-// API are.
+// rpc reports whether a call is addressed by action and version, as RPC calls
+// of the API are.
 func (x *exchange) rpc() bool {
 	return x.parameter("Action") != "" && dateName.MatchString(x.parameter("Version"))
 }
 
-// gateway says that a call goes through the console, which wraps the API's own
-// parameters and signs in with cookies.
+// gateway reports whether a call goes through the console, which wraps the
+// API's own parameters and signs in with cookies.
 func (x *exchange) gateway() bool {
 	return !x.rpc() && x.parameter("action", "apiName", "api", "operation") != ""
 }
 
-// purpose says whether the path or the action has one of the words.
+// purpose reports whether the path or the action has one of the words.
 func (x *exchange) purpose(words ...string) bool {
 	for _, s := range append(slices.Clone(x.segments), x.parameter("action", "apiName", "api", "operation", "method")) {
 		if has(s, words...) {
@@ -149,8 +149,8 @@ func platformIn(word string) (binding.Platform, bool) {
 	return "", false
 }
 
-// isToken says that a field's name is that of a token that is bound, and not of
-// one that the browser signs in with.
+// isToken reports whether a field's name is that of a token that is bound, and
+// not of one that the browser signs in with.
 func isToken(name string) bool {
 	return has(name, "token", "tokens", "password", "passwd", "passwrd", "pwd", "pat", "secret", "credential", "credentials") &&
 		!has(name, "sec", "csrf", "xsrf", "security", "session", "umid", "type", "expire", "expires", "id")

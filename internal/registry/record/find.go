@@ -142,12 +142,12 @@ func (e *evidence) findList() {
 	}
 }
 
-// unbinds says that an exchange may be an unbind.
+// unbinds reports whether an exchange may be an unbind.
 func (x *exchange) unbinds() bool {
 	return x.status < 300 && (x.method == "DELETE" || x.method != "GET" && x.purpose("delete", "unbind", "remove", "revoke", "unlink", "cancel"))
 }
 
-// usedByUnbind says that an unbind names its account by this value.
+// usedByUnbind reports whether an unbind names its account by this value.
 func (e *evidence) usedByUnbind(l leaf) bool {
 	_, isPlatform := platformIn(l.text())
 	return len(l.text()) > 1 && !isPlatform && e.undone[l.text()]
@@ -174,7 +174,7 @@ func (e *evidence) index() {
 	}
 }
 
-// names says that a request has a value, in its path or as a parameter.
+// names reports whether a request has a value, in its path or as a parameter.
 func (x *exchange) names(value string) bool {
 	return slices.Contains(x.segments, value) ||
 		slices.ContainsFunc(x.request(), func(l leaf) bool { return l.text() == value })

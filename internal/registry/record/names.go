@@ -79,13 +79,13 @@ func (n Names) Show(name string) (shown string, known bool) {
 	return b.String(), known
 }
 
-// Known says whether a name is shown as it is.
+// Known reports whether a name is shown as it is.
 func (n Names) Known(name string) bool {
 	_, known := n.Show(name)
 	return known
 }
 
-// has says that one of a name's words is in the list.
+// has reports whether one of a name's words is in the list.
 func has(name string, words ...string) bool {
 	for _, part := range split(name) {
 		for _, w := range words {

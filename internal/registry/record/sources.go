@@ -33,7 +33,7 @@ func (p *proposal) projects() {
 	}
 }
 
-// namesAccount says that a request is about the account that was listed.
+// namesAccount reports whether a request is about the account that was listed.
 func (p *proposal) namesAccount(x *exchange) bool {
 	id, ok := p.e.account["id"]
 	return ok && x.names(id.text())

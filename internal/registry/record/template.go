@@ -138,7 +138,7 @@ func (t *template) leaf(name string, v any) (any, bool) {
 	return nil, false
 }
 
-// isPaging says that a value is a page's number or size.
+// isPaging reports whether a value is a page's number or size.
 func isPaging(name, text string) bool {
 	return len(text) <= 3 && digits.MatchString(text) && has(name, "page", "size", "limit", "offset")
 }

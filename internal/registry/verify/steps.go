@@ -179,8 +179,8 @@ func (r *Run) unbind(ctx context.Context) {
 	r.out.Settle = settleOf(*r.out.BindSeconds, took).String()
 }
 
-// isGone says that a read does not show our account: nothing, or another that
-// somebody bound since.
+// isGone reports whether a read does not show our account: nothing, or another
+// that somebody bound since.
 func (r *Run) isGone(a *binding.Account) bool { return a == nil || a.ID != r.ours.ID }
 
 // settleOf is three times the longest that a write took to show, in whole tens

@@ -123,8 +123,8 @@ func (r *Run) none(ctx context.Context) error {
 	return nil
 }
 
-// Over says that there is nothing more to do: an assumption that the rest needs
-// does not hold.
+// Over reports whether there is nothing more to do: an assumption that the rest
+// needs does not hold.
 func (r *Run) Over() bool { return r.out.Failed() }
 
 // Finish binds, reads and unbinds. Whatever happens, the verification says what

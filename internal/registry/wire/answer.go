@@ -18,8 +18,8 @@ import (
 
 var identifier = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
-// IsIdentifier says whether a text may be an identifier of the registry's: of an
-// account, an image repository or a build rule.
+// IsIdentifier reports whether a text may be an identifier of the registry's: of
+// an account, an image repository or a build rule.
 func IsIdentifier(text string) bool { return identifier.MatchString(text) }
 
 // Account reads the binding of one platform from an answer to ListAccounts; nil
@@ -122,7 +122,7 @@ func (p *Profile) Projects(body []byte) ([]string, error) {
 	return projects, nil
 }
 
-// MeansNone says whether an error code of a read means that there is none.
+// MeansNone reports whether an error code of a read means that there is none.
 func (p *Profile) MeansNone(o Operation, code string) bool {
 	return code != "" && slices.Contains(p.Calls[o].Answer.NoneCodes, code)
 }

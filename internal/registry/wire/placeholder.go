@@ -102,7 +102,7 @@ func nameIn(match string) (name, yes, no string) {
 	return name, yes, no
 }
 
-// isFlag says that a placeholder is a truth value.
+// isFlag reports whether a placeholder is a truth value.
 func isFlag(name string) bool {
 	switch name {
 	case "auto", "manual", "overseas", "domestic", "buildCache", "noBuildCache":

@@ -43,10 +43,10 @@ func Operations() []Operation {
 	return []Operation{ListAccounts, Bind, Unbind, ListProjects, ReadSource, WriteSource, RemoveSource, CreateSource}
 }
 
-// Reads says that an operation changes nothing.
+// Reads reports whether an operation changes nothing.
 func (o Operation) Reads() bool { return o == ListAccounts || o == ListProjects || o == ReadSource }
 
-// OnAccounts says that an operation is about the account of a platform.
+// OnAccounts reports whether an operation is about the account of a platform.
 func (o Operation) OnAccounts() bool { return o == ListAccounts || o == Bind || o == Unbind }
 
 // Style is how calls are addressed.
@@ -174,10 +174,10 @@ func Parse(file string, data []byte) (*Profile, []finding.Finding) {
 // count.
 func (p *Profile) Digest() string { return p.digest }
 
-// Has says whether the profile describes an operation.
+// Has reports whether the profile describes an operation.
 func (p *Profile) Has(o Operation) bool { _, ok := p.Calls[o]; return ok }
 
-// Uses says whether a call of the profile has a placeholder.
+// Uses reports whether a call of the profile has a placeholder.
 func (p *Profile) Uses(placeholder string) bool {
 	for _, call := range p.Calls {
 		if call.used[placeholder] {
@@ -187,7 +187,7 @@ func (p *Profile) Uses(placeholder string) bool {
 	return false
 }
 
-// CondemnsToken says whether an error code means that the code host rejected
+// CondemnsToken reports whether an error code means that the code host rejected
 // the user name or the token.
 func (p *Profile) CondemnsToken(code string) bool {
 	return slices.Contains(p.TokenCodes, code)

@@ -79,8 +79,8 @@ func (p *Profile) Probe(o Operation, a Arguments) (Request, error) {
 // ErrNotProbed says that no harmless call can ask whether a write is served.
 var ErrNotProbed = message.NewError("wire.not-probed")
 
-// probed says whether a call with nothing but its path is harmless. A path is, if
-// what it names certainly does not exist. An rpc call without parameters names
+// probed reports whether a call with nothing but its path is harmless. A path is,
+// if what it names certainly does not exist. An rpc call without parameters names
 // nothing.
 func (c Call) probed(o Operation) bool {
 	if c.Style == RPC {
@@ -130,7 +130,7 @@ type filler struct {
 	err    error
 }
 
-// optional says that a call may be sent without a value: it is left out.
+// optional reports whether a call may be sent without a value: it is left out.
 func optional(name string) bool { return name == "address" }
 
 // text fills a text. It is false if the value was left out.
@@ -219,7 +219,7 @@ func (f *filler) fill(value any) any {
 	return value
 }
 
-// leftOut says that a text is a placeholder whose value is left out.
+// leftOut reports whether a text is a placeholder whose value is left out.
 func (f *filler) leftOut(text string) bool {
 	name := strings.TrimPrefix(text, "$")
 	return optional(name) && f.values[name] == ""

@@ -66,7 +66,7 @@ func (r reply) says(phrase string) bool {
 	return slices.ContainsFunc(r.texts, func(t string) bool { return strings.Contains(t, phrase) })
 }
 
-// foreign says that the answer does not have the shape of any of Vault's:
+// foreign reports whether the answer does not have the shape of any of Vault's:
 // something in between answered.
 func (r reply) foreign() bool {
 	var fields map[string]json.RawMessage
@@ -81,8 +81,8 @@ func (r reply) foreign() bool {
 	return true
 }
 
-// proxied says that something in between refuses, and not Vault. A few statuses
-// mean the same whoever sends them.
+// proxied reports whether something in between refuses, and not Vault. A few
+// statuses mean the same whoever sends them.
 func (r reply) proxied() bool {
 	switch r.status {
 	case http.StatusProxyAuthRequired, http.StatusPreconditionFailed, http.StatusTooManyRequests, 472, 473:

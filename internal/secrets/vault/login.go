@@ -127,7 +127,7 @@ func (f tokenFile) obtain(ctx context.Context, base *api.Client) (grant, *bindin
 	return lookUp(ctx, base, token, f.file)
 }
 
-// stale says whether the file holds another token by now. A file that cannot
+// stale reports whether the file holds another token by now. A file that cannot
 // be read, or is empty, is being written: the held token is used on.
 func (f tokenFile) stale(held secrets.Secret) bool {
 	now, failure := credential(f.file, message.New("vault.token"), f.redactor)

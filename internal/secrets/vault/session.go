@@ -129,12 +129,12 @@ func (s *sessions) get(ctx context.Context) (*session, error) {
 	}
 }
 
-// usable says whether the session's token is one to send.
+// usable reports whether the session's token is one to send.
 func (s *sessions) usable(have *session) bool {
 	return have != nil && (have.ends.IsZero() || s.now().Before(have.ends)) && !s.signIn.stale(have.token)
 }
 
-// isDue says whether the session is to be renewed.
+// isDue reports whether the session is to be renewed.
 func (s *sessions) isDue(have *session) bool { return !have.due.IsZero() && !s.now().Before(have.due) }
 
 // stopped is the failure for a caller who gave up waiting.

@@ -21,9 +21,9 @@ type versionState struct {
 	Destroyed    bool      `json:"destroyed"`
 }
 
-// gone says that a version has no data by the time at which Vault answered. The
-// answer's Date has no fractions of a second: what was deleted within that
-// second is gone.
+// gone reports whether a version has no data by the time at which Vault
+// answered. The answer's Date has no fractions of a second: what was deleted
+// within that second is gone.
 func (v versionState) gone(sent time.Time) bool {
 	deleted := v.DeletionTime != nil && !v.DeletionTime.IsZero() && v.DeletionTime.Before(sent.Truncate(time.Second).Add(time.Second))
 	return v.Destroyed || deleted

@@ -64,7 +64,7 @@ func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.last, nil
 }
 
-// Unchanged says that a file is the one that was read.
+// Unchanged reports whether a file is the one that was read.
 func Unchanged(now, read os.FileInfo) bool {
 	return os.SameFile(now, read) && now.ModTime().Equal(read.ModTime()) && now.Size() == read.Size()
 }

@@ -83,7 +83,7 @@ func (f fields) pick(body []byte) (_ json.RawMessage, err error) {
 	return json.Marshal(object)
 }
 
-// isNoCommit says that an id stands for a ref that is not there.
+// isNoCommit reports whether an id stands for a ref that is not there.
 func isNoCommit(id string) bool { return id != "" && strings.Trim(id, "0") == "" }
 
 // commitID is id where it is the full id of a commit, and empty otherwise.

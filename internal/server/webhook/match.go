@@ -46,7 +46,7 @@ func newTarget(source Source, aliases map[string]string) (target, error) {
 	return t, nil
 }
 
-// ValidHost says that s is host or host:port, as an alias may name it.
+// ValidHost reports whether s is host or host:port, as an alias may name it.
 func ValidHost(s string) bool {
 	_, ok := parseHost(s)
 	return ok

@@ -43,7 +43,7 @@ func (r repository) same(other repository) bool {
 	return r.host == other.host && strings.EqualFold(r.path, other.path)
 }
 
-// endsIn says that the path ends in these names, without regard to case.
+// endsIn reports whether the path ends in these names, without regard to case.
 func (r repository) endsIn(path string) bool {
 	have, want := strings.Split(r.path, "/"), strings.Split(cleanPath(path), "/")
 	return len(have) >= len(want) && strings.EqualFold(strings.Join(have[len(have)-len(want):], "/"), strings.Join(want, "/"))

@@ -32,8 +32,8 @@ type stamp struct {
 	names []string
 }
 
-// same says whether two looks saw the same file or folder. What is in a folder
-// is compared by the caller.
+// same reports whether two looks saw the same file or folder. What is in a
+// folder is compared by the caller.
 func (s stamp) same(info fs.FileInfo) bool {
 	if s.info == nil || info == nil {
 		return s.info == nil && info == nil
@@ -45,9 +45,9 @@ func (s stamp) same(info fs.FileInfo) bool {
 // note keeps in mind what was seen at a path before it was read.
 func (t *tree) note(id string, s stamp) { t.seen[id] = s }
 
-// stable says whether everything that was read is still as it was seen, and the
-// path still leads to it. What was seen twice, before and after all was read,
-// was there together in between.
+// stable reports whether everything that was read is still as it was seen, and
+// the path still leads to it. What was seen twice, before and after all was
+// read, was there together in between.
 func (t *tree) stable(folder, resolved string) bool {
 	if now, err := filepath.EvalSymlinks(folder); t.torn || err != nil || now != resolved {
 		return false

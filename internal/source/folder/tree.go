@@ -137,8 +137,8 @@ func (t *tree) kind(id string, mode fs.FileMode) source.Kind {
 	return k
 }
 
-// mounted says whether a link leads into Kubernetes' folder of real files. It
-// is followed because that folder is not read otherwise, so nothing comes
+// mounted reports whether a link leads into Kubernetes' folder of real files.
+// It is followed because that folder is not read otherwise, so nothing comes
 // twice and no link leads round in a circle.
 func (t *tree) mounted(id string) bool {
 	target, err := t.root.Readlink(id)

@@ -45,8 +45,8 @@ func (s *Source) failure(err error) error {
 // errRepeated stands for the words of a server that said our password.
 var errRepeated = message.NewError("git.repeats")
 
-// repeats says whether an error holds the credentials that were sent, in clear
-// or as they went over the wire: a server chooses its own words.
+// repeats reports whether an error holds the credentials that were sent, in
+// clear or as they went over the wire: a server chooses its own words.
 func (s *Source) repeats(err error) bool {
 	user, password, ok, readErr := s.options.Auth.basic()
 	if !ok || readErr != nil {

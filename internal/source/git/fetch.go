@@ -141,7 +141,7 @@ func (s *Source) fill(ctx context.Context, store *store, tip plumbing.Hash) erro
 	})
 }
 
-// offersCommit says whether the server gives h when asked for it by id.
+// offersCommit reports whether the server gives h when asked for it by id.
 func offersCommit(refs *packp.AdvRefs, h plumbing.Hash) bool {
 	if refs.Capabilities.Supports(capability.AllowReachableSHA1InWant) || refs.Head != nil && *refs.Head == h {
 		return true

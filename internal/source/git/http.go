@@ -180,7 +180,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return &redirectError{why, req.URL.Scheme + "://" + req.URL.Host}
 }
 
-// sameHost says whether two URLs lead to the same host, and to the same port
+// sameHost reports whether two URLs lead to the same host, and to the same port
 // where they have the same scheme. A port that is the scheme's own may be
 // written out.
 func sameHost(a, b *url.URL) bool {
@@ -272,7 +272,7 @@ func (s *httpSession) do(req *http.Request, want string) (*http.Response, error)
 	return nil, err
 }
 
-// isType says whether a Content-Type is the wanted one, with whatever
+// isType reports whether a Content-Type is the wanted one, with whatever
 // parameters, as git itself compares it.
 func isType(header, want string) bool {
 	got, _, _ := strings.Cut(header, ";")

@@ -108,7 +108,7 @@ func parseKnown(line []byte) (l knownLine, ok bool) {
 	return l, err == nil && l.key.Type() == string(words[1])
 }
 
-// speaksOf says whether the line is about a name in lower case.
+// speaksOf reports whether the line is about a name in lower case.
 func (l knownLine) speaksOf(name string) bool {
 	if hashed, ok := strings.CutPrefix(l.names, "|1|"); ok {
 		return isHash(hashed, name)
@@ -127,7 +127,7 @@ func (l knownLine) speaksOf(name string) bool {
 	return found
 }
 
-// isHash says whether SALT|HASH is that of a name.
+// isHash reports whether SALT|HASH is that of a name.
 func isHash(hashed, name string) bool {
 	salt, sum, _ := strings.Cut(hashed, "|")
 	key, saltErr := base64.StdEncoding.DecodeString(salt)
@@ -163,7 +163,7 @@ func (t trust) algorithms() []string {
 	return append(known, others...)
 }
 
-// offers says whether the line may hold for a key of preference[i].
+// offers reports whether the line may hold for a key of preference[i].
 func (l knownLine) offers(i int) bool {
 	kind := preference[i]
 	if kind == ssh.KeyAlgoRSASHA512 || kind == ssh.KeyAlgoRSASHA256 {
@@ -210,7 +210,7 @@ func (t trust) checkAs(name string, key ssh.PublicKey) error {
 	return err
 }
 
-// valid says whether a certificate is the host's and holds now.
+// valid reports whether a certificate is the host's and holds now.
 func (t trust) valid(cert *ssh.Certificate) bool {
 	return cert.CertType == ssh.HostCert && new(ssh.CertChecker).CheckCert(t.host, cert) == nil
 }

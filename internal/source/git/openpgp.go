@@ -54,7 +54,7 @@ func verifyOpenPGP(keys openpgp.EntityList, payload, armored []byte, now time.Ti
 	return unverified(codeSignature, message.New("git.pgp.invalid", "why", err.Error()))
 }
 
-// weakPGP says that a signature was made with DSA or a short RSA key.
+// weakPGP reports whether a signature was made with DSA or a short RSA key.
 func weakPGP(keys openpgp.EntityList, sig *packet.Signature) bool {
 	switch sig.PubKeyAlgo {
 	case packet.PubKeyAlgoEdDSA, packet.PubKeyAlgoECDSA, packet.PubKeyAlgoEd25519, packet.PubKeyAlgoEd448:

@@ -96,7 +96,8 @@ func (l *Local) named(name string) (object.Commit, error) {
 	return l.begun(name)
 }
 
-// unborn says whether a name means the branch that HEAD is on, which has no commit.
+// unborn reports whether a name means the branch that HEAD is on, which has no
+// commit.
 func (l *Local) unborn(name string) bool {
 	head, err := l.store.Reference(plumbing.HEAD)
 	return name == "@" || name == string(plumbing.HEAD) || err == nil && slices.ContainsFunc(plumbing.RefRevParseRules, func(rule string) bool {

@@ -155,8 +155,9 @@ func verifySSH(signers []allowedSigner, payload, armored []byte, now time.Time) 
 	return allowedKey(signers, key, now)
 }
 
-// weak says that a signature counts for nothing: made with DSA, a short RSA key,
-// or RSA and SHA-1; or with a certificate, whose authority nobody checked.
+// weak reports whether a signature counts for nothing: made with DSA, a short
+// RSA key, or RSA and SHA-1; or with a certificate, whose authority nobody
+// checked.
 func weak(key ssh.PublicKey, sig *ssh.Signature) bool {
 	if _, certificate := key.(*ssh.Certificate); certificate {
 		return true

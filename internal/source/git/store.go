@@ -134,9 +134,9 @@ func (f repositoryFiles) Open(name string) (billy.File, error) {
 	return f.Filesystem.Open(name)
 }
 
-// absent says that a name is that of a loose object which is not there. go-git
-// looks for each object of a pack among the loose ones first, and to fail to open
-// thousands of files takes longer than to list their folders.
+// absent reports whether a name is that of a loose object which is not there.
+// go-git looks for each object of a pack among the loose ones first, and to fail
+// to open thousands of files takes longer than to list their folders.
 func (f repositoryFiles) absent(name string) bool {
 	folder, object := path.Split(name)
 	if len(folder) != len("objects/00/") || len(object) != 38 || !strings.HasPrefix(folder, "objects/") {
@@ -319,13 +319,13 @@ func checkFormats(path string) error {
 	return nil
 }
 
-// shallow says whether the clone's history is cut off.
+// shallow reports whether the clone's history is cut off.
 func (s *localStore) shallow() bool {
 	cut, err := s.Shallow()
 	return err == nil && len(cut) > 0
 }
 
-// partial says whether objects were left out of the clone.
+// partial reports whether objects were left out of the clone.
 func (s *localStore) partial() bool {
 	found, err := filepath.Glob(filepath.Join(s.common, "objects", "pack", "*.promisor"))
 	return err == nil && len(found) > 0

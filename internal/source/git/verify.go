@@ -46,8 +46,8 @@ func (e *UnverifiedError) Says() message.Message {
 	return message.New("git.unverified", "commit", e.Commit, "why", e.Reason)
 }
 
-// Unverified says that an error of a Source is about the signatures of a commit,
-// or the keys.
+// Unverified reports whether an error of a Source is about the signatures of a
+// commit, or the keys.
 func Unverified(err error) bool {
 	failure, ok := errors.AsType[*binding.Failure](err)
 	return ok && slices.Contains([]string{codeUnsigned, codeSignature, codeKey, codeHistory, codeKeys}, failure.Code)
