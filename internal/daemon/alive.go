@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// stuckIntervals is how many of its intervals something may not move before it
-	// counts as stuck.
+	// stuckIntervals is after how many intervals without activity something counts
+	// as stuck.
 	stuckIntervals = 3
-	// longestStep is longer than any single step: half of it bounds a call to the
-	// registry, Vault or a code host, whatever the interval is.
+	// longestStep is longer than any single step, whatever the interval is: a
+	// call to the registry, Vault or a code host takes at most half of it.
 	longestStep = time.Minute
 )
 
-// Alive is nil while everything that has work moves; otherwise the error names
-// what does not, and a supervisor can restart the process. A call within its time
-// limit counts as moving.
+// Alive returns nil while everything that has work makes progress. Otherwise the
+// error names what is stuck, and a supervisor can restart the process. A call
+// within its time limit counts as progress.
 func (d *Daemon) Alive() error {
 	r, now, errs := d.present(), d.now(), []error(nil)
 	if at := r.followed.Load(); at != nil {
@@ -36,12 +36,13 @@ func (d *Daemon) Alive() error {
 	return errors.Join(errs...)
 }
 
-// ofInstance names an instance at the beginning of an error.
+// ofInstance is the beginning of an error, with the name of an instance.
 func ofInstance(name string) message.Message {
 	return message.New("suspension.instance", "instance", name)
 }
 
-// stuck is an error where something has not moved for longer than its limit.
+// stuck returns an error if something has made no progress for longer than its
+// limit.
 func stuck(what message.Message, since, limit time.Duration) error {
 	if since <= limit {
 		return nil
@@ -49,5 +50,5 @@ func stuck(what message.Message, since, limit time.Duration) error {
 	return message.Within(what, message.NewError("daemon.stuck", "since", since.Round(time.Second), "limit", limit))
 }
 
-// moved notes that the follower of the source moved.
+// moved records that the follower of the source made progress.
 func (r *runner) moved() { r.followed.Store(new(r.now())) }

@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/server"
 )
 
-// api is the server's part; nil where the configuration has none. Its tokens are
-// those of the configuration in force at each request.
+// api makes the server's API over TLS; nil if none is configured. At each
+// request, the tokens of the current configuration apply.
 func (d *Daemon) api(c *config.API) *server.API {
 	if c == nil {
 		return nil
@@ -32,7 +32,7 @@ func (d *Daemon) api(c *config.API) *server.API {
 	return api
 }
 
-// checkAPI says what keeps a configuration's tokens from being used.
+// checkAPI returns an error if the tokens of a configuration cannot be used.
 func checkAPI(c *config.API) error {
 	if c == nil {
 		return nil
@@ -40,10 +40,10 @@ func checkAPI(c *config.API) error {
 	return c.CheckTokens()
 }
 
-// socketGroup is the number of the configured group; nil where there is none.
+// socketGroup is the ID of the configured group; nil if none is configured.
 func socketGroup(c config.Server) (*int, error) {
 	if c.SocketGroup == "" {
-		return nil, nil //nolint:nilnil // No group is no error.
+		return nil, nil //nolint:nilnil // Having no group is not an error.
 	}
 	g, err := user.LookupGroup(c.SocketGroup)
 	if err != nil {
@@ -56,8 +56,8 @@ func socketGroup(c config.Server) (*int, error) {
 	return &n, nil
 }
 
-// apiTokens knows the tokens of the API. Their files are read for every
-// request, so that a new token is taken, and an old one refused, at once.
+// apiTokens finds the tokens of the API. It reads their files for every
+// request, so that a new token is accepted, and an old one refused, at once.
 type apiTokens struct {
 	redactor *secrets.Redactor
 
@@ -66,10 +66,10 @@ type apiTokens struct {
 	forget []func()
 }
 
-// find is the token that candidate is; nil if it is none. Every token is
-// compared, so that the time says nothing; if two have one value, the one that
-// may less counts. The error says which files could not be read, and holds
-// nothing of them.
+// find returns the token with the value candidate; nil if there is none. It
+// always compares all tokens, so that its timing reveals nothing. If two tokens
+// have the same value, the one with fewer permissions counts. The error names
+// the files that could not be read, without their content.
 func (t *apiTokens) find(c *config.API, candidate string) (*server.Token, error) {
 	var (
 		found *server.Token
@@ -94,7 +94,7 @@ func (t *apiTokens) find(c *config.API, candidate string) (*server.Token, error)
 	return nil, errors.Join(errs...)
 }
 
-// register has the redactor know the tokens as they are now, and no others.
+// register adds the current tokens to the redactor, and removes earlier ones.
 func (t *apiTokens) register(now []secrets.Secret) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

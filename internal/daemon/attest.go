@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/server"
 )
 
-// Attest writes down that a person did the steps of a binding, and syncs its
+// Attest records that a person did the steps of a binding, and syncs its
 // instance.
 func (d *Daemon) Attest(ctx context.Context, who server.Caller, word client.Attestation) (message.Message, error) {
 	r, done := d.hold()

@@ -26,22 +26,22 @@ import (
 
 // Options are what a Daemon is built from.
 type Options struct {
-	// Engine are the options of every engine; Config is the configuration of the
-	// start. Log, Memory, Cache and Called are the daemon's own.
+	// Engine has the options of every engine. Config is the configuration at the
+	// start. The daemon sets Log, Memory, Cache and Called itself.
 	Engine engine.Options
-	// After is how loops wait by the clock; nil waits by the machine's.
+	// After is how loops wait; nil uses the machine's clock.
 	After reconcile.After
-	// pushPauses are the pauses between the looks for a pushed commit; nil is
-	// what pushPauses gives. Only tests set it.
+	// pushPauses are the pauses between the reads that look for a pushed
+	// commit; nil means those of the function pushPauses. Only tests set it.
 	pushPauses []time.Duration
-	// messagePause is the pause between messages to a receiver; 0 is that of notify.
-	// Only tests set it.
+	// messagePause is the pause between messages to a receiver; 0 means the default
+	// of notify. Only tests set it.
 	messagePause time.Duration
 }
 
-// Daemon is the parts that live as long as the process, and the runner of the
-// present configuration. Its methods are safe for concurrent use, also while the
-// runner is exchanged.
+// Daemon has the parts that live as long as the process, and the runner of the
+// current configuration. Its methods are safe for concurrent use, also while the
+// runner is replaced.
 type Daemon struct {
 	o        Options
 	log      *slog.Logger
@@ -54,35 +54,34 @@ type Daemon struct {
 	webhooks *webhooks
 	// notifier sends messages to people.
 	notifier *notify.Notifier
-	// parts are what the daemon needs to answer.
+	// parts records which parts answer.
 	parts *parts
-	// happened is what happened recently.
+	// happened has the recent events.
 	happened *eventLog
-	// syncs are the last syncs.
+	// syncs has the last syncs.
 	syncs *syncLog
-	// configured says whether the configuration that was read last is in force.
+	// configured is the condition ConfigurationCurrent.
 	configured atomic.Pointer[binding.Condition]
-	// verified says whether the newest commit of the source was taken; nil before
-	// the source was read.
+	// verified is the condition SourceVerified; nil before the source was read.
 	verified atomic.Pointer[binding.Condition]
-	// since is when the configuration in force was taken.
+	// since is when the current configuration came into force.
 	since atomic.Pointer[time.Time]
-	// journalSince is when it became known whether the journal is intact.
+	// journalSince is since when the condition JournalIntact has its status.
 	journalSince atomic.Pointer[time.Time]
-	// observed says that every instance was observed in full once.
+	// observed is true once every instance was observed completely.
 	observed atomic.Bool
 
-	// api is where the API listens; nil before Run listens.
+	// apiAt is the address where the API listens; nil before Run listens.
 	apiAt atomic.Pointer[string]
 	// current is never nil once New returned.
 	current atomic.Pointer[runner]
-	// exchanging is held for reading by what writes through a runner, so that this
-	// is not exchanged meanwhile.
+	// exchanging is locked for reading by code that writes through a runner, so
+	// that the runner is not replaced meanwhile.
 	exchanging sync.RWMutex
 }
 
-// New makes a Daemon, with the engine of the first configuration. It opens no
-// port and calls nobody.
+// New makes a Daemon with the engine of the first configuration. It opens no
+// port and sends no request.
 func New(ctx context.Context, o Options) (*Daemon, error) {
 	if o.Engine.Now == nil {
 		o.Engine.Now = time.Now
@@ -135,12 +134,12 @@ func (d *Daemon) checkFiles(c *config.Config) error {
 	return nil
 }
 
-// present is the runner of the present configuration. A method that needs it
-// twice asks once, so that it does not see two.
+// present is the runner of the current configuration. A method calls it only
+// once, so that it does not see two runners.
 func (d *Daemon) present() *runner { return d.current.Load() }
 
-// hold gives the present runner and keeps it from being exchanged until done is
-// called. Whatever writes through a runner outside of its loops calls it.
+// hold returns the current runner and prevents its replacement until done is
+// called. Code that writes through a runner outside of its loops must call it.
 func (d *Daemon) hold() (r *runner, done func()) {
 	d.exchanging.RLock()
 	return d.present(), d.exchanging.RUnlock
@@ -158,10 +157,10 @@ func (d *Daemon) closeMemory() {
 	}
 }
 
-// Run follows the source and keeps every instance as declared until ctx ends;
-// then calls in flight end, the state is written, and it returns nil, within
-// the grace period. Meanwhile a changed configuration is taken as reload says.
-// The error is for what keeps it from starting.
+// Run follows the source and keeps every instance as declared until ctx ends.
+// Then it waits for calls in flight, writes the state and returns nil, within
+// the grace period. While it runs, it reloads a changed configuration as reload
+// says. An error means that it could not start.
 func (d *Daemon) Run(ctx context.Context, reload Reload) error {
 	if first := d.present(); reload.Path != "" {
 		first.digest = first.config.ValidBy(reload.Path, reload.Started)
@@ -186,8 +185,8 @@ func (d *Daemon) Run(ctx context.Context, reload Reload) error {
 	return nil
 }
 
-// APIAddress is where the API listens over TCP; empty before Run listens, and where
-// it does not.
+// APIAddress is where the API listens over TCP; empty before Run listens, and
+// without an API over TCP.
 func (d *Daemon) APIAddress() string {
 	if address := d.apiAt.Load(); address != nil {
 		return *address
@@ -195,32 +194,33 @@ func (d *Daemon) APIAddress() string {
 	return ""
 }
 
-// Trace exports traces if the environment asks for it; done exports what is left.
+// Trace exports traces if the environment asks for it. done exports the rest.
 func (d *Daemon) Trace(ctx context.Context, version string) (done func(), err error) {
 	shut, err := trace.Setup(ctx, version, func(err error) { d.log.Warn("traces are not exported", "err", err) })
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.present().config.Server.ForAnswers())
 		defer cancel()
-		_ = shut(ctx) // The handler of errors logs it.
+		_ = shut(ctx) // The error handler logs it.
 	}, err
 }
 
-// Statuses are the present statuses of the bindings of all instances.
+// Statuses returns the current statuses of all bindings.
 func (d *Daemon) Statuses() []binding.Status {
 	r := d.present()
 	synced := func(yield func(binding.Status) bool) { slices.Values(r.engine.Statuses())(yield) }
 	return slices.Collect(r.withUnsynced(synced))
 }
 
-// EachStatus are Statuses one by one; nobody changes what they point to.
+// EachStatus is like Statuses, but yields them one by one. Callers must not change what
+// they point to.
 func (d *Daemon) EachStatus() iter.Seq[binding.Status] {
 	r := d.present()
 	return r.withUnsynced(r.engine.EachStatus())
 }
 
-// withUnsynced are the bindings that syncs have reported on, and then the declared ones
-// that none has reported on yet. The first sync may take long, because its registry may
-// not answer, and it may end while the others are listed.
+// withUnsynced yields the bindings with a sync, and then the declared ones without one.
+// The first sync may take long if its registry does not answer, and it may end while
+// this iterates.
 func (r *runner) withUnsynced(synced iter.Seq[binding.Status]) iter.Seq[binding.Status] {
 	type id struct{ instance, name string }
 	return func(yield func(binding.Status) bool) {
@@ -243,7 +243,7 @@ func (r *runner) withUnsynced(synced iter.Seq[binding.Status]) iter.Seq[binding.
 	}
 }
 
-// unsynced are the declared bindings that no sync has reported on yet.
+// unsynced returns the declared bindings that no sync has reported on yet.
 func (r *runner) unsynced() (all []*binding.Declaration) {
 	loaded := r.loaded.Load()
 	if loaded == nil {

@@ -17,10 +17,10 @@ import (
 	"reconciler/internal/report"
 )
 
-// describedPast is how many events, and how much history, a description has.
+// describedPast is how many events and history entries a description has.
 const describedPast = 10
 
-// Describe gives everything about one binding.
+// Describe returns everything about one binding.
 func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Description, error) {
 	i, status, err := d.present().status(name, of)
 	if err != nil {
@@ -48,7 +48,7 @@ func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Descript
 	return report.NewDescription(out), nil
 }
 
-// describeRound adds what the last round has about a binding.
+// describeRound adds what the last round knows about a binding.
 func (d *Daemon) describeRound(out *report.Description, last *plan.Round, name string) {
 	token := last.Observation.Tokens[name]
 	out.Token.Version, out.Token.Expires, out.Token.ExpiresSource = token.Version, token.Expires, token.ExpiresSource
@@ -79,7 +79,7 @@ func (d *Daemon) describeRound(out *report.Description, last *plan.Round, name s
 	}
 }
 
-// status finds the one binding that is meant, and its status.
+// status finds the binding that was named, and its status.
 func (r *runner) status(name, of string) (*instance, binding.Status, error) {
 	has, err := r.named(name, of)
 	if err != nil {
@@ -99,7 +99,7 @@ func (r *runner) status(name, of string) (*instance, binding.Status, error) {
 	return has[0], status, nil
 }
 
-// lastApply is what the newest entry of a history says that changed something.
+// lastApply describes the newest entry of a history that changed something.
 func lastApply(history []binding.HistoryEntry) report.DescribedApply {
 	for _, e := range history {
 		if e.Digest != "" && e.Outcome == string(plan.Done) {
@@ -109,8 +109,8 @@ func lastApply(history []binding.HistoryEntry) report.DescribedApply {
 	return report.DescribedApply{}
 }
 
-// LastPlan is the last plan of all instances. What was done since is not in it:
-// an instance that was changed is observed again.
+// LastPlan returns the last plan of all instances. Later changes are not in it
+// until their instance is observed again.
 func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
 	r := d.present()
 	var (
@@ -152,8 +152,9 @@ func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
 	return report.NewDaemonPlan(whole, out), nil
 }
 
-// redactPlan takes secrets out of what foreign answers put into the texts of a
-// plan, whose lists are the caller's own and whose lists' lists are not.
+// redactPlan masks secrets in the texts of a plan that come from other systems.
+// The plan's own lists belong to the caller; nested lists are shared and must
+// be copied.
 func (d *Daemon) redactPlan(p *plan.Plan) {
 	for i := range p.Findings {
 		p.Findings[i].Message = p.Findings[i].Message.Map(d.redactor.Redact)

@@ -1,5 +1,5 @@
-// Package daemon is the process: it follows the source, runs a loop for each
-// instance, listens, and answers what people ask of it.
+// Package daemon is the long-running process: it follows the source, runs a
+// loop for each instance, and serves requests.
 //
 // The order of calls:
 //
@@ -14,8 +14,8 @@
 //	reconcile.Loop syncs its instance, and reports each step to runner.event
 //	runner.event   writes the log, the metrics and the list of events; closes the gate
 //
-// A changed configuration becomes another runner, whole or not at all: reloader
-// builds it, ends the previous one, hands over what is in memory and starts it.
-// What lives as long as the process is in Daemon: state file, redactor, metrics,
-// ports, log, events.
+// A changed configuration becomes a new runner, completely or not at all:
+// reloader builds it, stops the previous one, hands over what is in memory and
+// starts the new one. Daemon has everything that lives as long as the process:
+// state file, redactor, metrics, ports, log, events.
 package daemon

@@ -13,21 +13,20 @@ import (
 	"reconciler/internal/report"
 )
 
-// maxEvents bounds the events that are kept; those that happened longest ago go
-// first.
+// maxEvents limits the events that are kept. The oldest are dropped first.
 const maxEvents = 1000
 
-// eventLog keeps what happened recently. It is in memory only; docs/decisions
-// says why. It is safe for concurrent use.
+// eventLog keeps the recent events. It is in memory only; docs/decisions
+// explains why. It is safe for concurrent use.
 type eventLog struct {
 	mu     sync.Mutex
 	events map[string]*list.Element
-	// order has the events as *keptEvent, the one that happened longest ago first.
+	// order has the events as *keptEvent, the oldest first.
 	order list.List
-	// last is the sequence given last. It starts with the time, so that it
-	// grows over a restart.
+	// last is the last sequence number. It starts with the time, so that it
+	// also grows across restarts.
 	last int64
-	// news is closed and replaced when something happens.
+	// news is closed and replaced when an event is added.
 	news chan struct{}
 }
 
@@ -41,7 +40,7 @@ func newEventLog(now time.Time) *eventLog {
 	return &eventLog{events: map[string]*list.Element{}, last: now.UnixMicro(), news: make(chan struct{})}
 }
 
-// add notes that something happened at now.
+// add records an event that happened at now.
 func (l *eventLog) add(now time.Time, e report.EventItem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,7 +64,7 @@ func (l *eventLog) add(now time.Time, e report.EventItem) {
 	l.news = make(chan struct{})
 }
 
-// drop forgets what happened longest ago.
+// drop removes the oldest event.
 func (l *eventLog) drop() {
 	oldest := l.order.Front()
 	delete(l.events, eventAt(oldest).key)
@@ -74,8 +73,8 @@ func (l *eventLog) drop() {
 
 func eventAt(at *list.Element) *keptEvent { return at.Value.(*keptEvent) }
 
-// after lists what happened after a sequence, oldest first, with the sequence to
-// ask from next, and a channel that is closed when more happens.
+// after returns the events after a sequence number, oldest first, the number to
+// ask from next, and a channel that is closed at the next event.
 func (l *eventLog) after(sequence int64) ([]report.EventItem, int64, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,15 +86,15 @@ func (l *eventLog) after(sequence int64) ([]report.EventItem, int64, <-chan stru
 	return all, l.last, l.news
 }
 
-// happen is the one place from which the list of events comes.
+// happen adds an event to the list. Nothing else does.
 func (d *Daemon) happen(ev plan.Event) {
 	for _, item := range report.EventItems(ev) {
 		d.happened.add(d.now(), item.Map(d.redactor.Redact))
 	}
 }
 
-// asked adds a person's request to the list of events and to the history. A
-// history that cannot be written does not prevent the request.
+// asked adds a person's request to the list of events and to the history. The
+// request succeeds even if the history cannot be written.
 func (d *Daemon) asked(ctx context.Context, ev plan.Event) {
 	ev.Time = d.now()
 	d.happen(ev)
@@ -104,8 +103,8 @@ func (d *Daemon) asked(ctx context.Context, ev plan.Event) {
 	}
 }
 
-// Events lists what happened after a sequence. Where nothing did, it waits for
-// something to happen for at most wait.
+// Events returns the events after a sequence number. If there are none, it
+// waits up to wait for one.
 func (d *Daemon) Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -125,8 +124,9 @@ func (d *Daemon) Events(ctx context.Context, name string, after int64, wait time
 	}
 }
 
-// History lists what was done, newest first: of a binding and of an instance
-// where they are named, since a time, at most limit; all for 0.
+// History returns what was done since a time, newest first, for a binding and
+// an instance if they are named. It returns at most limit entries, or all for
+// 0.
 func (d *Daemon) History(ctx context.Context, name, instance string, since time.Time, limit int) (report.History, error) {
 	all, err := d.memory.Store.Events(ctx, 0)
 	if err != nil {

@@ -19,27 +19,27 @@ import (
 // follower reads the source and submits every new snapshot to the loops.
 type follower struct {
 	*runner
-	// last is the snapshot submitted last, nil before the first; seen is its
+	// last is the last submitted snapshot, nil before the first; seen is its
 	// revision.
 	last *source.Snapshot
 	seen string
 	// asked are the requests that the next read answers.
 	asked []readRequest
-	// submitted says that the last read submitted a snapshot.
+	// submitted is true if the last read submitted a snapshot.
 	submitted bool
-	// watchFailed says that the log already has that the folder is not watched.
+	// watchFailed is true if it was logged that the folder is not watched.
 	watchFailed bool
-	// expected is a pushed commit that was not seen yet; lastPush is when a
-	// push was last looked for.
+	// expected is a pushed commit that was not seen yet; lastPush is when the
+	// source was last read because of a push.
 	expected expectation
 	lastPush time.Time
-	// asksToWait is how long the source asked to wait when it was read last.
+	// asksToWait is how long the source asked to wait at the last read.
 	asksToWait time.Duration
 }
 
 // run reads the source at once, then on the interval, when a watched folder
 // changes, a push is reported or a person asks. Until the source answers, the last
-// snapshot of the runner before applies.
+// snapshot of the previous runner applies.
 func (f *follower) run(ctx context.Context) {
 	defer close(f.followerEnded)
 	_ = f.safely(ctx, f.resume) // It logged its error.
@@ -72,8 +72,8 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// watch gives a signal for each change of a folder; nil for other sources and
-// for a folder that cannot be watched. A receive from it waits forever.
+// watch returns a channel with a signal for each change of a folder; nil, which
+// blocks forever, for other sources and for a folder that cannot be watched.
 func (f *follower) watch(ctx context.Context) <-chan struct{} {
 	src, ok := f.engine.Source().(*folder.Source)
 	if !ok {
@@ -89,9 +89,9 @@ func (f *follower) watch(ctx context.Context) <-chan struct{} {
 	return changes
 }
 
-// safely does one step. A failure changes nothing: the last snapshot still
-// applies. It logs a panic, by its type only, and the daemon continues. Being stopped
-// is not logged as a failure.
+// safely runs one step. A failure changes nothing: the last snapshot still applies. A
+// panic is logged, by its type only, and the daemon continues. Being stopped is not
+// logged as a failure.
 func (f *follower) safely(ctx context.Context, step func(context.Context) error) (err error) {
 	begun := f.now()
 	f.moved()
@@ -117,7 +117,7 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 	return err
 }
 
-// look reads the source, and hands on what is new.
+// poll reads the source and submits what is new.
 func (f *follower) poll(ctx context.Context) error {
 	begun := f.now()
 	ctx, span := trace.Start(trace.WithParent(ctx, f.expected.trace), "source")
@@ -145,9 +145,9 @@ func (f *follower) poll(ctx context.Context) error {
 	return nil
 }
 
-// load gives the new snapshot, or nil where nothing is new. The source is
-// asked against the trusted revision, which is not the one seen last while a
-// rewritten history waits for a person.
+// load returns the new snapshot, or nil if nothing is new. It compares with the
+// trusted revision, which is older than the last one seen while a rewritten
+// history waits for approval.
 func (f *follower) load(ctx context.Context) (*source.Snapshot, error) {
 	if f.seen == "" {
 		return f.whole(ctx)
@@ -168,14 +168,14 @@ func (f *follower) load(ctx context.Context) (*source.Snapshot, error) {
 	return &snapshot, nil
 }
 
-// whole gives the newest snapshot, whether it is new or not.
+// whole returns the newest snapshot, even if it is not new.
 func (f *follower) whole(ctx context.Context) (*source.Snapshot, error) {
 	snapshot, err := f.engine.Read(ctx)
 	return &snapshot, err
 }
 
-// resume submits the last snapshot of the runner before, checked by this one's
-// configuration, so that drift is looked for while the source does not answer.
+// resume submits the last snapshot of the previous runner, checked with the new
+// configuration, so that drift is detected even if the source does not answer.
 func (f *follower) resume(ctx context.Context) error {
 	if f.last == nil {
 		return nil
@@ -191,7 +191,7 @@ func (f *follower) resume(ctx context.Context) error {
 	return f.submit(ctx, snapshot)
 }
 
-// hand checks a snapshot and gives it to the loops.
+// submit checks a snapshot and gives it to the loops.
 func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 	var before []binding.Declaration
 	if last := f.loaded.Load(); last != nil {
@@ -216,8 +216,8 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 	f.reportBroken(desired, loaded.Findings)
 	f.notifier.Poke()
 	f.gate.begin(desired, f.instances)
-	// Before anything is done for it, so that whoever sees it done finds it
-	// trusted.
+	// This comes first, so that anybody who sees an effect of the snapshot
+	// finds it trusted.
 	if !desired.Rewritten {
 		if err := f.engine.Trust(ctx, desired.Revision); err != nil && ctx.Err() == nil {
 			f.log.Error("revision not remembered", "err", err)

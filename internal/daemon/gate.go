@@ -6,8 +6,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// rewriteGate is the check of a snapshot after a rewritten history: it is trusted
-// once every instance was brought to it and nothing was refused for safety.
+// rewriteGate is the check of a snapshot after a rewritten history: the snapshot
+// is trusted once every instance was synced to it and nothing was refused for
+// safety.
 type rewriteGate struct {
 	mu       sync.Mutex
 	revision string
@@ -15,8 +16,8 @@ type rewriteGate struct {
 }
 
 // begin starts the check of a rewritten snapshot; any other snapshot ends the
-// last check. A snapshot with a broken file is not checked: what it removes shows
-// when the file is whole.
+// last check. A snapshot with an invalid file is not checked, because what it
+// removes is only known when the file is valid.
 func (g *rewriteGate) begin(desired plan.Desired, instances []*instance) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -30,9 +31,9 @@ func (g *rewriteGate) begin(desired plan.Desired, instances []*instance) {
 	}
 }
 
-// passed reports whether the sync just done was the last that the gate waited
-// for. A sync in which something did not answer does not show what would be
-// removed.
+// passed reports whether a finished sync was the last one that the gate waited
+// for. A sync does not count if something did not answer, because it does not
+// show what would be removed.
 func (g *rewriteGate) passed(done plan.Event) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

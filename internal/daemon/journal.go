@@ -17,7 +17,7 @@ const (
 	reasonDamaged = "Damaged"
 )
 
-// journalIntact is the condition that what is remembered can be trusted.
+// journalIntact is the condition that the journal can be trusted.
 func (d *Daemon) journalIntact() binding.Condition {
 	c := binding.Condition{
 		Type: client.JournalIntact, Status: binding.True, Reason: reasonIntact, Message: message.New("condition.journal-intact"),
@@ -30,8 +30,8 @@ func (d *Daemon) journalIntact() binding.Condition {
 	return c
 }
 
-// reportJournal reports and logs whether the journal is damaged. Only a person's
-// acceptance changes that later.
+// reportJournal reports and logs whether the journal is damaged. That changes
+// only when a person accepts the damage.
 func (d *Daemon) reportJournal() {
 	d.journalSince.Store(new(d.now()))
 	d.readJournal()

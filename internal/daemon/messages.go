@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/notify"
 )
 
-// newNotifier makes what sends messages. It has no receivers yet.
+// newNotifier makes the sender of messages. It has no receivers yet.
 func newNotifier(ctx context.Context, d *Daemon) (*notify.Notifier, error) {
 	return notify.New(ctx, notify.Options{
 		Store: d.memory.Store, Redact: d.redactor.Redact, Now: d.now, After: d.o.After.Start, Tried: d.delivered, Log: d.log,
@@ -17,7 +17,7 @@ func newNotifier(ctx context.Context, d *Daemon) (*notify.Notifier, error) {
 	})
 }
 
-// useReceivers puts the receivers of a configuration into force.
+// useReceivers switches to the receivers of a configuration.
 func (d *Daemon) useReceivers(r *runner) {
 	rules, receivers := r.engine.Receivers()
 	d.notifier.Use(rules, receivers)
@@ -28,7 +28,7 @@ func receiverPart(name string) binding.Part {
 	return binding.Part{Kind: binding.PartReceiver, Name: name}
 }
 
-// delivered reports how it goes with a receiver.
+// delivered reports the state of deliveries to a receiver.
 func (d *Daemon) delivered(v notify.Delivery) {
 	answer := binding.PartAnswer{Part: receiverPart(v.Receiver), Asked: true}
 	if v.Err != nil {
@@ -39,7 +39,7 @@ func (d *Daemon) delivered(v notify.Delivery) {
 	d.metrics.Delivered(v.Receiver, v.Err == nil, v.Waiting)
 }
 
-// facts are what messages are made of now.
+// facts are the current facts that messages are made from.
 func (d *Daemon) facts() notify.Facts {
 	r := d.present()
 	f := notify.Facts{
@@ -68,8 +68,8 @@ func (d *Daemon) facts() notify.Facts {
 	return f
 }
 
-// historySince are the newest entries of the history, at least back to one; all if
-// it is not there.
+// historySince returns the newest entries of the history, at least back to the
+// given one; all if that one is not there.
 func (d *Daemon) historySince(entry string) ([]binding.HistoryEntry, error) {
 	for n := 50; ; n *= 4 {
 		entries, err := d.memory.Store.Events(context.Background(), n)
@@ -83,7 +83,7 @@ func (d *Daemon) historySince(entry string) ([]binding.HistoryEntry, error) {
 	}
 }
 
-// sendMessages sends until ctx ends, and returns what waits for its end.
+// sendMessages starts sending until ctx ends. wait waits until it has stopped.
 func (d *Daemon) sendMessages(ctx context.Context) (wait func()) {
 	ended := make(chan struct{})
 	go func() {
@@ -93,7 +93,7 @@ func (d *Daemon) sendMessages(ctx context.Context) (wait func()) {
 	return func() { <-ended }
 }
 
-// asked are the parts that were asked since the start.
+// asked returns the parts that were asked since the start.
 func (p *parts) asked() []binding.Part {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,26 +13,26 @@ import (
 	"reconciler/internal/plan"
 )
 
-// instancePart is the registry of an instance; the instance's rounds report it
-// under this name.
+// instancePart is the registry of an instance, and the name under which the
+// instance reports.
 func instancePart(name string) binding.Part {
 	return binding.Part{Kind: binding.PartRegistry, Name: name}
 }
 
-// parts is the one place that knows which parts answer. Each reporter says what
-// it asked last; what nobody reports now is forgotten. It lives as long as
-// the process and is safe for concurrent use.
+// parts is the one place that knows which parts answer. Each reporter reports
+// the last answer of each part; a part without a report is forgotten. It lives
+// as long as the process and is safe for concurrent use.
 type parts struct {
 	mu      sync.Mutex
 	reports map[binding.Part]partReport
 	failing map[binding.Part]failing
 }
 
-// partReport is what a reporter said about each part last. There are few parts in one, and
-// thousands of reporters.
+// partReport is what a reporter last reported about each part. A report has few parts, but
+// there are thousands of reporters.
 type partReport []binding.PartAnswer
 
-// of is the answer of a part; the zero answer where the report has none.
+// of returns the answer of a part; the zero answer if the report has none.
 func (r partReport) of(part binding.Part) binding.PartAnswer {
 	if i := slices.IndexFunc(r, func(a binding.PartAnswer) bool { return a.Part == part }); i >= 0 {
 		return r[i]
@@ -40,8 +40,7 @@ func (r partReport) of(part binding.Part) binding.PartAnswer {
 	return binding.PartAnswer{}
 }
 
-// failing says how many reporters get no answer from a part, and since when that
-// is the case.
+// failing is how many reporters get no answer from a part, and since when.
 type failing struct {
 	reporters int
 	since     time.Time
@@ -51,8 +50,8 @@ func newParts() *parts {
 	return &parts{reports: map[binding.Part]partReport{}, failing: map[binding.Part]failing{}}
 }
 
-// report replaces what a reporter said before. A part that it names and did not
-// ask keeps its last answer: not to ask is no recovery.
+// report replaces a reporter's previous report. A part that it names but did
+// not ask keeps its last answer, because not asking is not a recovery.
 func (p *parts) report(reporter binding.Part, now time.Time, answers ...binding.PartAnswer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,7 +68,7 @@ func (p *parts) report(reporter binding.Part, now time.Time, answers ...binding.
 	p.replaced(before, next, now)
 }
 
-// keep forgets the reporters that are not among these.
+// keep forgets all other reporters.
 func (p *parts) keep(now time.Time, reporters ...binding.Part) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,7 +84,7 @@ func (p *parts) keep(now time.Time, reporters ...binding.Part) {
 	}
 }
 
-// replaced counts what a report that takes another's place changes.
+// replaced updates the counts when a report replaces another.
 func (p *parts) replaced(before, next partReport, now time.Time) {
 	for _, a := range next {
 		if a.Failed() && !before.of(a.Part).Failed() {
@@ -109,8 +108,8 @@ func (p *parts) replaced(before, next partReport, now time.Time) {
 	}
 }
 
-// outages are the parts that do not answer, in the order in which people read
-// them: what these reporters say, or all for none.
+// outages returns the parts that do not answer, in the order for people,
+// according to these reporters, or to all if none is given.
 func (p *parts) outages(reporters ...binding.Part) []binding.Outage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,8 +132,8 @@ func comparePart(a, b binding.Part) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Name, b.Name))
 }
 
-// up says about all parts that were asked whether they answer. The sites of a
-// platform count as one, because no label of a metric holds an address.
+// up says for each part that was asked whether it answers. The sites of a
+// platform count as one, because no metric label contains an address.
 func (p *parts) up() map[metrics.Part]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -152,7 +151,7 @@ func (p *parts) up() map[metrics.Part]bool {
 	return up
 }
 
-// answersOf is what a round says about the parts that it needs.
+// answersOf returns the answers of the parts that a round needs.
 func answersOf(r *plan.Round) []binding.PartAnswer {
 	answers := []binding.PartAnswer{registryAnswer(r), vaultAnswer(r)}
 	users, projects := map[binding.Part][]binding.Answer{}, map[binding.Part][]binding.Answer{}
@@ -170,8 +169,8 @@ func answersOf(r *plan.Round) []binding.PartAnswer {
 	return answers
 }
 
-// everyKind is the answer of a part to several kinds of questions: one that has no
-// answer to one of them gives no usable answer.
+// everyKind combines a part's answers to different kinds of questions. A part
+// without an answer to one kind gives no usable answer.
 func everyKind(kinds ...binding.PartAnswer) binding.PartAnswer {
 	all := kinds[0]
 	for _, a := range kinds {
@@ -182,8 +181,8 @@ func everyKind(kinds ...binding.PartAnswer) binding.PartAnswer {
 	return all
 }
 
-// sum is the answer of a part to several questions of one kind: one that was answered
-// counts more than any that were not, because a part that is down answers none.
+// sum combines a part's answers to several questions of one kind. One answer
+// outweighs all missing ones, because a part that is down answers none.
 func sum(part binding.Part, unknowns []*binding.Unknown) binding.PartAnswer {
 	sum := binding.PartAnswer{Part: part}
 	for _, u := range unknowns {
@@ -223,7 +222,7 @@ func vaultAnswer(r *plan.Round) binding.PartAnswer {
 	return sum(binding.Part{Kind: binding.PartVault}, unknowns)
 }
 
-// siteAnswer is the answer of a code host's site to questions of one kind.
+// siteAnswer combines the answers of a code host's site to questions of one kind.
 func siteAnswer(site binding.Part, answers []binding.Answer) binding.PartAnswer {
 	sum := binding.PartAnswer{Part: site}
 	for _, a := range answers {

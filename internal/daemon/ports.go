@@ -10,16 +10,16 @@ import (
 	"reconciler/internal/server/webhook"
 )
 
-// ports are what a daemon listens on. They stay open when the runner is
-// exchanged.
+// ports are the ports that a daemon listens on. They stay open when the runner
+// is replaced.
 type ports struct {
 	server *server.Server
-	// webhooks is nil where none are configured.
+	// webhooks is nil if none are configured.
 	webhooks *webhook.Server
 }
 
-// listen opens every port, so that an address in use, or a webhook's secret
-// that cannot be read, is an error before any work begins.
+// listen opens all ports, so that an address in use or an unreadable webhook
+// secret is an error before any work begins.
 func (d *Daemon) listen(ctx context.Context) (*ports, error) {
 	c := d.present().config
 	take, err := d.webhooks.prepare(*c)
@@ -57,7 +57,7 @@ func (p *ports) serve() {
 	}
 }
 
-// webhookAddress is where webhooks are listened for, or nothing.
+// webhookAddress is the address for webhooks, or empty.
 func (p *ports) webhookAddress() string {
 	if p.webhooks == nil {
 		return ""
@@ -65,7 +65,7 @@ func (p *ports) webhookAddress() string {
 	return p.webhooks.Address()
 }
 
-// close lets answers in flight end, for no longer than limit.
+// close waits up to limit for requests in flight, and then closes the ports.
 func (p *ports) close(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()

@@ -16,13 +16,13 @@ import (
 	"reconciler/internal/status"
 )
 
-// The parts that exist once.
+// The parts that exist only once.
 var (
 	sourcePart  = binding.Part{Kind: binding.PartSource}
 	journalPart = binding.Part{Kind: binding.PartJournal}
 )
 
-// Instances are the names of those in force.
+// Instances returns the names of the current configuration's instances.
 func (d *Daemon) Instances() []string {
 	var names []string
 	for _, i := range d.present().instances {
@@ -31,11 +31,12 @@ func (d *Daemon) Instances() []string {
 	return names
 }
 
-// Problems are the parts that give no answer, and the invalid files of the
-// present snapshot with what they hold.
+// Problems returns the parts that give no answer, and the invalid files of the
+// current snapshot with the bindings that they hold.
 func (d *Daemon) Problems() report.Problems { return d.problems() }
 
-// problems are Problems as far as these reporters know, or all for none.
+// problems is Problems according to these reporters, or to all if none is
+// given.
 func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
 	p := report.Problems{Unanswered: report.Unanswered(d.parts.outages(reporters...))}
 	for _, i := range d.present().instances {
@@ -52,7 +53,7 @@ func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
 	return p.Redacted(d.redactor.Redact)
 }
 
-// readJournal reports whether the journal can be trusted, and takes writes.
+// readJournal reports whether the journal can be trusted and written.
 func (d *Daemon) readJournal() {
 	answer := binding.PartAnswer{Part: journalPart, Asked: true}
 	if c := d.journalIntact(); c.Status != binding.True {
@@ -80,7 +81,7 @@ func (f *follower) sourceRead(err error) {
 	f.sourceVerified(err, answer)
 }
 
-// reasonOf is why a part gives no usable answer, in one word.
+// reasonOf is the reason, as one word, why a part gives no usable answer.
 func reasonOf(err error) string {
 	reason := string(binding.KindOf(err))
 	if failure, ok := errors.AsType[*binding.Failure](err); ok {
@@ -89,8 +90,8 @@ func reasonOf(err error) string {
 	return reason
 }
 
-// sourceVerified notes whether the newest commit was taken. An error of another
-// kind shows nothing about it.
+// sourceVerified records whether the newest commit was accepted. Errors that
+// are not about its signature do not change the condition.
 func (f *follower) sourceVerified(err error, answer binding.PartAnswer) {
 	c := binding.Condition{
 		Type: client.SourceVerified, Status: binding.True, Reason: reasonVerified, Message: message.New("condition.source-verified"), LastTransitionTime: f.now(),
@@ -108,7 +109,7 @@ func (f *follower) sourceVerified(err error, answer binding.PartAnswer) {
 	f.verified.Store(&binding.SetCondition(before, c)[0])
 }
 
-// reportBroken lists the invalid files of a snapshot among the events.
+// reportBroken adds an event for the invalid files of a snapshot.
 func (f *follower) reportBroken(desired plan.Desired, findings []finding.Finding) {
 	if broken := firstErrors(desired.Broken, findings); len(broken) > 0 {
 		f.happen(plan.Event{Kind: plan.FileBroken, Revision: desired.Revision, Findings: broken})
@@ -125,7 +126,7 @@ func firstErrors(files []string, findings []finding.Finding) (first []finding.Fi
 	return first
 }
 
-// findings counts those of the present snapshot and of the last plans.
+// findings counts the findings of the current snapshot and of the last plans.
 func (d *Daemon) findings() map[metrics.FindingLabels]int {
 	var all []finding.Finding
 	r := d.present()

@@ -14,13 +14,14 @@ import (
 	"reconciler/internal/report"
 )
 
-// snapshotPatience is how long a snapshot waits for a sync of an instance that
-// is under way; then it holds what that sync began with.
+// snapshotPatience is how long publishing waits for a running sync of an
+// instance. After that, it uses what the sync began with.
 const snapshotPatience = 10 * time.Second
 
-// Publish gives what was observed of every instance and what planning elsewhere
-// needs, as an object of kind Snapshot. An instance that was not looked at yet
-// is left out. It is made of listed fields and went through the redactor.
+// Publish returns what was observed of every instance and what planning
+// elsewhere needs, as an object of kind Snapshot. It leaves out instances that
+// were not observed yet. Only listed fields are published, and the redactor
+// masks secrets in them.
 func (d *Daemon) Publish(ctx context.Context) ([]byte, error) {
 	r := d.present()
 	revision, err := d.memory.Store.Revision(ctx, r.config.SourceKey())
@@ -49,8 +50,8 @@ func (d *Daemon) Publish(ctx context.Context) ([]byte, error) {
 	return []byte(d.redactor.Redact(text.String())), nil
 }
 
-// publish returns what is published of an instance; nil where it was not
-// observed yet.
+// publish returns the published part of an instance; nil if it was not observed
+// yet.
 func (i *instance) publish(ctx context.Context) (*report.PublishedInstance, error) {
 	round, err := i.current(ctx)
 	if errors.Is(err, reconcile.ErrUnseen) {
@@ -63,8 +64,9 @@ func (i *instance) publish(ctx context.Context) (*report.PublishedInstance, erro
 	return &told, nil
 }
 
-// current is the round that shows what is there now; while a sync takes long,
-// the one that it began with: one slow instance does not delay the others.
+// current returns the round that shows the present state. If a sync takes long,
+// it returns the round that the sync began with, so that a slow instance does
+// not delay the others.
 func (i *instance) current(ctx context.Context) (*plan.Round, error) {
 	waiting, cancel := context.WithTimeout(ctx, snapshotPatience)
 	defer cancel()

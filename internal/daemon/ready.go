@@ -12,10 +12,10 @@ import (
 	"reconciler/internal/report"
 )
 
-// Ready is nil once every instance has been observed in full, and from then
-// on; until then it says what is missing. It names no binding and no host. An instance that
-// a later configuration adds does not end it: the others are as ready as they
-// were, and the new one's bindings have conditions of their own.
+// Ready returns nil from the time when every instance has been observed completely. Until
+// then the error says what is missing, without naming a binding or a host. An instance that
+// a later configuration adds does not change the result: the others are still ready, and
+// the new one's bindings have their own conditions.
 func (d *Daemon) Ready() error {
 	if d.observed.Load() {
 		return nil
@@ -36,8 +36,8 @@ func (d *Daemon) Ready() error {
 	return errors.Join(errs...)
 }
 
-// event takes an event of a reconciler into the log, the list of events, the
-// metrics, readiness and the rewrite gate, and passes it on.
+// event passes an event of a reconciler to the log, the list of events, the
+// metrics, readiness, the rewrite gate and the caller.
 func (r *runner) event(event plan.Event) {
 	r.logEvent(event)
 	r.happen(event)
@@ -63,7 +63,7 @@ func (r *runner) event(event plan.Event) {
 	}
 }
 
-// observe notes what a sync could not observe, until a sync observed everything.
+// observe records what a sync could not observe, until a sync has observed everything.
 func (i *instance) observe(event plan.Event) {
 	missing := *i.missing.Load()
 	if missing.IsZero() {
@@ -80,7 +80,7 @@ func (i *instance) observe(event plan.Event) {
 	i.missing.Store(&missing)
 }
 
-// unobserved says what of the registry a plan was made without; zero if nothing.
+// unobserved says which part of the registry a plan was made without; zero if none.
 func (i *instance) unobserved(p plan.Plan) message.Message {
 	n := slices.IndexFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
 	switch {
@@ -97,7 +97,7 @@ func (d *Daemon) logEvent(ev plan.Event) {
 	switch ev.Kind {
 	case plan.PlanMade:
 		if !log.Enabled(context.Background(), slog.LevelDebug) {
-			return // A digest is not made for nobody.
+			return // Without a reader, the digest is not computed.
 		}
 		log.Debug("plan made", "revision", ev.Revision, "digest", ev.Plan.Digest(), "changes", ev.Plan.HasChanges())
 	case plan.ActionStarted:

@@ -18,17 +18,17 @@ import (
 	"reconciler/internal/source/folder"
 )
 
-// Reload says where a running daemon takes another configuration from. The
-// zero Reload is for a daemon that keeps the one it has.
+// Reload says how a running daemon reloads its configuration. With the zero
+// Reload, it never does.
 type Reload struct {
 	// Path is the configuration file, which is watched and read.
 	Path string
 	// Started is the content of the file that the daemon starts with. It may have
 	// changed before it was watched.
 	Started []byte
-	// Asked gets a value where a person or a program asks to read it now
-	// (SIGHUP). The files that it names are then read again too, also where it
-	// did not change itself.
+	// Asked receives a value when a person or a program asks for a reload
+	// (SIGHUP). Then the files that the configuration names are read again too,
+	// even if it did not change itself.
 	Asked <-chan os.Signal
 }
 
@@ -36,16 +36,17 @@ type Reload struct {
 type reloader struct {
 	*Daemon
 	reload Reload
-	// tried is the content of the configuration file that was tried last.
+	// tried is the last content of the configuration file that the reloader tried
+	// to load.
 	tried []byte
-	// closing are engines of earlier configurations that still close.
+	// closing waits for the engines of earlier configurations to close.
 	closing sync.WaitGroup
-	// watchFailed says that the log already has that the file is not watched.
+	// watchFailed is true if it was logged that the file is not watched.
 	watchFailed bool
 }
 
-// run runs the present runner, and the next one for each changed configuration,
-// until ctx ends and the last runner has ended.
+// run runs the current runner, and a new one for each changed configuration,
+// until ctx ends and the last runner has stopped.
 func (r *reloader) run(ctx context.Context) {
 	stop := r.present().start(ctx)
 	changes := r.watch(ctx)
@@ -73,8 +74,8 @@ func (r *reloader) run(ctx context.Context) {
 	}
 }
 
-// watch returns a channel with a signal for each change of the file; nil, on which
-// a receive blocks forever, if it cannot be watched now.
+// watch returns a channel with a signal for each change of the file; nil, which
+// blocks forever, if it cannot be watched now.
 func (r *reloader) watch(ctx context.Context) <-chan struct{} {
 	if r.reload.Path == "" {
 		return nil
@@ -87,7 +88,7 @@ func (r *reloader) watch(ctx context.Context) <-chan struct{} {
 	return changes
 }
 
-// changed takes the configuration if it differs from the one that was tried last.
+// changed loads the configuration if it differs from the one that was tried last.
 func (r *reloader) changed(ctx context.Context, stop func()) func() {
 	data, err := config.Read(r.reload.Path)
 	if err == nil && r.tried != nil && bytes.Equal(data, r.tried) {
@@ -96,9 +97,9 @@ func (r *reloader) changed(ctx context.Context, stop func()) func() {
 	return r.take(ctx, stop)
 }
 
-// take reads the configuration and builds its runner; only then does it stop the
-// running one and start the new one. An error changes nothing. take returns the
-// function that stops the runner which runs now.
+// take reads the configuration and builds its runner. Only then does it stop the
+// old runner and start the new one. An error changes nothing. take returns the
+// function that stops the runner that runs now.
 func (r *reloader) take(ctx context.Context, stop func()) func() {
 	next, found, err := r.next()
 	for _, f := range found {
@@ -118,11 +119,11 @@ func (r *reloader) take(ctx context.Context, stop func()) func() {
 	return stop
 }
 
-// errRefused is the reason to refuse a configuration with findings.
+// errRefused means that a configuration was refused because of its findings.
 var errRefused = message.NewError("daemon.has-errors")
 
-// next reads the configuration and builds its runner. With an error it cannot be
-// taken; the findings may be the reason.
+// next reads the configuration and builds its runner. An error means that it
+// cannot be used; found may be the reason.
 func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -158,7 +159,7 @@ func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	return built, found, nil
 }
 
-// exchange stops the running runner, passes what it has in memory to the next one,
+// exchange stops the current runner, passes what it has in memory to the next one,
 // and starts that.
 func (r *reloader) exchange(ctx context.Context, stop func(), next *runner) func() {
 	before := r.present()
@@ -172,13 +173,13 @@ func (r *reloader) exchange(ctx context.Context, stop func(), next *runner) func
 	r.useReceivers(next)
 	r.level.Set(next.config.Log.SlogLevel())
 	stop = next.start(ctx)
-	// Its Vault session ends while the next one works.
+	// Closing ends its Vault session, while the next runner already works.
 	r.closing.Go(before.engine.Close)
 	return stop
 }
 
-// inherit takes over what is still true under the new configuration. The runner
-// before has stopped.
+// inherit takes over what is still valid under the new configuration. The
+// previous runner has stopped.
 func (r *runner) inherit(before *runner) {
 	answering := []binding.Part{journalPart}
 	for _, i := range r.instances {
@@ -206,8 +207,8 @@ func (r *runner) inherit(before *runner) {
 	r.parts.keep(r.now(), answering...)
 }
 
-// asksAs reports whether an instance is the same as in the runner before, and
-// code hosts and Vault are asked in the same way.
+// asksAs reports whether an instance, and the way in which code hosts and Vault
+// are asked, are the same as in the previous runner.
 func (r *runner) asksAs(before *runner, name string) bool {
 	of := func(c config.Config) config.Instance {
 		i := c.Instances[slices.Index(c.InstanceNames(), name)]

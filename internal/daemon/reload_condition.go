@@ -18,7 +18,7 @@ const (
 // reasonVerified is the reason of the condition SourceVerified while it is true.
 const reasonVerified = "Verified"
 
-// Conditions are what holds of the daemon itself.
+// Conditions returns the conditions of the daemon itself.
 func (d *Daemon) Conditions() []binding.Condition {
 	conditions := []binding.Condition{*d.configured.Load(), d.journalIntact()}
 	g := d.present().config.Source.Git
@@ -28,7 +28,7 @@ func (d *Daemon) Conditions() []binding.Condition {
 	return conditions
 }
 
-// taken notes that a configuration is in force from now on.
+// taken records that a configuration is in force from now on.
 func (d *Daemon) taken() {
 	now := d.now()
 	d.metrics.ConfigurationRead(true, now)
@@ -36,7 +36,7 @@ func (d *Daemon) taken() {
 	d.note(binding.True, reasonTaken, message.New("condition.configuration-taken", "at", now))
 }
 
-// refused notes that a configuration was refused, and why.
+// refused records that a configuration was refused, and why.
 func (d *Daemon) refused(found []finding.Finding, err error) {
 	now := d.now()
 	d.metrics.ConfigurationRead(false, now)

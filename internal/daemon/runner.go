@@ -13,40 +13,41 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// runner keeps the instances of one engine as declared: by a loop for each, and
-// a follower of the source. It goes with its engine.
+// runner keeps the instances of one engine as declared, with a loop for each
+// and a follower of the source. It lives as long as its engine.
 type runner struct {
 	*Daemon
 	engine *engine.Engine
 	config *config.Config
-	// digest is what config is valid by; empty where other files decide too.
+	// digest identifies the content that was found valid; empty if the validity
+	// also depends on other files.
 	digest    string
 	instances []*instance
 	byName    map[string]*instance
 	gate      rewriteGate
 	follower  *follower
-	// looks asks the follower to look at the source at once; followerEnded is
-	// closed when it no longer does.
+	// readRequests ask the follower to read the source at once. followerEnded
+	// is closed when it has stopped.
 	readRequests chan readRequest
-	// loaded is the snapshot handed on last; nil before the first.
+	// loaded is the last submitted snapshot; nil before the first.
 	loaded        atomic.Pointer[engine.Loaded]
 	followerEnded chan struct{}
-	// followed is when the follower last moved; nil before it runs.
+	// followed is when the follower last made progress; nil before it runs.
 	followed atomic.Pointer[time.Time]
-	// takeWebhooks puts the configured senders into force; nil until they are read.
+	// takeWebhooks switches to the configured senders; nil until they are read.
 	takeWebhooks func()
 }
 
-// instance is one registry instance and what keeps it as declared.
+// instance is one registry instance with its loop.
 type instance struct {
 	*engine.Instance
 	loop *reconcile.Loop
-	// missing is what has not been observed yet; zero once all was.
+	// missing is what has not been observed yet; zero once everything was.
 	missing atomic.Pointer[message.Message]
 }
 
-// newRunner builds an engine and what runs it. Nothing runs yet, and no call is
-// made.
+// newRunner builds an engine and its runner. It starts nothing and sends no
+// request.
 func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
 	r := &runner{Daemon: d, byName: map[string]*instance{}, readRequests: make(chan readRequest), followerEnded: make(chan struct{})}
 	o := d.o.Engine
@@ -70,8 +71,8 @@ func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
 	return r, nil
 }
 
-// called counts a call to the outside world. One to the git server shows that
-// the follower moves.
+// called counts a call to another system. A call to the git server shows that
+// the follower makes progress.
 func (r *runner) called(call metrics.Call) {
 	if call.To == metrics.Git {
 		r.moved()
@@ -80,8 +81,8 @@ func (r *runner) called(call metrics.Call) {
 }
 
 // start runs the loops, the follower and the session with Vault until ctx ends
-// or stop is called, which waits for their end: then their calls in flight are
-// over and the outcomes written.
+// or stop is called. stop waits until the calls in flight have ended and their
+// outcomes are written.
 func (r *runner) start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

@@ -6,7 +6,7 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// sources are what a scrape asks of the present runner.
+// sources are what a scrape reads from the current runner.
 func (d *Daemon) sources() metrics.Sources {
 	return metrics.Sources{
 		Now: d.now, Statuses: d.Statuses,

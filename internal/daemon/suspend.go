@@ -16,11 +16,11 @@ import (
 	"reconciler/internal/server"
 )
 
-// settleTimeout bounds the wait for a running sync.
+// settleTimeout limits the wait for a running sync.
 const settleTimeout = 20 * time.Second
 
-// Suspend suspends bindings until a given time, and waits until the syncs that
-// began before have ended.
+// Suspend suspends bindings until a given time, and waits for the running syncs
+// to end.
 func (d *Daemon) Suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (report.SuspensionList, error) {
 	items, instances, err := d.suspend(ctx, who, req)
 	if err != nil {
@@ -29,8 +29,8 @@ func (d *Daemon) Suspend(ctx context.Context, who server.Caller, req client.Susp
 	return report.NewSuspensionList(items, d.settle(ctx, instances, req.Binding)), nil
 }
 
-// suspend stores suspensions, and returns them with their instances. It keeps the
-// runner from being exchanged, so that the next one plans with them.
+// suspend stores suspensions, and returns them with their instances. It prevents
+// the replacement of the runner meanwhile, so that the next one plans with them.
 func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (items []binding.Suspension, _ []*instance, _ error) {
 	r, done := d.hold()
 	defer done()
@@ -73,8 +73,8 @@ func checkSuspend(who server.Caller, req client.SuspendRequest, now time.Time) e
 	return nil
 }
 
-// Resume ends suspensions that persons asked for. It keeps the runner from being
-// exchanged until the loops are asked; the next one plans without them.
+// Resume ends suspensions that people asked for. It prevents the replacement of
+// the runner until the loops are asked; the next one plans without them.
 func (d *Daemon) Resume(ctx context.Context, who server.Caller, req client.ResumeRequest) (report.SuspensionList, error) {
 	r, done := d.hold()
 	defer done()
@@ -106,8 +106,8 @@ func (d *Daemon) Resume(ctx context.Context, who server.Caller, req client.Resum
 	return report.NewSuspensionList(found, nil), nil
 }
 
-// suspensions are the suspensions that a request to resume means; the error says why
-// there are none.
+// suspensions returns the suspensions that a request to resume selects; the error
+// says why there are none.
 func (r *runner) suspensions(ctx context.Context, scope client.Scope) ([]binding.Suspension, error) {
 	if err := checkScope(scope); err != nil {
 		return nil, err
@@ -142,8 +142,8 @@ func (r *runner) suspensions(ctx context.Context, scope client.Scope) ([]binding
 	return nil, message.NewError("suspend.not-by-person")
 }
 
-// scope are the instances that a request is about; the error says what is wrong
-// with it.
+// scope returns the instances that a request is about; the error says what is
+// wrong with it.
 func (r *runner) scope(scope client.Scope) ([]*instance, error) {
 	if err := checkScope(scope); err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func checkScope(scope client.Scope) error {
 	return nil
 }
 
-// askedSuspension notes a person's request for a suspension or its end.
+// askedSuspension records a person's request for a suspension or its end.
 func (d *Daemon) askedSuspension(ctx context.Context, kind plan.EventKind, who server.Caller, s binding.Suspension, why, by string) {
 	d.log.Info("a person asked for something", "action", kind, "instance", s.Instance, "binding", s.Binding,
 		"until", s.Until.UTC().Format(time.RFC3339), "by", by, "caller", who, "reason", why)
@@ -176,7 +176,7 @@ func (d *Daemon) settle(ctx context.Context, instances []*instance, name string)
 		done[n] = make(chan struct{})
 		i.loop.Ask(reconcile.Ask{Binding: name, Done: func(reconcile.Synced) { close(done[n]) }})
 	}
-	// The rest of the time is for the answer.
+	// The remaining time is for the answer.
 	wait, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	var unsettled []string

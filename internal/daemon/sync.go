@@ -62,7 +62,7 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 	return result, nil
 }
 
-// syncProblems are the problems that concern what was asked for.
+// syncProblems returns the problems that concern the request.
 func (d *Daemon) syncProblems(req client.SyncRequest, asked []*instance) report.Problems {
 	var reporters []binding.Part
 	for _, i := range asked {
@@ -77,9 +77,9 @@ func (d *Daemon) syncProblems(req client.SyncRequest, asked []*instance) report.
 	return d.problems()
 }
 
-// beginSync checks a request, records who asks, and returns the instances that it
-// means. It keeps the runner from being exchanged: only one may change what is
-// remembered of repairs.
+// beginSync checks a request, records who asks, and returns the instances to
+// sync. It prevents the replacement of the runner meanwhile, because only one
+// runner may change the counts of repairs.
 func (d *Daemon) beginSync(ctx context.Context, who server.Caller, req client.SyncRequest) (*runner, []*instance, error) {
 	r, done := d.hold()
 	defer done()
@@ -97,8 +97,8 @@ func (d *Daemon) beginSync(ctx context.Context, who server.Caller, req client.Sy
 	return r, asked, nil
 }
 
-// checkSync is the instances that a request means; the error says what is wrong
-// with it.
+// checkSync returns the instances that a request selects; the error says what
+// is wrong with it.
 func (r *runner) checkSync(who server.Caller, req client.SyncRequest) ([]*instance, error) {
 	err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason))
 	if glass := glassOf(who, req); err == nil && glass != nil {
@@ -117,8 +117,8 @@ func (r *runner) checkSync(who server.Caller, req client.SyncRequest) ([]*instan
 	return asked, nil
 }
 
-// named are the instances of that name, or all, that have the binding of that
-// name, or any. The error says that there is none.
+// named returns the instances that have the binding name on the instance of; an
+// empty name matches all. The error says that there is none.
 func (r *runner) named(name, of string) ([]*instance, error) {
 	var (
 		has   []*instance
@@ -143,8 +143,9 @@ func (r *runner) named(name, of string) ([]*instance, error) {
 	return nil, manifest.NoBinding(name, names, "reconciler get")
 }
 
-// bindings are the names that the instance knows, sorted, and those that its first
-// sync has not seen yet: that may take long, and a person may want to suspend one.
+// bindings returns the names of the instance's bindings, sorted. They include
+// those that the first sync has not seen yet: it may take long, and a person may
+// want to suspend one.
 func (r *runner) bindings(i *instance) []string {
 	var names []string
 	if loaded := r.loaded.Load(); loaded != nil {
@@ -164,8 +165,8 @@ func (r *runner) bindings(i *instance) []string {
 	return slices.Compact(names)
 }
 
-// resetRepairs makes the loop repair again what it stopped repairing, for the
-// binding that a person names; without a name it changes nothing.
+// resetRepairs makes the loop repair the named binding again after it stopped
+// repairing it. Without a name it does nothing.
 func (d *Daemon) resetRepairs(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) error {
 	if req.Binding == "" {
 		return nil
@@ -180,7 +181,7 @@ func (d *Daemon) resetRepairs(ctx context.Context, i *instance, who server.Calle
 	return nil
 }
 
-// synced is what a sync did to one binding or to all.
+// synced reports what a sync did to one binding or to all.
 func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance {
 	out := report.SyncedInstance{Name: i.Name, Revision: s.Revision, Digest: s.Result.Digest}
 	if s.Err != nil {
@@ -207,7 +208,7 @@ func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance
 	return out
 }
 
-// redactSync takes secrets out of what foreign answers put into texts.
+// redactSync masks secrets in texts that come from other systems.
 func (d *Daemon) redactSync(r *report.SyncResult) {
 	r.Source, r.SourceArgs = d.redactor.Redact(r.Source), message.Message{Args: r.SourceArgs}.Map(d.redactor.Redact).Args
 	for n := range r.Instances {
@@ -222,15 +223,15 @@ func (d *Daemon) redactSync(r *report.SyncResult) {
 
 // readRequest asks the follower to read the source and sync the instances to it.
 type readRequest struct {
-	// asks are what the instances are asked for then, by instance.
+	// asks are the requests to the loops, by instance.
 	asks map[string]reconcile.Ask
-	// done receives why the source was not read, or nil; it has room for one answer.
+	// done receives the error of reading the source, or nil. It has a buffer of one.
 	done chan error
 }
 
 // readSource makes the follower read the source at once, and waits for it unless
-// noWait. It returns why the source was not read. The error is for a wait that
-// ended first.
+// noWait is set. It returns the error of reading the source; err means that the
+// wait ended first.
 func (r *runner) readSource(ctx context.Context, request readRequest, noWait bool) (message.Message, error) {
 	select {
 	case r.readRequests <- request:
@@ -253,7 +254,7 @@ func (r *runner) readSource(ctx context.Context, request readRequest, noWait boo
 	}
 }
 
-// asks are what the pending requests ask of an instance.
+// asks returns what the pending requests ask of an instance.
 func (f *follower) asks(instance string) []reconcile.Ask {
 	var all []reconcile.Ask
 	for _, l := range f.asked {
@@ -264,8 +265,8 @@ func (f *follower) asks(instance string) []reconcile.Ask {
 	return all
 }
 
-// answer answers the pending requests. If no snapshot was submitted, which would
-// have carried what they ask, it asks the loops now.
+// answer answers the pending requests. Their asks were passed on with the
+// submitted snapshot or, if none was submitted, are passed on now.
 func (f *follower) answer(err error) {
 	if !f.submitted {
 		for _, i := range f.instances {
@@ -280,8 +281,8 @@ func (f *follower) answer(err error) {
 	f.asked = nil
 }
 
-// glassOf is a person's leave to change instances outside of their windows; nil
-// where the request asks for none.
+// glassOf is a person's permission to change instances outside of their
+// windows; nil if the request does not ask for it.
 func glassOf(who server.Caller, req client.SyncRequest) *plan.BreakGlass {
 	if !req.BreakGlass {
 		return nil

@@ -7,13 +7,13 @@ import (
 	"reconciler/internal/status"
 )
 
-// This file is the one place that says what a sync reports for a binding, and so
-// the exit code of `reconciler sync`: see docs/exit-codes.md. What was done decides,
-// and what is known of the binding afterwards: a sync that did all it could is no
-// success while the binding is not ready, unless it is left like that on purpose.
+// This file alone decides what a sync reports for a binding, and so the exit code of
+// `reconciler sync`: see docs/exit-codes.md. That depends on what was done and on
+// the binding's state afterwards: a sync is not a success while the binding is not
+// ready, unless that is intended.
 
-// syncOutcome is what became of one binding in a sync, after which its condition
-// Ready is as given.
+// syncOutcome is the outcome of a sync for one binding, whose condition Ready is
+// now as given.
 func syncOutcome(r plan.Result, name string, ready binding.Condition) report.SyncOutcome {
 	var outcomes []report.SyncOutcome
 	left := false
@@ -32,16 +32,16 @@ func syncOutcome(r plan.Result, name string, ready binding.Condition) report.Syn
 	}
 }
 
-// leaves reports whether the registry is to stay as it is for now: the declaration
-// wants differences reported only, the binding is suspended, or an action waits
-// for a person or for a window.
+// leaves reports whether the registry stays as it is for now: because the
+// declaration says to report differences only, the binding is suspended, or an
+// action waits for a person or for a window.
 func leaves(o plan.Outcome) bool {
 	d := o.Action.Target.Declaration
 	return o.State == plan.Pending || o.State == plan.Deferred || o.Action.Cause == plan.CauseSuspended ||
 		d != nil && (d.Spec.ManagementPolicy == binding.Observe || d.Spec.DriftPolicy == binding.Report)
 }
 
-// outcomeOf is what became of one action.
+// outcomeOf is what a sync reports for the outcome of one action.
 func outcomeOf(o plan.Outcome) report.SyncOutcome {
 	switch o.State {
 	case plan.Failed, plan.Skipped, plan.Held, plan.Stopped:
@@ -65,19 +65,19 @@ func outcomeOf(o plan.Outcome) report.SyncOutcome {
 }
 
 // outcomeOfReady is what a sync reports for a binding because of its condition
-// Ready. Whatever is not named here has failed, also for reasons that there will be
-// later. left says that the registry is to stay as it is for now.
+// Ready. Any other reason, including later ones, counts as failed. left is the
+// result of leaves.
 func outcomeOfReady(ready binding.Condition, left bool) report.SyncOutcome {
 	if ready.Status == binding.True {
 		return report.SyncUnchanged
 	}
 	switch ready.Reason {
 	case status.ReasonSuspended, status.ReasonNotDeclared:
-		return report.SyncUnchanged // A declaration, or a person, wants it so.
+		return report.SyncUnchanged // The declaration or a person asked for this.
 	case status.ReasonFileBroken, status.ReasonNotVisibleYet:
-		return report.SyncUnchanged // The invalid files, or the action's outcome, have a code of their own.
+		return report.SyncUnchanged // The invalid files or the action's outcome have their own code.
 	case status.ReasonAwaitingPerson, status.ReasonOverdue, binding.NotCapable:
-		return report.SyncWaiting // Only a person can know or do it.
+		return report.SyncWaiting // Only a person can know or do this.
 	case status.ReasonOutsideWindow:
 		return report.SyncDeferred
 	case status.ReasonNotBound, status.ReasonOtherAccount, status.ReasonDiffers, status.ReasonMissing,

@@ -11,18 +11,19 @@ import (
 )
 
 const (
-	// syncsKept is how many syncs of an instance are kept, and authorsKept of how
-	// many commits it is known who wrote them.
+	// syncsKept is how many syncs of an instance are kept, and authorsKept for
+	// how many commits the author is kept.
 	syncsKept   = 20
 	authorsKept = 200
 )
 
-// syncLog keeps the last syncs of each instance that did something, and the last
-// one. It is in memory, as the events are. It is safe for concurrent use.
+// syncLog keeps, for each instance, the last sync and the earlier ones that did
+// something. It is in memory, like the events. It is safe for concurrent use.
 type syncLog struct {
 	mu   sync.Mutex
 	last map[string][]report.SyncRecord
-	// authors are those of commits, and revisions the commits, the oldest first.
+	// authors has the author of each commit, and revisions the commits, the oldest
+	// first.
 	authors   map[string]string
 	revisions []string
 }
@@ -31,7 +32,7 @@ func newSyncLog() *syncLog {
 	return &syncLog{last: map[string][]report.SyncRecord{}, authors: map[string]string{}}
 }
 
-// wrote notes who wrote a commit.
+// wrote records the author of a commit.
 func (l *syncLog) wrote(revision, author string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -45,8 +46,8 @@ func (l *syncLog) wrote(revision, author string) {
 	}
 }
 
-// add notes a sync that ended. One that found nothing new replaces the
-// previous one, if that found nothing new either.
+// add records a sync that has ended. If neither this one nor the previous one
+// found anything new, it replaces the previous one.
 func (l *syncLog) add(r report.SyncRecord) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,7 +62,7 @@ func (l *syncLog) add(r report.SyncRecord) {
 	l.last[r.Instance] = kept
 }
 
-// Syncs are the last syncs of the instances of the present configuration, the newest
+// Syncs returns the last syncs of the current configuration's instances, the newest
 // first.
 func (d *Daemon) Syncs() []report.SyncRecord {
 	d.syncs.mu.Lock()
@@ -76,7 +77,7 @@ func (d *Daemon) Syncs() []report.SyncRecord {
 	return all
 }
 
-// synced notes a sync that ended.
+// synced records a sync that has ended.
 func (d *Daemon) synced(ev plan.Event, at time.Time) {
 	if ev.Kind == plan.SyncDone || ev.Kind == plan.SyncFailed {
 		d.syncs.add(report.NewSyncRecord(ev, at, d.redactor.Redact))

@@ -12,15 +12,16 @@ import (
 	"reconciler/internal/server/webhook"
 )
 
-// webhooks are the long-lived part of what code hosts send: the handler, which
-// takes new senders and secrets, and the pushes that it reports.
+// webhooks is the part of receiving webhooks that outlives a configuration: the
+// handler, whose senders and secrets can be replaced, and the pushes that it
+// reports.
 type webhooks struct {
 	handler *webhook.Handler
 	metrics *metrics.Metrics
 	pushes  pushes
 }
 
-// newWebhooks makes a handler that has no senders yet.
+// newWebhooks makes a handler without senders.
 func newWebhooks(l *Daemon) *webhooks {
 	w := &webhooks{pushes: pushes{newest: make(chan webhook.Push, 1)}, metrics: l.metrics}
 	w.handler = webhook.New(webhook.Options{
@@ -29,8 +30,8 @@ func newWebhooks(l *Daemon) *webhooks {
 	return w
 }
 
-// prepare reads what a configuration names for webhooks; take puts it into force.
-// It is called by one goroutine at a time, and so is take.
+// prepare reads the senders and secrets of a configuration, and take switches to
+// them. Only one goroutine at a time may call prepare or take.
 func (w *webhooks) prepare(config config.Config) (take func(), err error) {
 	settings := config.WebhookSettings()
 	swap, err := w.handler.Prepare(settings)
@@ -47,7 +48,7 @@ func (w *webhooks) prepare(config config.Config) (take func(), err error) {
 	}, nil
 }
 
-// listenWebhooks opens the port for webhooks; nil where none is configured.
+// listenWebhooks opens the port for webhooks; nil if none is configured.
 func (d *Daemon) listenWebhooks(ctx context.Context, config config.Config) (*webhook.Server, error) {
 	c := config.Webhooks
 	if c == nil {
@@ -58,17 +59,18 @@ func (d *Daemon) listenWebhooks(ctx context.Context, config config.Config) (*web
 	})
 }
 
-// pushSpacing is the least time between two looks for pushes: a storm of them
-// costs two looks a second.
+// pushSpacing is the minimum time between two reads for pushes, so that many
+// pushes cause at most two reads a second.
 const pushSpacing = 500 * time.Millisecond
 
-// pushPauses are the pauses between the looks for a pushed commit that the source
-// does not show yet. Hosts report a push before all of their servers have it.
+// pushPauses are the pauses between reads for a pushed commit that the source
+// does not show yet. Code hosts report a push before all of their servers have
+// it.
 func pushPauses() []time.Duration {
 	return []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 }
 
-// pushes keeps the newest push that the follower has not looked for.
+// pushes keeps the newest push that the follower has not handled.
 type pushes struct {
 	mu     sync.Mutex
 	newest chan webhook.Push
@@ -85,7 +87,7 @@ func (p *pushes) put(push webhook.Push) {
 	p.newest <- push
 }
 
-// expectation is a commit that was pushed, and how often the source was asked
+// expectation is a commit that was pushed, and how often the source was read
 // for it since.
 type expectation struct {
 	commit string
@@ -94,9 +96,9 @@ type expectation struct {
 	trace string
 }
 
-// next is the pause before the next look for the commit. ok is false if the
-// commit was seen, if there is none, or if the pauses are used up; then exhausted
-// is true.
+// next is the pause before the next read for the commit. ok is false if the
+// commit was seen, if there is none, or if the pauses are used up. In the last
+// case exhausted is true.
 func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Duration, ok, exhausted bool) {
 	switch {
 	case e.commit == "":
@@ -112,7 +114,7 @@ func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Dura
 	return pauses[e.looks-1], true, false
 }
 
-// pause is how long the follower waits before it fetches without being asked.
+// pause is how long the follower waits before it fetches on its own.
 func (f *follower) pause() time.Duration {
 	interval, commit := f.config.Sync.Vary(f.config.Sync.Interval), f.expected.commit
 	pause, ok, exhausted := f.expected.next(f.seen, f.o.pushPauses)
@@ -126,10 +128,10 @@ func (f *follower) pause() time.Duration {
 	return max(min(pause, interval), f.asksToWait)
 }
 
-// pushed takes a push, which the caller looks for next. Pushes within
+// pushed accepts a push; the caller reads the source for it next. Pushes within
 // pushSpacing count as one.
 func (f *follower) pushed(ctx context.Context, push webhook.Push) {
-	_ = binding.Sleep(ctx, pushSpacing-time.Since(f.lastPush)) // The end of ctx is seen by the caller.
+	_ = binding.Sleep(ctx, pushSpacing-time.Since(f.lastPush)) // The caller checks ctx.
 	select {
 	case push = <-f.webhooks.pushes.newest:
 	default:

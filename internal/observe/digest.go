@@ -10,10 +10,10 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Digest identifies what was observed, whatever the depth:
-// "sha256:" and a hash of what the registries have and of the versions of the
-// tokens. Times, the code hosts' answers and the words of a failure are not
-// part of it, for they differ from look to look.
+// Digest identifies what was observed, whatever the depth: "sha256:" and a hash
+// of what the registries have and of the versions of the tokens. Times, the
+// code hosts' answers and the texts of failures are not part of it, because
+// they differ between observations.
 func Digest(observations []binding.Observation) string {
 	steady := make([]steadyObservation, 0, len(observations))
 	for _, o := range observations {
@@ -22,15 +22,16 @@ func Digest(observations []binding.Observation) string {
 	slices.SortFunc(steady, func(a, b steadyObservation) int { return cmp.Compare(a.Instance, b.Instance) })
 	data, err := json.Marshal(steady)
 	if err != nil {
-		// Strings, numbers, booleans, and lists and maps of them always marshal.
+		// Strings, numbers, booleans, and lists and maps of them can always be
+		// marshalled.
 		panic("observe: digest of an observation: " + err.Error())
 	}
 	sum := sha256.Sum256(data)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// steadyObservation is the part of an observation that is the same at the
-// next look, as long as nobody changes anything.
+// steadyObservation is the part of an observation that stays the same in the
+// next one, as long as nobody changes anything.
 type steadyObservation struct {
 	Instance     string
 	Unknown      string

@@ -1,6 +1,6 @@
 // Package observe reads the registry, the code hosts and the secret store into
 // an observation. It is read-only by type: its interfaces have no method that
-// writes. What does not answer is unknown, and only that.
+// writes. If something does not answer, only its own part is unknown.
 //
 // Order of calls:
 //

@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// hostMemory remembers what the code hosts said, so that an unchanged binding
-// costs them nothing at every sync. It holds no secret.
+// hostMemory remembers the code hosts' answers, so that an unchanged binding
+// needs no request at every sync. It holds no secret.
 type hostMemory struct {
 	lasts time.Duration
 
@@ -18,26 +18,26 @@ type hostMemory struct {
 }
 
 // hostKey is what a code host was asked about: the declared token of a binding,
-// or the one that is bound in its place.
+// or the one that is still bound instead.
 type hostKey struct {
 	name  string
 	bound bool
 }
 
-// hostSaid is what a code host said about one declaration.
+// hostSaid is a code host's answers about one declaration.
 type hostSaid struct {
 	question string
-	// userID is the number of the account as it was known then; empty if unknown.
+	// userID is the account's number, as it was known then; empty if unknown.
 	userID string
-	// holds is how long it needs not be asked again.
+	// holds is how long the answers are valid.
 	holds      binding.Term
 	report     binding.TokenReport
 	projects   map[string]binding.ProjectState
 	incomplete bool
 }
 
-// unknownShare is the part of the usual time for which answers hold when one
-// of them was unknown, or a no, which somebody may be fixing.
+// unknownShare divides the usual time for which answers are valid, if one of
+// them was unknown, or a no, which somebody may be fixing.
 const unknownShare = 10
 
 func newHostMemory(lasts time.Duration) *hostMemory {
@@ -61,7 +61,7 @@ func (m *hostMemory) remember(key hostKey, question string, said hostSaid, now t
 	}
 	said.question, said.holds = question, binding.TermOf(now, lasts)
 	if end := said.report.Expires; end.After(now) && end.Before(said.holds.Ends) {
-		said.holds.Ends = end // Whether the token has ended then is for the host to say.
+		said.holds.Ends = end // The host is asked again then, because only it knows whether the token has expired.
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -99,19 +99,19 @@ func (s hostSaid) unsure() bool {
 	return binding.VerdictOf(s.report.Answers) != binding.Yes
 }
 
-// about reports whether the answers are about the account that is known by a
-// number: they were asked for with it, or showed it before it was recorded.
+// about reports whether the answers are about the account with this number: the
+// request named it, or an answer showed it before it was recorded.
 func (s hostSaid) about(userID string) bool {
 	return userID == s.userID || userID == s.report.User.ID
 }
 
-// questionOf identifies what is asked of a code host about a declaration and the
-// token that it has now.
+// questionOf identifies what is asked of a code host about a declaration and its
+// current token.
 func questionOf(d binding.Declaration, token binding.TokenState) string {
 	return binding.DigestOf(d.Spec, token.Version, token.Created, token.Fingerprint)
 }
 
-// inherit takes over answers, none for longer than this memory lasts.
+// inherit takes over answers, and keeps them no longer than its own.
 func (m *hostMemory) inherit(other *hostMemory, now time.Time) {
 	other.mu.Lock()
 	said := maps.Clone(other.said)
@@ -128,9 +128,9 @@ func (m *hostMemory) inherit(other *hostMemory, now time.Time) {
 	m.said = said
 }
 
-// Forget lets the code host be asked afresh about a binding.
+// Forget makes the next observation ask the code host about a binding again.
 func (ob *Observer) Forget(name string) { ob.memory.forget(name) }
 
-// Inherit takes over the answers of code hosts that another observer remembers,
-// none for longer than this one remembers.
+// Inherit takes over the code hosts' answers from another observer, and keeps
+// them no longer than its own.
 func (ob *Observer) Inherit(other *Observer) { ob.memory.inherit(other.memory, ob.o.Now()) }

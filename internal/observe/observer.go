@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// DefaultCallTimeout bounds a call where nothing else is configured.
+	// DefaultCallTimeout limits a call if nothing else is configured.
 	DefaultCallTimeout = 30 * time.Second
 	defaultParallel    = 8
 )
@@ -24,29 +24,28 @@ type Options struct {
 	// Instance is the name of the instance.
 	Instance string
 	Registry registry.Reader
-	// Hosts are the code hosts; one that is missing is not asked.
+	// Hosts are the code hosts. A missing one is not asked.
 	Hosts map[binding.Platform]Host
-	// Sites are asked about declared addresses; one that is missing is not
-	// asked.
+	// Sites check declared addresses. A missing one is not asked.
 	Sites  map[binding.Platform]Site
 	Tokens TokenReader
-	// Key keys the fingerprints of tokens whose store has no versions; without
-	// it there are none.
+	// Key is the key of the fingerprints of tokens in a store without versions.
+	// Without it there are no fingerprints.
 	Key []byte
-	// CallTimeout bounds each call; DefaultCallTimeout if zero.
+	// CallTimeout limits each call; DefaultCallTimeout if zero.
 	CallTimeout time.Duration
-	// Parallel bounds the calls in flight to each of the registry, the secret
-	// store and every code host; 8 if zero.
+	// Parallel limits the calls in flight to the registry, to the secret store
+	// and to each code host; 8 if zero.
 	Parallel int
-	// HostMemory is how long the answers of a code host hold for an unchanged
-	// declaration and token; a tenth of it when one of them was unknown. Zero
+	// HostMemory is how long a code host's answers are valid for an unchanged
+	// declaration and token; a tenth of it if one of them was unknown. Zero
 	// asks every time.
 	HostMemory time.Duration
 	// AllowAddressChangeWithSecret lets a token be sent to a different host than
 	// the one it was applied with (see binding.SecretTargets).
 	AllowAddressChangeWithSecret bool
-	// CountsUsage says that what the registry has is counted where an image
-	// repository would be made.
+	// CountsUsage counts what the registry has if an image repository would be
+	// created.
 	CountsUsage bool
 	// Moved, if not nil, is called when a call begins and when it ends.
 	Moved func()
@@ -78,19 +77,19 @@ func New(o Options) *Observer {
 }
 
 // Observe asks for every platform and image repository that is declared or
-// recorded, and for every declared token. What does not answer is Unknown, and
-// only that; an answer of kind InstanceStop makes the whole registry's part
-// unknown.
+// recorded, and for every declared token. If something does not answer, only
+// its own part is Unknown. An answer of kind InstanceStop makes everything
+// about the registry unknown.
 func (ob *Observer) Observe(ctx context.Context, declared []binding.Declaration, records []binding.Record, depth binding.Depth) binding.Observation {
 	targets := binding.SecretTargets{}.With(records, declared)
 	return ob.ObserveEach(ctx, [][]binding.Declaration{declared}, []binding.SecretTargets{targets}, records, depth)[0]
 }
 
-// ObserveEach is Observe for several snapshots, as the two ends of a change
-// are: what more than one of them declares is asked for once. Declared has the
-// declarations of this instance, and targets says where the secrets of all instances go,
-// for each snapshot. It returns an observation
-// for each, in their order, as if it had been made for that one alone.
+// ObserveEach is Observe for several snapshots, such as the two ends of a change. It
+// asks only once for what more than one of them declares. For each snapshot, declared
+// has the declarations of this instance, and targets has where the secrets of all
+// instances are sent. It returns an observation for each snapshot, in order, as if made
+// for that one alone.
 func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declaration, targets []binding.SecretTargets, records []binding.Record, depth binding.Depth) []binding.Observation {
 	l := newLook(ob, slices.Concat(declared...), records)
 	tokens := make([]map[string]*tokenObservation, len(declared))
@@ -113,8 +112,7 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 	return observations
 }
 
-// tokens looks at the tokens of declarations, by name; at one that was looked
-// at before, not again.
+// tokens observes the tokens of declarations, by name, each of them only once.
 func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, depth binding.Depth) map[string]*tokenObservation {
 	own := map[string]*tokenObservation{}
 	for _, d := range declared {
@@ -134,15 +132,15 @@ func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targe
 	return own
 }
 
-// look is one observation in the making.
+// look is an observation in progress.
 type look struct {
 	*Observer
 	records []binding.Record
 	wait    sync.WaitGroup
 	gates   map[string]chan struct{}
-	// looks are those at the tokens, by what is asked.
+	// looks are the observations of tokens, by what is asked.
 	looks map[string]*tokenObservation
-	// made are the image repositories that are made if there are none.
+	// made are the image repositories to create if they do not exist.
 	made  map[string]bool
 	count sync.Once
 
@@ -150,16 +148,16 @@ type look struct {
 	seen binding.Observation
 }
 
-// tokenObservation is what was seen of one declaration's token and projects; it is
-// read once the look is over.
+// tokenObservation is what was seen of one declaration's token and projects. It is
+// read after the observation has ended.
 type tokenObservation struct {
-	// asked is false where there is nothing to report about a token.
+	// asked is false if there is nothing to report about a token.
 	asked    bool
 	state    binding.TokenState
 	projects map[string]binding.ProjectState
 }
 
-// unasked is what is known of a thing before it is asked for.
+// unasked is the answer before anything was asked.
 func unasked() *binding.Unknown {
 	return &binding.Unknown{Reason: binding.NotAsked, Message: message.New("unknown.not-asked")}
 }
@@ -169,14 +167,14 @@ func newTokenObservation(d binding.Declaration) *tokenObservation {
 	return &tokenObservation{asked: d.Spec.Token != nil, state: binding.TokenState{Unknown: unasked()}}
 }
 
-// peers that are not platforms.
+// Peers that are not platforms.
 const (
 	peerRegistry = "registry"
 	peerSecrets  = "secrets"
 )
 
-// newLook begins with everything unknown, so that a question that is never
-// answered is never read as an absence.
+// newLook begins with everything unknown, so that an unanswered question is
+// never taken for an absence.
 func newLook(ob *Observer, declared []binding.Declaration, records []binding.Record) *look {
 	l := &look{
 		Observer: ob, records: records, gates: map[string]chan struct{}{}, looks: map[string]*tokenObservation{}, made: made(declared),
@@ -201,8 +199,8 @@ func newLook(ob *Observer, declared []binding.Declaration, records []binding.Rec
 	return l
 }
 
-// result is the observation of one snapshot: its declarations, and what was seen
-// of their tokens.
+// result returns the observation of one snapshot, with what was seen of its
+// declarations' tokens.
 func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenObservation) binding.Observation {
 	o := l.seen
 	o.Accounts, o.Repositories = map[binding.Platform]binding.AccountState{}, map[string]binding.RepositoryState{}
@@ -229,8 +227,8 @@ func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenOb
 	return o
 }
 
-// goSafely runs f at the same time as the others; a panic in it makes the instance unknown
-// instead of ending the process.
+// goSafely runs f in a goroutine. A panic in it makes the instance unknown instead of
+// ending the process.
 func (l *look) goSafely(f func()) {
 	l.wait.Go(func() {
 		defer func() {
@@ -248,8 +246,9 @@ func (l *look) note(write func(*binding.Observation)) {
 	write(&l.seen)
 }
 
-// ask makes one call to a peer, within its share of calls in flight and its
-// time. A slow peer fills its own gate and nobody else's.
+// ask makes one call to a peer, within the limits of time and of calls in
+// flight. Each peer has its own limit, so that a slow one does not delay the
+// others.
 func (l *look) ask(ctx context.Context, peer string, call func(context.Context) error) error {
 	select {
 	case l.gates[peer] <- struct{}{}:
@@ -264,7 +263,7 @@ func (l *look) ask(ctx context.Context, peer string, call func(context.Context) 
 	return call(ctx)
 }
 
-// registry asks for capabilities, and then for everything they allow.
+// registry asks for capabilities, and then for everything that they allow.
 func (l *look) registry(ctx context.Context) {
 	var can binding.Capabilities
 	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
@@ -312,7 +311,8 @@ func (l *look) account(ctx context.Context, p binding.Platform, can binding.Capa
 	})
 }
 
-// usage counts what the instance has. Who may not count may still read the rest.
+// usage counts what the instance has. If counting is not allowed, the rest can still be
+// read.
 func (l *look) usage(ctx context.Context) {
 	var used binding.Usage
 	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
@@ -361,7 +361,7 @@ func stopInstance(o *binding.Observation, err error) {
 	}
 }
 
-// unknown is an error as the reason why a question has no answer.
+// unknown turns an error into the reason why a question has no answer.
 func unknown(err error) *binding.Unknown {
 	reason := string(binding.KindOf(err))
 	switch {

@@ -14,18 +14,18 @@ type Host interface {
 	CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState
 }
 
-// Site asks whether a code host's site itself is as the product needs it, from
-// the internet's side. Its questions begin with "site-".
+// Site checks whether a code host's site meets the product's requirements, as
+// seen from the internet. Its questions begin with "site-".
 type Site interface {
 	Check(ctx context.Context, address string) []binding.Answer
 }
 
-// TokenReader reads the secret store. An error is a *binding.Failure; NotFound
-// is said only when the store said with certainty that there is no such
-// secret, version or key.
+// TokenReader reads the secret store. An error is a *binding.Failure. NotFound
+// is only for a certain answer of the store that there is no such secret,
+// version or key.
 type TokenReader interface {
 	// Metadata describes a secret without reading its value.
 	Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error)
-	// Read gives the value, which the caller wipes.
+	// Read returns the value, which the caller wipes.
 	Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error)
 }

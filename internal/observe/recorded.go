@@ -9,22 +9,21 @@ import (
 	"reconciler/internal/message"
 )
 
-// Recorded is an observer that asks nobody: it returns what another process observed, of
-// what that one looked at. What it did not is unknown, with the reason
-// binding.NotObserved.
+// Recorded is an observer that sends no request: it returns what another process
+// observed. Anything else is unknown, with the reason binding.NotObserved.
 type Recorded struct {
 	instance string
 	declared []binding.Declaration
 	seen     *binding.Observation
 }
 
-// NewRecorded makes one of what another process observed of an instance for the
-// declarations given; seen is nil where it observed nothing.
+// NewRecorded makes a Recorded from what another process observed of an
+// instance for the given declarations. seen is nil if it observed nothing.
 func NewRecorded(instance string, declared []binding.Declaration, seen *binding.Observation) *Recorded {
 	return &Recorded{instance, declared, seen}
 }
 
-// ObserveEach returns what is recorded, as deep as that is, whatever the depth.
+// ObserveEach returns what is recorded, whatever the depth.
 func (rec *Recorded) ObserveEach(_ context.Context, declared [][]binding.Declaration, _ []binding.SecretTargets, records []binding.Record, _ binding.Depth) []binding.Observation {
 	observations := make([]binding.Observation, len(declared))
 	for n := range declared {
@@ -40,8 +39,8 @@ func (rec *Recorded) observe(declared []binding.Declaration, records []binding.R
 		Tokens: map[string]binding.TokenState{}, Projects: map[string]map[string]binding.ProjectState{},
 	}
 	if rec.seen == nil {
-		// Not NotObserved, which means one thing that is new: it is never
-		// normal to know nothing about an instance.
+		// This is not NotObserved, which means that one thing is new. Knowing
+		// nothing about an instance is never normal.
 		o.Unknown = &binding.Unknown{Reason: "NotInSnapshot", Message: message.New("unknown.not-in-snapshot")}
 		return o
 	}
@@ -72,9 +71,9 @@ func (rec *Recorded) registry(o *binding.Observation, declared []binding.Declara
 	}
 }
 
-// declaration is what was seen of one declaration's token and projects: all
-// of it where the same was declared, and of another declaration of the same
-// secret what does not depend on the rest.
+// declaration is what was seen of one declaration's token and projects:
+// everything if the same was declared, otherwise only what does not depend on
+// the rest of the declaration, from any declaration of the same secret.
 func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) {
 	asked := rec.asked(d)
 	state, told := binding.TokenState{}, false
@@ -103,8 +102,8 @@ func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) 
 	}
 }
 
-// asked is the declaration that was looked at for what d asks: that of its
-// name, or any other of the same secret; nil where none was.
+// asked is the observed declaration to use for d: that of the same name, or
+// else any with the same secret; nil if there is none.
 func (rec *Recorded) asked(d binding.Declaration) *binding.Declaration {
 	var found *binding.Declaration
 	for i, a := range rec.declared {

@@ -7,7 +7,7 @@ import (
 	"reconciler/internal/binding"
 )
 
-// platforms are those that are declared or were applied.
+// platforms returns the platforms that are declared or were applied.
 func platforms(declared []binding.Declaration, records []binding.Record) []binding.Platform {
 	set := map[binding.Platform]bool{}
 	for _, d := range declared {
@@ -19,7 +19,7 @@ func platforms(declared []binding.Declaration, records []binding.Record) []bindi
 	return slices.Sorted(maps.Keys(set))
 }
 
-// images are the image repositories that are declared or were linked.
+// images returns the image repositories that are declared or were linked.
 func images(declared []binding.Declaration, records []binding.Record) []string {
 	set := map[string]bool{}
 	for _, d := range declared {
@@ -35,7 +35,8 @@ func images(declared []binding.Declaration, records []binding.Record) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// made are the image repositories that a declaration makes if there are none.
+// made returns the image repositories that a declaration says to create if they
+// do not exist.
 func made(declared []binding.Declaration) map[string]bool {
 	set := map[string]bool{}
 	for _, d := range declared {
@@ -48,7 +49,8 @@ func made(declared []binding.Declaration) map[string]bool {
 	return set
 }
 
-// makes reports whether there is certainly no image repository of one of those.
+// makes reports whether one of those image repositories certainly does not
+// exist.
 func makes(declared []binding.Declaration, states map[string]binding.RepositoryState) bool {
 	for image := range made(declared) {
 		if s, asked := states[image]; asked && s.Unknown == nil && !s.Exists {

@@ -15,9 +15,9 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// declaration looks at one declaration's token and, at depth binding.DepthPreflight, asks
-// its code host. A token that would go to a different host than its own is not read,
-// and no host is asked: moves says so for the host that the secret itself names.
+// declaration observes one declaration's token and, at depth binding.DepthPreflight, asks
+// its code host. If the token would be sent to a different host than its own, it is not
+// read and no host is asked.
 func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves func(host string) bool, seen *tokenObservation) {
 	state := new(binding.TokenState)
 	if d.Spec.Token != nil {
@@ -37,7 +37,7 @@ func (l *look) declaration(ctx context.Context, d binding.Declaration, depth bin
 	saw(nil)
 }
 
-// metadata asks the secret store about a token, without reading it.
+// metadata asks the secret store about a token, without reading its value.
 func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.TokenState {
 	var meta secrets.Metadata
 	err := l.ask(ctx, peerSecrets, func(ctx context.Context) (err error) {
@@ -57,10 +57,10 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 	return state
 }
 
-// preflight puts what the code host says into state, from memory where that
-// still holds, and then calls saw with what it says about the projects, which may be
-// after it returned. Where the secret store has no versions the token is read in any
-// case: only its fingerprint shows whether it is the same.
+// preflight stores the code host's answers in state, from memory if those are still
+// valid, and then calls saw with the answers about the projects, possibly after it
+// has returned. If the secret store has no versions, it always reads the token,
+// because only the fingerprint shows whether it is the same.
 func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState, saw func(map[string]binding.ProjectState)) {
 	host := l.o.Hosts[d.Spec.Platform]
 	var token secrets.Secret
@@ -107,7 +107,7 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 	})
 }
 
-// known is the declared account, with its number where that is recorded.
+// known is the declared account, with its number if that is recorded.
 func (l *look) known(d binding.Declaration) binding.Account {
 	applied, ok := l.applied(d)
 	if !ok {
@@ -116,8 +116,8 @@ func (l *look) known(d binding.Declaration) binding.Account {
 	return applied.Identify(d.Spec.Account())
 }
 
-// identified is what a code host says about a declaration's projects, with a no
-// where a different project than the recorded one has the path.
+// identified returns a code host's answers about a declaration's projects, with
+// a no if the path now belongs to a different project than the recorded one.
 func (l *look) identified(d binding.Declaration, projects map[string]binding.ProjectState) map[string]binding.ProjectState {
 	applied, _ := l.applied(d)
 	said, own := projects, false
@@ -153,8 +153,8 @@ func (l *look) read(ctx context.Context, d binding.Declaration, state *binding.T
 	return token
 }
 
-// secretUnknown is an error of the secret store as the reason why it gave no
-// answer: the store's own word, where it has one.
+// secretUnknown turns an error of the secret store into the reason why it gave
+// no answer, with the store's own message if there is one.
 func secretUnknown(err error) *binding.Unknown {
 	u := unknown(err)
 	if f, ok := errors.AsType[*binding.Failure](err); ok {
@@ -164,9 +164,9 @@ func secretUnknown(err error) *binding.Unknown {
 	return u
 }
 
-// previous asks whether the secret store still has the token applied last,
-// where that is another than the present one; nil where it is not. In a secret
-// that was made again the same version is another token.
+// previous asks whether the secret store still has the token that was applied
+// last; nil if that is the current one. If the secret was deleted and created
+// again, the same version is a different token.
 func (l *look) previous(ctx context.Context, d binding.Declaration, state binding.TokenState) *binding.PreviousToken {
 	applied, ok := l.applied(d)
 	if !ok || state.Unknown != nil && !state.Unknown.Certain || applied.TokenVersion == 0 {
@@ -194,9 +194,8 @@ func (l *look) previous(ctx context.Context, d binding.Declaration, state bindin
 	return before
 }
 
-// boundAnswers asks the code host that the bound token was applied with about
-// that token: whatever keeps the present one from being bound, builds depend on
-// the bound one.
+// boundAnswers asks the bound token's own code host about that token, because
+// builds depend on it as long as the current one is not bound.
 func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state binding.TokenState) []binding.Answer {
 	host := l.o.Hosts[d.Spec.Platform]
 	applied, ok := l.applied(d)
@@ -225,7 +224,7 @@ func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state bi
 		return nil
 	}
 	if !binding.SecretTargetOf(account.Platform, account.Address).Allowed(meta.Custom[binding.HostKey]) {
-		return nil // It is not sent where its secret says that it does not belong.
+		return nil // The token is not sent to a host other than the one that its secret names.
 	}
 	var said hostSaid
 	err = l.ask(ctx, string(d.Spec.Platform), func(ctx context.Context) error {
@@ -239,7 +238,7 @@ func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state bi
 	return said.report.Answers
 }
 
-// applied is the record of a declaration, or else of an earlier name of it.
+// applied is the record of a declaration, or else of its earlier name.
 func (l *look) applied(d binding.Declaration) (found binding.Record, ok bool) {
 	for _, r := range l.records {
 		if r.Managed && r.Platform == d.Spec.Platform && (!ok || r.Binding == d.Name) {
@@ -249,10 +248,10 @@ func (l *look) applied(d binding.Declaration) (found binding.Record, ok bool) {
 	return found, ok
 }
 
-// askHost asks everything that there is to ask of one declaration, each question in
-// a goroutine of its own, and returns; the last of them calls done. So none waits for
-// others with the stack that reading the secret store left. The token is used by
-// several calls at once: done wipes it.
+// askHost starts all questions about one declaration, each in its own goroutine, and
+// returns. The last one calls done. So no goroutine waits while it holds the large
+// stack that reading the secret store needed. Several calls use the token at once:
+// done wipes it.
 func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret, done func(*hostSaid)) {
 	account, paths, peer := l.known(d), d.Spec.Sources(), string(d.Spec.Platform)
 	said := &hostSaid{projects: map[string]binding.ProjectState{}}
@@ -315,8 +314,9 @@ func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, to
 	}
 }
 
-// siteOf is what the answers about a site mean for a declaration: an instance of
-// the Enterprise Edition may reach over a link what the internet does not.
+// siteOf adapts the answers about a site to a declaration: an instance of the
+// Enterprise Edition may reach a site over a link that the internet cannot
+// reach.
 func siteOf(d binding.Declaration, answers []binding.Answer) []binding.Answer {
 	for i, a := range answers {
 		if d.Edition == binding.Enterprise && a.Question == binding.QuestionSitePublic && a.Verdict == binding.No {
@@ -326,15 +326,15 @@ func siteOf(d binding.Declaration, answers []binding.Answer) []binding.Answer {
 	return answers
 }
 
-// endsBy takes an end into a state, if it is the earliest.
+// endsBy sets the end of a token, if it is the earliest one.
 func endsBy(state *binding.TokenState, end binding.TokenEnd) {
 	first := binding.EarliestEnd(binding.TokenEnd{At: state.Expires, Source: state.ExpiresSource}, end)
 	state.Expires, state.ExpiresSource = first.At, first.Source
 }
 
 // customExpiry reads the custom metadata "expires" of a secret: a day, or an
-// instant as RFC 3339. Of any other text it returns the beginning: that is no
-// answer, and least of all that the token has no end.
+// instant as RFC 3339. For any other text it returns the beginning of the text:
+// that is not an answer, and does not mean that the token never expires.
 func customExpiry(custom map[string]string) (end time.Time, unreadable string) {
 	for _, key := range slices.Sorted(maps.Keys(custom)) {
 		value := strings.TrimSpace(custom[key])
