@@ -1,5 +1,5 @@
-// Package boundedio reads files and streams that must not be larger than a limit,
-// so that a wrong path or a hostile peer costs bounded memory.
+// Package boundedio reads files and streams up to a limit, so that a wrong path
+// or a hostile peer costs only limited memory.
 package boundedio
 
 import (
@@ -13,7 +13,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// TooLargeError says that there was more to read than the limit.
+// TooLargeError means that there was more to read than the limit.
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string { return message.English(e.Says()) }
@@ -28,8 +28,8 @@ func (e *TooLargeError) Says() message.Message {
 }
 
 // Read reads all of r. If there are more than limit bytes, the error is a
-// TooLargeError. A file takes no more memory than its size, and leaves no copies of
-// its beginning.
+// TooLargeError. Reading a file takes no more memory than its size, and leaves no
+// copies of its beginning in memory.
 func Read(r io.Reader, limit int64) ([]byte, error) {
 	data := make([]byte, 0, sizeOf(r, limit))
 	from, err := io.LimitReader(r, limit+1), error(nil)
@@ -54,8 +54,8 @@ func Read(r io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// sizeOf is the room that reading r takes: a file's size and a byte, so that its end
-// is found without growing.
+// sizeOf is the initial buffer size for reading r: a file's size and one byte more,
+// so that the end is found without growing the buffer.
 func sizeOf(r io.Reader, limit int64) int64 {
 	if file, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
@@ -65,8 +65,8 @@ func sizeOf(r io.Reader, limit int64) int64 {
 	return min(bytes.MinRead, limit+1)
 }
 
-// Digest is the digest of the contents of files of at most limit bytes each, in
-// their order. A file that cannot be read counts as empty.
+// Digest is the digest of the contents of files, in order, of at most limit
+// bytes each. A file that cannot be read counts as empty.
 func Digest(limit int64, paths ...string) [sha256.Size]byte {
 	h := sha256.New()
 	for _, path := range paths {
@@ -78,8 +78,8 @@ func Digest(limit int64, paths ...string) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// ReadText reads a file of at most limit bytes that holds one text, such as a
-// secret: without the byte order mark and the line ends that editors and shells add.
+// ReadText reads a text file of at most limit bytes, such as one with a secret. It
+// removes the byte order mark and the line ends that editors and shells add.
 func ReadText(path string, limit int64) ([]byte, error) {
 	data, err := ReadFile(path, limit)
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// self is this very program, also where its file was replaced meanwhile.
+// self is the path of the running program, even if its file was replaced meanwhile.
 func self() (string, error) {
 	const running = "/proc/self/exe"
 	if _, err := os.Stat(running); err == nil {
@@ -24,18 +24,19 @@ func self() (string, error) {
 	return os.Executable()
 }
 
-// isolate makes the child a process group of its own that ends with us, and
-// keeps from it what somebody before us left open.
+// isolate puts the child into its own process group, ends it when this process
+// ends, and closes inherited file descriptors for it.
 func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	// Before Linux 5.11 only what we opened ourselves is closed.
+	// Before Linux 5.11 this fails, and only descriptors that this process opened are
+	// closed.
 	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 }
 
-// enter puts this process behind the wall. The limits have to hold; that the
-// kernel takes this process first and that calls are refused is more than the
-// work needs, and not every kernel offers it.
+// enter confines this process. The limits are required. Being the first process
+// that the kernel kills, and refused system calls, are additional protection
+// that not every kernel offers.
 func enter(l Limits) error {
 	seconds := uint64((l.Processor + time.Second - 1) / time.Second) //nolint:gosec // A limit is positive.
 	for resource, limit := range map[int]uint64{
@@ -50,8 +51,9 @@ func enter(l Limits) error {
 	return nil
 }
 
-// filter leaves this process, all its threads, only the calls with which the Go
-// runtime computes. It also takes away that the process may gain privileges.
+// filter allows all threads of this process only the system calls that the Go
+// runtime needs to compute. It also prevents the process from gaining
+// privileges.
 func filter() error {
 	info, err := arch.GetInfo("")
 	if err != nil {
@@ -82,9 +84,9 @@ func filter() error {
 	})
 }
 
-// passedBy is the limit that an ended child passed: the kernel kills it for its
-// processor time, which it counts in ticks, and the Go runtime ends itself where it
-// gets no memory.
+// passedBy is the limit that an ended child exceeded: the kernel kills it for its
+// processor time, which it counts in ticks, and the Go runtime exits if it gets no
+// memory.
 func passedBy(state *os.ProcessState, l Limits) (Limit, bool) {
 	status, ok := state.Sys().(syscall.WaitStatus)
 	switch {
@@ -96,8 +98,8 @@ func passedBy(state *os.ProcessState, l Limits) (Limit, bool) {
 	return "", false
 }
 
-// killed reports whether a child was killed, and not for its processor time: the
-// kernel was short of memory, or somebody did it.
+// killed reports whether a child was killed for a reason other than its
+// processor time: the kernel was short of memory, or somebody killed it.
 func killed(state *os.ProcessState, l Limits) bool {
 	status, ok := state.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL && !outOfTime(state, l)
@@ -107,8 +109,8 @@ func outOfTime(state *os.ProcessState, l Limits) bool {
 	return state.UserTime()+state.SystemTime() >= l.Processor/4*3
 }
 
-// oomKills is how often the kernel killed a process of our cgroup for want of memory;
-// 0 where it does not say.
+// oomKills is how often the kernel killed a process of our cgroup because memory ran
+// out; 0 if unknown.
 func oomKills() (count int) {
 	own, _ := os.ReadFile("/proc/self/cgroup")
 	for _, place := range []struct{ prefix, folder, file string }{

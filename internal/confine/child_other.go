@@ -12,16 +12,18 @@ func self() (string, error) { return os.Executable() }
 // isolate does nothing: the context ends the child in time.
 func isolate(*exec.Cmd) {}
 
-// enter does nothing: on this system only time and output are limited, and the
-// Go runtime's stack.
+// enter does nothing: on this system only time, output and the Go runtime's
+// stack are limited.
 func enter(Limits) error { return nil }
 
-// passedBy says where the Go runtime ended itself for want of memory or stack.
+// passedBy reports whether the Go runtime exited because it got no memory or
+// the stack was too deep.
 func passedBy(state *os.ProcessState, _ Limits) (Limit, bool) {
 	return Memory, state.ExitCode() == exitRuntime
 }
 
-// killed cannot be distinguished from other ends.
+// killed is always false: on this system it cannot be distinguished from other
+// exits.
 func killed(*os.ProcessState, Limits) bool { return false }
 
 func oomKills() int { return 0 }

@@ -1,10 +1,10 @@
-// Package confine runs a piece of this program in a child process that cannot
-// do more than compute: with limits on memory, processor time, time and output,
-// without network, files, environment and descriptors. It is the only package
-// that starts processes.
+// Package confine runs a part of this program in a child process that can only
+// compute: with limits on memory, processor time, time and output, and without
+// network, files, environment and descriptors. It is the only package that
+// starts processes.
 //
-// Input that is a program, such as a policy in CUE, cannot be checked by what it
-// looks like. The kernel limits what it may cost.
+// The cost of input that is itself a program, such as a policy in CUE, cannot be
+// seen from its text. So the kernel limits it.
 package confine
 
 import (
@@ -26,24 +26,24 @@ import (
 )
 
 // Work is what a child does: it reads its whole input and writes its output. It
-// has to treat both as its only connections.
+// must use nothing else.
 type Work func(in io.Reader, out io.Writer) error
 
-// Limits hold a child.
+// Limits are the limits of a child.
 type Limits struct {
-	// Memory is the most bytes that it may use.
+	// Memory is how many bytes it may use.
 	Memory int64
-	// Processor is the most processor time, counted in whole seconds; Time the
-	// most time.
+	// Processor is its processor time, counted in whole seconds, and Time its
+	// wall-clock time.
 	Processor, Time time.Duration
-	// Output is the most bytes that it may write.
+	// Output is how many bytes it may write.
 	Output int64
 }
 
 // Limit is one of the limits.
 type Limit string
 
-// The limits that a child can pass.
+// The limits that a child can exceed.
 const (
 	Memory    Limit = "memory"
 	Processor Limit = "processor"
@@ -51,7 +51,7 @@ const (
 	Output    Limit = "output"
 )
 
-// LimitError says that the child was ended because it passed a limit.
+// LimitError means that the child was ended because it exceeded a limit.
 type LimitError struct {
 	Limit  Limit
 	Limits Limits
@@ -62,11 +62,11 @@ func (e *LimitError) Error() string { return message.English(e.Says()) }
 // Says implements message.Sayer.
 func (e *LimitError) Says() message.Message { return message.New("confine.limit", "limit", e.Limit) }
 
-// ErrKilled says that somebody else than this package killed the child, twice, and
-// that it was not the kernel for want of memory.
+// ErrKilled means that the child was killed twice, neither by this package nor by
+// the kernel because memory ran out.
 var ErrKilled = message.NewError("confine.killed")
 
-// errNotStarted says that the child did not begin its work.
+// errNotStarted means that the child did not begin its work.
 var errNotStarted = message.NewError("confine.not-started")
 
 const (
@@ -74,17 +74,17 @@ const (
 	flag = "--confined-child="
 	// ready is what a child writes before it reads its input.
 	ready = "confined\n"
-	// exitFailed is how a child ends whose work failed. The Go runtime ends with
-	// 2 where it gets no memory or a stack is too deep.
+	// exitFailed is the exit code of a child whose work failed. The Go runtime
+	// exits with exitRuntime if it gets no memory or a stack is too deep.
 	exitFailed, exitRuntime = 1, 2
-	// minMemory is what a child needs to begin at all, maxMemory what one gets
-	// where there is enough.
+	// minMemory is what a child needs to start, and maxMemory what it gets if
+	// there is enough.
 	minMemory, maxMemory = 96 << 20, 512 << 20
 )
 
 // Child does the work that this process was started for, and ends it. In a
-// process that Run did not start it returns at once. It is to be called first
-// thing in main, and in TestMain where tests use Run.
+// process that Run did not start it returns at once. Call it first in main, and
+// in TestMain if tests use Run.
 func Child(works map[string]Work) {
 	if len(os.Args) != 2 {
 		return
@@ -102,7 +102,7 @@ func child(works map[string]Work, order string) int {
 	if err != nil || work == nil {
 		return exitFailed
 	}
-	// The parent ends the child in time, unless it is killed itself.
+	// The parent ends the child in time, unless the parent itself is killed.
 	time.AfterFunc(limits.Time+time.Second, func() { os.Exit(exitFailed) })
 	debug.SetMemoryLimit(limits.Memory / 4 * 3)
 	debug.SetMaxStack(int(min(limits.Memory/8, math.MaxInt32)))
@@ -137,15 +137,15 @@ func parseOrder(text string) (work string, l Limits, err error) {
 	return fields[0], Limits{Memory: numbers[0], Processor: time.Duration(numbers[1]), Time: time.Duration(numbers[2])}, nil
 }
 
-// turn is held by the one child that runs: limits of memory are such that this process
-// and one child are together below that of the container.
+// turn is held while a child runs. Only one may run, because the memory limits are
+// such that this process and one child together stay below the container's limit.
 var turn = make(chan struct{}, 1)
 
-// Run does work in a child process; one at a time. The error is a *LimitError if the
-// child was ended for what it used; the output that came before that is given too.
-// It is as foreign as the input. A child that was killed for no reason of its
-// own is started once more, and only if the kernel killed it again for want of memory
-// has it passed that limit.
+// Run does work in a child process, one at a time. The error is a *LimitError if the
+// child exceeded a limit; then Run also returns the output so far. Do not trust the
+// output more than the input. A child that was killed without having exceeded a limit
+// is started once more. If the kernel kills it again because memory ran out, it
+// counts as having exceeded that limit.
 func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte, error) {
 	select {
 	case turn <- struct{}{}:
@@ -165,12 +165,12 @@ func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte,
 	return result, err
 }
 
-// environment is all that a child gets of it.
+// environment is a child's whole environment.
 var environment = []string{"GOTRACEBACK=none", "GOMAXPROCS=2"}
 
-// once does work in a child process.
+// once runs one child process.
 func once(ctx context.Context, work string, input []byte, limits Limits) ([]byte, error) {
-	// The kernel ends the child together with the thread that started it.
+	// The kernel ends the child when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	limited, cancel := context.WithTimeout(ctx, limits.Time)

@@ -11,8 +11,8 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// ChildMemory is how much memory a child may use: a quarter of what the
-// container has, between 96 MiB and 512 MiB.
+// ChildMemory is how much memory a child may use: a quarter of the container's,
+// between 96 MiB and 512 MiB.
 func ChildMemory() int64 { return childMemory(container()) }
 
 func childMemory(limit int64) int64 {
@@ -22,7 +22,7 @@ func childMemory(limit int64) int64 {
 	return min(max(limit/4, minMemory), maxMemory)
 }
 
-// container is the memory limit of the cgroup; 0 for none.
+// container is the memory limit of the cgroup; 0 if there is none.
 func container() int64 {
 	limit, err := memlimit.FromCgroup()
 	if err != nil || limit > 1<<62 {
@@ -31,15 +31,15 @@ func container() int64 {
 	return int64(limit)
 }
 
-// growthPercent is how much of what a process that stays holds may become garbage
-// before the next collection.
+// growthPercent is the GOGC of a long-running process: how much garbage, in
+// percent of the live memory, may accumulate before the next collection.
 const growthPercent = 45
 
-// LimitMemory sets the Go runtime's memory limit (GOMEMLIMIT) from the cgroup's,
-// so that this process and a child are together below it, and has garbage
-// collected at less than half of the usual growth (GOGC): a process that stays waits
-// most of the time. An explicit GOMEMLIMIT or GOGC stands. It returns the limit; 0 where
-// there is none to set.
+// LimitMemory sets the Go runtime's memory limit (GOMEMLIMIT) from the cgroup's, so that
+// this process and a child together stay below it. It also makes the runtime collect
+// garbage at less than half of the usual growth (GOGC), because a long-running process
+// waits most of the time. It respects an explicit GOMEMLIMIT or GOGC. It returns the
+// limit; 0 if it set none.
 func LimitMemory() int64 {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(growthPercent)
@@ -54,8 +54,8 @@ func LimitMemory() int64 {
 	return limit
 }
 
-// goMemoryLimit leaves a tenth for what the Go runtime does not count, and the
-// memory of a child.
+// goMemoryLimit leaves room for a child, and a tenth for memory that the Go
+// runtime does not count.
 func goMemoryLimit(container int64) int64 {
 	if container == 0 {
 		return 0
@@ -64,14 +64,14 @@ func goMemoryLimit(container int64) int64 {
 }
 
 const (
-	// spareMemory is what a short command may hold before garbage is collected.
+	// spareMemory is how much a short command may allocate before garbage is collected.
 	spareMemory = 192 << 20
 )
 
-// CollectLess lets a command that ends soon collect no garbage before it holds
-// spareMemory, until stop is called. Once half of that is in use, its memory is
-// collected as usual. Where the memory is limited to less than 1 GiB, or GOGC or
-// GOMEMLIMIT is set, it does nothing.
+// CollectLess is for a command that ends soon: until stop is called, garbage is
+// not collected before spareMemory is allocated. Once half of that is in use,
+// garbage is collected as usual. If memory is limited to less than 1 GiB, or
+// GOGC or GOMEMLIMIT is set, it does nothing.
 func CollectLess() (stop func()) {
 	if limit := container(); limit > 0 && limit < 1<<30 || os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
@@ -98,15 +98,15 @@ func CollectLess() (stop func()) {
 	}
 }
 
-// inUse is the memory that collecting garbage cannot free.
+// inUse is the memory that a garbage collection cannot free.
 func inUse() uint64 {
 	use := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	metrics.Read(use)
 	return use[0].Value.Uint64() + use[1].Value.Uint64()
 }
 
-// afterCollection has each collection followed by look, until that returns false. The
-// collection finds that nobody holds the object here.
+// afterCollection calls look after each garbage collection, until look returns false.
+// It uses the cleanup of an unreachable object.
 func afterCollection(look func() (again bool)) {
 	runtime.AddCleanup(&struct{ held *int }{}, func(look func() bool) {
 		if look() {

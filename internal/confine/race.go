@@ -2,6 +2,6 @@
 
 package confine
 
-// A program with the race detector waits a second at its end, which each child
-// would do.
+// With the race detector, a program waits a second before it exits, and so
+// would each child.
 func init() { environment = append(environment, "GORACE=atexit_sleep_ms=0") }

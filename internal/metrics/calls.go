@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// callMetrics count the calls to the outside world.
+// callMetrics count the calls to other systems.
 type callMetrics struct {
 	registry, host, vault, git *prometheus.CounterVec
 	registryTook, hostTook     *prometheus.HistogramVec
@@ -30,7 +30,7 @@ func newCallMetrics(m *Metrics) *callMetrics {
 	}
 }
 
-// Target is what a call goes to.
+// Target is the kind of system that is called.
 type Target string
 
 // The targets.
@@ -41,19 +41,20 @@ const (
 	Git      Target = "git"
 )
 
-// Call is one call to the outside world that has ended.
+// Call is one call to another system that has ended.
 type Call struct {
 	To Target
 	// Name is the instance of a registry, or the platform of a code host.
 	Name string
-	// Operation is one of the few that the target has; a code host has none.
+	// Operation is one of the target's few operations; empty for a code host.
 	Operation string
 	// Result is a code of the registry, the class of an HTTP status (StatusClass),
 	// or, for git, ResultSuccess or ResultError.
 	Result string
-	// Unsent says that the limiter never sent the call.
+	// Unsent is true if the limiter never sent the call.
 	Unsent bool
-	// Waited is how long the limiter delayed it, Took how long it then was.
+	// Waited is how long the limiter delayed the call, and Took how long it then
+	// took.
 	Waited, Took time.Duration
 }
 

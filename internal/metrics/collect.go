@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/binding"
 )
 
-// bindingCollector shows the present state of each binding.
+// bindingCollector shows the current state of each binding.
 type bindingCollector struct {
 	from                                          Sources
 	ready, condition, expiry, steps, overdue, age described
@@ -97,7 +97,7 @@ func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	c.depth.give(ch, float64(waiting))
 }
 
-// vaultCollector shows the login to Vault; nothing where there is no Vault.
+// vaultCollector shows the login to Vault; nothing without Vault.
 type vaultCollector struct {
 	from                    Sources
 	logins, renewals, lease described

@@ -16,15 +16,15 @@ const (
 	driftContested = "contested"
 )
 
-// Labels of what has drifted, in addition to the instance: which platform's binding,
-// and what of it.
+// Labels of drift, in addition to the instance: the binding's platform, and the
+// object.
 const (
 	labelPlatform = "platform"
 	labelObject   = "object"
 )
 
-// objectLabel is the value of the label object: an image repository is counted
-// by its source, as it drifts.
+// objectLabel is the value of the label object. For an image repository that is
+// its source, because that is what drifts.
 func objectLabel(kind binding.ObjectKind) string {
 	if kind == binding.ObjectRepository {
 		return "source"
@@ -32,7 +32,7 @@ func objectLabel(kind binding.ObjectKind) string {
 	return string(kind)
 }
 
-// driftedObject is one that differs from what was applied.
+// driftedObject is an object that differs from what was applied.
 type driftedObject struct {
 	binding  string
 	platform binding.Platform
@@ -44,8 +44,8 @@ type driftMetrics struct {
 	found, repairs, objects *sparse
 
 	mu sync.Mutex
-	// known is what had drifted at the last sync of each instance, and what is
-	// done about it.
+	// known is the drift at the last sync of each instance, and what is done
+	// about it.
 	known map[string]map[driftedObject]string
 }
 
@@ -73,15 +73,15 @@ func (d *driftMetrics) show(instance string, drifted map[driftedObject]string) {
 	d.objects.show(instance, count)
 }
 
-// forget drops what is known of an instance.
+// forget drops what is known about an instance.
 func (d *driftMetrics) forget(instance string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.known, instance)
 }
 
-// synced compares what a sync found with what the previous one did. Where not
-// everything answered, what is not seen may be there still.
+// synced compares what a sync found with what the previous one did. If the sync
+// was incomplete, drift that it did not see may still exist.
 func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -102,7 +102,7 @@ func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 	d.show(instance, now)
 }
 
-// driftOf is what has drifted, by binding and object, and what is done about it.
+// driftOf returns the drift by binding and object, and what is done about it.
 func driftOf(p plan.Plan) map[driftedObject]string {
 	drifted := map[driftedObject]string{}
 	for _, a := range p.Actions {

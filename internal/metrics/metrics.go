@@ -1,5 +1,5 @@
-// Package metrics is what the daemon shows to Prometheus: collectors over the
-// statuses, the events of the reconcilers and the calls to the outside world.
+// Package metrics provides the daemon's metrics for Prometheus: collectors over
+// the statuses, the events of the reconcilers and the calls to other systems.
 package metrics
 
 import (
@@ -19,34 +19,34 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// labelRegistry is the label with the name of a registry instance. The label
-// instance is taken: Prometheus writes into it what it scraped.
+// labelRegistry is the label with the name of a registry instance. The name
+// instance is taken: Prometheus uses it for the scraped target.
 const labelRegistry = "registry"
 
 // Metric describes one metric that the daemon serves.
 type Metric struct {
-	// Name follows Prometheus' naming, Type is counter, gauge or histogram.
+	// Name follows Prometheus' conventions. Type is counter, gauge or histogram.
 	Name, Type, Help string
-	// Labels are from small fixed sets, or name what is configured or declared:
-	// never a revision, URL, path, image, user or message.
+	// Labels have values from small fixed sets, or names from the configuration
+	// or declarations: never a revision, URL, path, image, user or message.
 	Labels []string
 }
 
-// Reference describes all metrics of the daemon, sorted by name. Those of Go's
-// runtime and of the process, which it serves too, are not among them.
+// Reference describes the daemon's own metrics, sorted by name. It leaves out
+// those of Go's runtime and of the process, which the daemon serves too.
 func Reference() []Metric {
 	reference := New(Sources{}).reference
 	slices.SortFunc(reference, func(a, b Metric) int { return cmp.Compare(a.Name, b.Name) })
 	return reference
 }
 
-// Metrics are the daemon's own, in a registry of their own. What happens is
-// counted here; what stands somewhere is asked for at each scrape, so that a
-// series goes with its object.
+// Metrics are the daemon's metrics, in a separate registry. Events are counted
+// here. State is read at each scrape, so that a series disappears with its
+// object.
 type Metrics struct {
 	registry  *prometheus.Registry
 	reference []Metric
-	// ofInstance are the kept ones whose series go with their instance.
+	// ofInstance are the metrics whose series are dropped with their instance.
 	ofInstance []interface {
 		DeletePartialMatch(labels prometheus.Labels) int
 	}
@@ -59,9 +59,10 @@ type Metrics struct {
 	drift  *driftMetrics
 	calls  *callMetrics
 	config configMetrics
-	// webhooks count requests, by sender and result; senders have series.
+	// webhooks counts requests, by sender and result. senders are those that have
+	// series.
 	webhooks *prometheus.CounterVec
-	// messages count tries to deliver messages, undelivered what waits.
+	// messages counts attempts to deliver messages, and undelivered those that wait.
 	messages    *prometheus.CounterVec
 	undelivered *prometheus.GaugeVec
 	senders     []string
@@ -70,29 +71,30 @@ type Metrics struct {
 	api *prometheus.CounterVec
 }
 
-// Sources are what is asked for at each scrape.
+// Sources are what each scrape reads.
 type Sources struct {
 	Now      func() time.Time
 	Statuses func() []binding.Status
-	// Loops are those that run, by instance.
+	// Loops returns the running loops, by instance.
 	Loops func() map[string]reconcile.LoopState
-	// Windows are the windows of all instances as they stand, by instance; those
-	// of an instance that has none are open.
+	// Windows returns the current state of all windows, by instance. An instance
+	// without windows is always open.
 	Windows func() map[string]plan.WindowState
-	// JournalDamaged says that the journal is damaged, and nobody accepted it.
+	// JournalDamaged reports whether the journal is damaged and nobody has accepted
+	// that.
 	JournalDamaged func() bool
-	// Findings are how many there are, and Parts whether those that were asked
-	// give answers.
+	// Findings returns the number of findings, and Parts whether each part that
+	// was asked answers.
 	Findings func() map[FindingLabels]int
 	Parts    func() map[Part]bool
-	// Vault is the login to Vault; nil where no secret store is configured.
+	// Vault returns the login to Vault; nil if no secret store is configured.
 	Vault func() *VaultLogin
 }
 
-// VaultLogin is the present login to Vault.
+// VaultLogin is the current login to Vault.
 type VaultLogin struct {
 	Logins, LoginFailures, Renewals int64
-	// Ends is zero without a login, or with one that has no end.
+	// Ends is zero without a login, or if the login does not expire.
 	Ends time.Time
 }
 
@@ -148,13 +150,14 @@ func (m *Metrics) keep(d Metric, c prometheus.Collector, series interface {
 	}
 }
 
-// described is a metric that a collector gives at each scrape.
+// described is a metric that a collector provides at each scrape.
 type described struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
 }
 
-// describe notes a metric of a collector. kind is counter or gauge.
+// describe registers the description of a collector's metric. kind is counter or
+// gauge.
 func (m *Metrics) describe(kind prometheus.ValueType, name, help string, labels ...string) described {
 	m.reference = append(m.reference, Metric{name, strings.ToLower(kind.ToDTO().String()), help, labels})
 	return described{prometheus.NewDesc(name, help, labels, nil), kind}
@@ -164,11 +167,11 @@ func (d described) give(ch chan<- prometheus.Metric, value float64, labels ...st
 	ch <- prometheus.MustNewConstMetric(d.desc, d.kind, value, labels...)
 }
 
-// Gatherer gives what a scrape shows.
+// Gatherer returns what a scrape shows.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
-// Cover has the series of the instances that run from now on, and drops those
-// of all others. Nothing of the latter may be running.
+// Cover makes the series of the instances that run from now on, and drops those
+// of all others, whose loops must have stopped.
 func (m *Metrics) Cover(instances []string) {
 	stays := map[string]bool{}
 	for _, name := range instances {
@@ -189,7 +192,7 @@ func (m *Metrics) Cover(instances []string) {
 	m.covered.Store(new(slices.Clone(instances)))
 }
 
-// running are the instances that have series.
+// running returns the instances that have series.
 func (m *Metrics) running() []string {
 	if names := m.covered.Load(); names != nil {
 		return *names
@@ -197,7 +200,7 @@ func (m *Metrics) running() []string {
 	return nil
 }
 
-// Count takes an event of a reconciler.
+// Count counts an event of a reconciler.
 func (m *Metrics) Count(ev plan.Event) {
 	m.sync.count(ev)
 	switch {
@@ -223,7 +226,8 @@ func (m *Metrics) CountAPI(token, result string) {
 	m.api.WithLabelValues(token, result).Inc()
 }
 
-// Delivered counts a try to deliver a message, and shows what still waits.
+// Delivered counts an attempt to deliver a message, and sets how many messages still
+// wait.
 func (m *Metrics) Delivered(receiver string, success bool, waiting int) {
 	result := ResultSuccess
 	if !success {
@@ -279,7 +283,7 @@ func journalDamaged(m *Metrics, from Sources) prometheus.Collector {
 	})
 }
 
-// buildInfo is the constant metric that names the build.
+// buildInfo is the constant metric with the build's version.
 func buildInfo(m *Metrics) prometheus.Collector {
 	const name, help = "reconciler_build_info", "Always 1; the labels show the build."
 	version := "devel"
@@ -302,8 +306,8 @@ func newConfigMetrics(m *Metrics) configMetrics {
 	}
 }
 
-// ConfigurationRead notes that the configuration was read, and whether it was
-// taken.
+// ConfigurationRead records that the configuration was read, and whether it was
+// accepted.
 func (m *Metrics) ConfigurationRead(taken bool, at time.Time) {
 	c := m.config
 	if !taken {

@@ -8,15 +8,14 @@ import (
 	"reconciler/internal/binding"
 )
 
-// FindingLabels are what findings are counted by.
+// FindingLabels are the labels by which findings are counted.
 type FindingLabels struct{ Code, Severity string }
 
-// Part is a part that the daemon needs: the kind, and the instance of a registry
-// or the platform of a code host.
+// Part is a part that the daemon needs: its kind, and the name of the registry's
+// instance or of the code host's platform.
 type Part struct{ Part, Name string }
 
-// problemCollector shows what keeps the daemon from knowing or doing what is
-// declared.
+// problemCollector shows findings and the parts that do not answer.
 type problemCollector struct {
 	m            *Metrics
 	from         Sources

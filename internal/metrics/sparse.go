@@ -10,23 +10,23 @@ import (
 )
 
 // sparse is a metric that every instance has with every combination of its other
-// labels, so that a first failure is seen as a rise from 0. What is 0 takes no
-// memory: its series are made at each scrape.
+// labels, so that a first failure shows as an increase from 0. Series that are 0
+// take no memory: they are made at each scrape.
 type sparse struct {
 	described
 	covered func() []string
-	// rows are the combinations of the labels after the instance's.
+	// rows are the combinations of all labels except the instance's.
 	rows [][]string
 
 	mu sync.Mutex
-	// values are those that were set or counted, by instance and row.
+	// values has what was set or counted, by instance and row.
 	values map[string]map[string]float64
 }
 
 const rowSeparator = "\x00"
 
-// sparse makes such a metric and registers it. values are those of each label
-// after the instance's.
+// sparse makes a sparse metric and registers it. values are the possible values
+// of each label except the instance's.
 func (m *Metrics) sparse(kind prometheus.ValueType, name, help string, labels []string, values ...[]string) *sparse {
 	rows := [][]string{nil}
 	for _, of := range values {
@@ -47,7 +47,7 @@ func (m *Metrics) sparse(kind prometheus.ValueType, name, help string, labels []
 	return s
 }
 
-// of are the values of an instance; s.mu is held.
+// of returns the values of an instance. The caller holds s.mu.
 func (s *sparse) of(instance string) map[string]float64 {
 	if s.values[instance] == nil {
 		s.values[instance] = map[string]float64{}
@@ -62,14 +62,14 @@ func (s *sparse) count(instance string, row ...string) {
 	s.of(instance)[strings.Join(row, rowSeparator)]++
 }
 
-// show replaces all values of an instance, whose metric has one label more.
+// show replaces all values of an instance, for a metric with one more label.
 func (s *sparse) show(instance string, values map[string]float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.values[instance] = values
 }
 
-// forget drops what is known of an instance.
+// forget drops what is known about an instance.
 func (s *sparse) forget(instance string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +94,7 @@ func (s *sparse) Collect(ch chan<- prometheus.Metric) {
 			s.give(ch, values[key], append([]string{instance}, row...)...)
 			delete(values, key)
 		}
-		for key, value := range values { // Of no combination that was foreseen.
+		for key, value := range values { // Combinations that are not in rows.
 			s.give(ch, value, append([]string{instance}, strings.Split(key, rowSeparator)...)...)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Results of a look at the source, and of a sync.
+// Results of reading the source, and of a sync.
 const (
 	ResultChanged   = "changed"
 	ResultUnchanged = "unchanged"
@@ -37,7 +37,7 @@ func newSourceMetrics(m *Metrics) sourceMetrics {
 	return s
 }
 
-// SourceRead counts a look at the source that ended now, with ResultChanged,
+// SourceRead counts a read of the source that ended now, with ResultChanged,
 // ResultUnchanged or ResultError.
 func (m *Metrics) SourceRead(result string, begun, now time.Time) {
 	s := m.source
@@ -72,7 +72,7 @@ func newSyncMetrics(m *Metrics) syncMetrics {
 	}
 }
 
-// count takes an event of a reconciler.
+// count counts an event of a reconciler.
 func (s syncMetrics) count(ev plan.Event) {
 	switch ev.Kind {
 	case plan.SyncStarted:

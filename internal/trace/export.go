@@ -29,9 +29,10 @@ import (
 // Setup exports spans by OTLP over HTTP, as protobuf, if the environment names an
 // endpoint: OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.
 // OTEL_EXPORTER_OTLP_HEADERS and _TIMEOUT, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES,
-// OTEL_TRACES_SAMPLER and OTEL_BSP_* count too; OTEL_SDK_DISABLED=true and
-// OTEL_TRACES_EXPORTER=none turn it off. failed gets errors of exports. shut exports
-// what is left. The library's own exporter links gRPC, which is 3 MB more.
+// OTEL_TRACES_SAMPLER and OTEL_BSP_* apply too; OTEL_SDK_DISABLED=true and
+// OTEL_TRACES_EXPORTER=none turn it off. failed receives errors of exports. shut
+// exports the rest. The library's own exporter is not used because it links gRPC, which
+// adds 3 MB.
 func Setup(ctx context.Context, version string, failed func(error)) (shut func(context.Context) error, err error) {
 	shut = func(context.Context) error { return nil }
 	endpoint := environment("ENDPOINT")
@@ -56,7 +57,7 @@ func Setup(ctx context.Context, version string, failed func(error)) (shut func(c
 	return provider.Shutdown, nil
 }
 
-// environment is a variable of the exporter; the one for traces only counts first.
+// environment reads a variable of the exporter. The variant for traces has priority.
 func environment(name string) string {
 	if v := os.Getenv("OTEL_EXPORTER_OTLP_TRACES_" + name); v != "" {
 		return v
@@ -71,7 +72,7 @@ type exporter struct {
 	client   *http.Client
 }
 
-// defaultTimeout is that of the specification.
+// defaultTimeout is the default of the specification.
 const defaultTimeout = 10 * time.Second
 
 func newExporter(endpoint string) (*exporter, error) {
@@ -125,7 +126,7 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 
 func (*exporter) Shutdown(context.Context) error { return nil }
 
-// request is spans as OTLP has them.
+// request converts spans to OTLP.
 func request(spans []sdktrace.ReadOnlySpan) *coltrace.ExportTraceServiceRequest {
 	scoped := &tracepb.ScopeSpans{Scope: &common.InstrumentationScope{Name: scope}}
 	all := &tracepb.ResourceSpans{ScopeSpans: []*tracepb.ScopeSpans{scoped}}
@@ -153,7 +154,8 @@ func span(s sdktrace.ReadOnlySpan) *tracepb.Span {
 
 func nanoseconds(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) }
 
-// attributes are texts; ours have no other type, and the environment gives none.
+// attributes converts attributes. All of them are strings: ours have no other type, and
+// neither have those of the environment.
 func attributes(list []attribute.KeyValue) []*common.KeyValue {
 	out := make([]*common.KeyValue, 0, len(list))
 	for _, a := range list {

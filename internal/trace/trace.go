@@ -1,6 +1,6 @@
-// Package trace makes spans of OpenTelemetry. It is off, and costs next to
-// nothing, until Setup finds the standard OTEL_* variables. Attributes are names
-// of ours and codes, never a secret, a URL or a foreign text.
+// Package trace makes OpenTelemetry spans. It is off, and costs next to nothing,
+// until Setup finds the standard OTEL_* variables. Attributes are names and
+// codes of ours, never a secret, a URL or a text from another system.
 package trace
 
 import (
@@ -40,7 +40,7 @@ func (s Span) Set(attributes ...string) {
 	}
 }
 
-// End ends the span. What failed, if not empty, is a word of ours: the text of an
+// End ends the span. failed, if not empty, is a word of ours: the text of an
 // error is never exported.
 func (s Span) End(failed string) {
 	if failed != "" {
@@ -49,7 +49,7 @@ func (s Span) End(failed string) {
 	s.span.End()
 }
 
-// Fail ends the span with the kind of an error; nil is none.
+// Fail ends the span with the kind of an error; nil means success.
 func (s Span) Fail(err error) {
 	failed := "Failed"
 	if f, is := errors.AsType[*binding.Failure](err); is {
@@ -61,7 +61,8 @@ func (s Span) Fail(err error) {
 	s.End(failed)
 }
 
-// Answered ends the span with the status of an answer; nil is none.
+// Answered ends the span with the status of an answer; nil means that there was
+// none.
 func (s Span) Answered(resp *http.Response) {
 	if resp == nil {
 		s.End("NoAnswer")
@@ -71,14 +72,15 @@ func (s Span) Answered(resp *http.Response) {
 	s.End("")
 }
 
-// Parent is the span of ctx as a traceparent (W3C Trace Context); empty for none.
+// Parent is the span of ctx as a traceparent (W3C Trace Context); empty if there is
+// none.
 func Parent(ctx context.Context) string {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier.Get("traceparent")
 }
 
-// WithParent continues the trace of a traceparent; one that is empty or wrong is
+// WithParent continues the trace of a traceparent. An empty or invalid one is
 // ignored.
 func WithParent(ctx context.Context, traceparent string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
