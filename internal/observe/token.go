@@ -30,11 +30,10 @@ func (l *look) declaration(ctx context.Context, d binding.Declaration, depth bin
 	saw := func(projects map[string]binding.ProjectState) {
 		*seen = tokenObservation{asked: d.Spec.Token != nil || len(state.Answers) > 0, state: *state, projects: projects}
 	}
-	if depth == binding.DepthPreflight && state.Unknown == nil && !moves(state.Host) {
-		l.preflight(ctx, d, state, saw)
-		return
+	asked := depth == binding.DepthPreflight && state.Unknown == nil && !moves(state.Host) && l.preflight(ctx, d, state, saw)
+	if !asked {
+		saw(nil)
 	}
-	saw(nil)
 }
 
 // metadata asks the secret store about a token, without reading its value.
@@ -59,52 +58,42 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 
 // preflight stores the code host's answers in state, from memory if those are still
 // valid, and then calls saw with the answers about the projects, possibly after it
-// has returned. If the secret store has no versions, it always reads the token,
-// because only the fingerprint shows whether it is the same.
-func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState, saw func(map[string]binding.ProjectState)) {
-	host := l.o.Hosts[d.Spec.Platform]
+// has returned. It is false if no host is asked. If the secret store has no versions,
+// it always reads the token, because only the fingerprint shows whether it is the same.
+func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState, saw func(map[string]binding.ProjectState)) bool {
 	var token secrets.Secret
-	asking := false
-	defer func() {
-		if !asking {
-			token.Wipe()
-		}
-	}()
 	if d.Spec.Token != nil && state.Version == 0 {
-		if token = l.read(ctx, d, state); state.Unknown != nil {
-			saw(nil)
-			return
-		}
+		token = l.read(ctx, d, state)
 		state.Fingerprint = token.Fingerprint(l.o.Key)
 	}
-	if host == nil {
-		saw(nil)
-		return
+	host := l.o.Hosts[d.Spec.Platform]
+	if host == nil || state.Unknown != nil {
+		token.Wipe()
+		return false
 	}
 	id := l.known(d).UserID
 	question := questionOf(d, *state)
 	heard := func(said *hostSaid) {
+		token.Wipe()
 		state.Answers, state.User = said.report.Answers, said.report.User
 		endsBy(state, binding.TokenEnd{At: said.report.Expires, Source: binding.FromHost})
 		saw(l.identified(d, said.projects))
 	}
 	if said, known := l.memory.recall(hostKey{name: d.Name}, question, l.o.Now()); known && said.about(id) {
 		heard(&said)
-		return
+		return true
 	}
 	if d.Spec.Token != nil && token.IsZero() {
 		if token = l.read(ctx, d, state); state.Unknown != nil {
-			saw(nil)
-			return
+			return false
 		}
 	}
-	asking = true
 	l.askHost(ctx, host, d, token, func(said *hostSaid) {
-		token.Wipe()
 		said.userID = id
 		l.memory.remember(hostKey{name: d.Name}, question, *said, l.o.Now())
 		heard(said)
 	})
+	return true
 }
 
 // known is the declared account, with its number if that is recorded.
@@ -148,6 +137,7 @@ func (l *look) read(ctx context.Context, d binding.Declaration, state *binding.T
 		return err
 	})
 	if err != nil {
+		token.Wipe()
 		state.Unknown = secretUnknown(err)
 	}
 	return token
