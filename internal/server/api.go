@@ -14,35 +14,35 @@ import (
 	"reconciler/internal/server/port"
 )
 
-// API is what the socket answers, over TLS and for whoever has a token. Without a
-// certificate it speaks plain http.
+// API serves what the socket serves over TLS, to clients with a token. Without a
+// certificate it uses plain http.
 type API struct {
 	// Listen is the TCP address.
 	Listen string
-	// CertFile and KeyFile are the certificate with its chain and the key, as
-	// PEM. They are read again when they change.
+	// CertFile and KeyFile are PEM files with the certificate chain and the
+	// key. They are read again when they change.
 	CertFile, KeyFile string
-	// Page makes what answers people at every path that is not the API's own; nil
-	// for nothing.
+	// Page makes the handler of all paths that are not the API's, for people; nil
+	// for none.
 	Page func(*Gate) http.Handler
-	// Token is the token that candidate is; nil if it is none. Its duration does
-	// not reveal how much of it is right. The error says why this cannot be
-	// checked.
+	// Token returns the token with the value candidate; nil if there is none.
+	// Its duration does not reveal how much of the value is right. The error
+	// says why this cannot be checked.
 	Token func(candidate string) (*Token, error)
-	// Count gets the name of the token and the result of each request; the name
-	// is empty where there was no token. nil counts nothing.
+	// Count is called for each request with the name of the token, empty if
+	// there was none, and the result. nil counts nothing.
 	Count func(token, result string)
 }
 
 // Token is a token of the API.
 type Token struct {
-	// Name is what the history calls it; empty for the one that has no name.
+	// Name is its name in the history; empty for the token without a name.
 	Name string
-	// ReadOnly says that it changes nothing.
+	// ReadOnly is true if the token may not change anything.
 	ReadOnly bool
 }
 
-// The results of a request to the API, as they are counted.
+// The results by which requests to the API are counted.
 const (
 	Answered     = "answered"
 	Forbidden    = "forbidden"
@@ -50,7 +50,7 @@ const (
 	Limited      = "limited"
 )
 
-// listen opens the port; a certificate or a token that cannot be read is an
+// listen opens the port. A certificate or a token that cannot be read is an
 // error.
 func (a *API) listen(ctx context.Context, log *slog.Logger) (net.Listener, error) {
 	if _, err := a.Token(""); err != nil {
@@ -71,7 +71,7 @@ func (a *API) listen(ctx context.Context, log *slog.Logger) (net.Listener, error
 	return secured(port.Share(l, nil)), nil
 }
 
-// handler is what the API's port serves.
+// handler is the handler of the API's port.
 func (s *Server) handler(a *API) http.Handler {
 	g := newGate(a, s.opts.Log)
 	if a.Page == nil {
@@ -93,9 +93,8 @@ func (s *Server) endsWithServer(next http.Handler) http.Handler {
 	})
 }
 
-// tokenOnly is the handler behind the token. A right token is never refused for
-// the wrong ones that came from the same address: behind a proxy, they are not
-// of the same person.
+// tokenOnly requires a token. A valid token is never refused because of invalid
+// ones from the same address: behind a proxy, they may come from somebody else.
 func (s *Server) tokenOnly(next http.Handler, g *Gate) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from := port.Peer(r.RemoteAddr)
@@ -103,7 +102,7 @@ func (s *Server) tokenOnly(next http.Handler, g *Gate) http.Handler {
 		switch {
 		case err != nil:
 			g.unread(from, err)
-			w.Header().Set("Connection", "close") // The next try costs a handshake, as with a wrong token.
+			w.Header().Set("Connection", "close") // The next attempt costs a handshake, as with a wrong token.
 			s.refuse(w, r, message.NewError("server.unread"), http.StatusServiceUnavailable)
 		case token == nil:
 			s.refuseToken(w, r, g.wrong(from))
@@ -120,8 +119,8 @@ func (s *Server) tokenOnly(next http.Handler, g *Gate) http.Handler {
 	})
 }
 
-// peersOnly is the handler behind the socket: the daemon's own user and root
-// may ask, and with a group whoever the socket's mode lets open it.
+// peersOnly is for requests over the socket: it allows the daemon's own user
+// and root and, with a group, everyone who may open the socket.
 func (s *Server) peersOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := callerOf(r.Context())

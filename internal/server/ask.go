@@ -14,10 +14,10 @@ import (
 	"reconciler/internal/report"
 )
 
-// maxWait bounds, in seconds, how long a question for events may wait for one.
+// maxWait limits, in seconds, how long a request for events may wait for one.
 const maxWait = 60
 
-// Describer reports the present. It is safe for concurrent use.
+// Describer reports the current state. It is safe for concurrent use.
 type Describer interface {
 	// Describe returns everything about a binding, on the named instance if
 	// several have it.
@@ -26,17 +26,17 @@ type Describer interface {
 	LastPlan(ctx context.Context) (report.DaemonPlan, error)
 }
 
-// Chronicler reports the past. It is safe for concurrent use.
+// Chronicler reports events and history. It is safe for concurrent use.
 type Chronicler interface {
-	// Events gives what happened after a sequence, of a binding or of all for no
-	// name, and waits for something to happen as long as wait.
+	// Events returns the events after a sequence number, of a binding or,
+	// without a name, of all. If there are none, it waits up to wait for one.
 	Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error)
-	// History gives what was done since a time, newest first, at most limit of
-	// it; all for 0. Names that are empty mean all.
+	// History returns what was done since a time, newest first, at most limit
+	// entries, or all for 0. An empty name means all.
 	History(ctx context.Context, name, instance string, since time.Time, limit int) (report.History, error)
 }
 
-// answers registers what only asks.
+// answers registers the handlers of requests that only read.
 func (s *Server) answers(mux *http.ServeMux) {
 	if d := s.opts.Describer; d != nil {
 		mux.HandleFunc("GET "+client.DescribePath+"{binding}", question(s, []string{"instance"}, func(r *http.Request, q url.Values) (any, error) {
@@ -70,11 +70,11 @@ func (s *Server) answers(mux *http.ServeMux) {
 	})
 }
 
-// badQuestion is an error of who asks.
+// badQuestion is an error that the client made.
 type badQuestion struct{ error }
 
-// question is the handler of a request that only asks, by the query fields of
-// those names and no other.
+// question is the handler of a request that only reads. It accepts only the
+// query fields with these names.
 func question(s *Server, fields []string, answer func(*http.Request, url.Values) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q, err := url.ParseQuery(r.URL.RawQuery)
@@ -88,7 +88,7 @@ func question(s *Server, fields []string, answer func(*http.Request, url.Values)
 			return
 		}
 		out, err := answer(r, q)
-		if bad, ok := err.(badQuestion); ok { //nolint:errorlint // It is made right above, and never wrapped.
+		if bad, ok := err.(badQuestion); ok { //nolint:errorlint // It is made just above, and never wrapped.
 			s.refuse(w, r, message.NewError("server.not-understood", "why", bad.error), http.StatusBadRequest)
 			return
 		}
@@ -100,7 +100,7 @@ func question(s *Server, fields []string, answer func(*http.Request, url.Values)
 	}
 }
 
-// timeOf reads a query field as a time (RFC 3339); zero where it is absent.
+// timeOf parses a query field as a time (RFC 3339); zero if it is absent.
 func timeOf(q url.Values, name string) (time.Time, error) {
 	if q.Get(name) == "" {
 		return time.Time{}, nil
@@ -112,7 +112,7 @@ func timeOf(q url.Values, name string) (time.Time, error) {
 	return t, nil
 }
 
-// numberOf reads a query field as a whole number from 0; 0 where it is absent.
+// numberOf parses a query field as a non-negative integer; 0 if it is absent.
 func numberOf(q url.Values, name string) (int64, error) {
 	if q.Get(name) == "" {
 		return 0, nil
@@ -140,8 +140,8 @@ func (s *Server) daemon(w http.ResponseWriter, _ *http.Request) {
 
 // Publisher publishes what was observed. It is safe for concurrent use.
 type Publisher interface {
-	// Publish gives an object of kind Snapshot (see report.Published), as JSON. It
-	// holds no secret.
+	// Publish returns an object of kind Snapshot (see report.Published), as JSON.
+	// It contains no secret.
 	Publish(ctx context.Context) ([]byte, error)
 }
 

@@ -10,26 +10,27 @@ import (
 	"reconciler/internal/server/port"
 )
 
-// Caller is who asks, as far as that is proven. The zero Caller is somebody who
-// may open the socket, on a system that reports no more.
+// Caller is the verified origin of a request. The zero Caller is anybody who
+// may open the socket, on a system that reports nothing else.
 type Caller struct {
 	// Peer is true if UID, GID and PID are what the operating system reports
 	// about the other end of the socket.
 	Peer          bool
 	UID, GID, PID int
-	// Token says that the caller had a token of the API, Name which one (empty
-	// for the one without a name), and Remote from where.
+	// Token is true if the caller had a token of the API. Name is the token's
+	// name, if it has one, and Remote the address of the caller.
 	Token        bool
 	Name, Remote string
 }
 
-// ThisProcess is the caller that this process itself is.
+// ThisProcess is the caller for requests from this process itself.
 func ThisProcess() Caller {
 	return Caller{Peer: true, UID: os.Getuid(), GID: os.Getgid(), PID: os.Getpid()}
 }
 
-// String names the caller for the log and the history, in words of no language: by
-// the user id, or by the token as the configuration names it and the address.
+// String names the caller for the log and the history, independent of the
+// language: by the user ID, or by the token's name in the configuration and the
+// address.
 func (c Caller) String() string {
 	switch {
 	case c.Peer:
@@ -42,7 +43,7 @@ func (c Caller) String() string {
 	return "socket"
 }
 
-// Person is the caller who says that they are by.
+// Person is the caller together with the name by that they gave.
 func (c Caller) Person(by string) binding.Person {
 	if !c.Peer && !c.Token {
 		return binding.Person{By: by}
@@ -61,14 +62,13 @@ func socketPeer(conn net.Conn) string {
 
 type callerKey struct{}
 
-// callerOf is the caller that the listener found out.
+// callerOf is the caller that the listener determined.
 func callerOf(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey{}).(Caller)
 	return c
 }
 
-// withPeer keeps a connection and who opened its other end for the requests on
-// it.
+// withPeer stores a connection and its caller for the requests on it.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	ctx = port.Keep(ctx, conn)
 	shared := port.Of(conn)
@@ -77,7 +77,7 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	}
 	c, err := peerOf(shared.Conn)
 	if err != nil {
-		return ctx // Nothing is proven of them.
+		return ctx // Nothing is known about the caller.
 	}
 	return context.WithValue(ctx, callerKey{}, c)
 }

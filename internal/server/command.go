@@ -14,10 +14,10 @@ import (
 	"reconciler/internal/report"
 )
 
-// Attester takes a person's word. It is safe for concurrent use.
+// Attester records attestations. It is safe for concurrent use.
 type Attester interface {
-	// Attest writes the word down and says what was written. An error says why
-	// it is not taken.
+	// Attest records an attestation and returns what was recorded. An error
+	// says why it was rejected.
 	Attest(ctx context.Context, who Caller, word client.Attestation) (message.Message, error)
 }
 
@@ -28,20 +28,20 @@ func (s *Server) attest() http.HandlerFunc {
 	})
 }
 
-// Syncer syncs when a person asks. It is safe for concurrent use.
+// Syncer syncs on request. It is safe for concurrent use.
 type Syncer interface {
-	// Sync wakes what keeps the instances as declared, and waits until that has
-	// synced, unless the request says not to. An error says why nothing was
-	// begun, or that the wait was over before the sync was.
+	// Sync wakes the loops and waits for their syncs to end, unless the request
+	// says not to. An error says why no sync began, or that the wait ended
+	// before the sync.
 	Sync(ctx context.Context, who Caller, request client.SyncRequest) (report.SyncResult, error)
 }
 
 // Suspender suspends and resumes. It is safe for concurrent use.
 type Suspender interface {
-	// Suspend suspends, and waits for a running sync to end. An error says why
-	// nothing is suspended.
+	// Suspend suspends, and waits for running syncs to end. An error says why
+	// nothing was suspended.
 	Suspend(ctx context.Context, who Caller, request client.SuspendRequest) (report.SuspensionList, error)
-	// Resume ends that. An error says why nothing was ended.
+	// Resume ends suspensions. An error says why none was ended.
 	Resume(ctx context.Context, who Caller, request client.ResumeRequest) (report.SuspensionList, error)
 }
 
@@ -52,12 +52,12 @@ type Acceptor interface {
 	AcceptJournal(ctx context.Context, who Caller, request client.AcceptRequest) (binding.JournalDamage, error)
 }
 
-// maxCommand bounds the body of a request, in bytes.
+// maxCommand limits the body of a request, in bytes.
 const maxCommand = 4 << 10
 
-// command is the handler of a request that changes something: its body is one
-// JSON object of the type In and nothing else, and do has the time limit for
-// it. What do does not take is answered with 409 and the error's words.
+// command is the handler of a request that changes something. The body must be
+// exactly one JSON object of the type In, and do runs with the time limit. An
+// error of do is answered with 409 and its message.
 func command[In, Out any](s *Server, limit time.Duration, do func(context.Context, Caller, In) (Out, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var in In
@@ -76,8 +76,8 @@ func command[In, Out any](s *Server, limit time.Duration, do func(context.Contex
 	}
 }
 
-// decode reads one JSON object into out: no field that out does not have, and
-// nothing after it.
+// decode decodes exactly one JSON object into out. Unknown fields, and anything
+// after the object, are errors.
 func decode(body io.Reader, out any) error {
 	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()
@@ -90,12 +90,12 @@ func decode(body io.Reader, out any) error {
 	return nil
 }
 
-// patient allows an answer to take up to limit, instead of the server's own
+// patient allows an answer to take up to limit, instead of the server's usual
 // time limits. The context also ends with the server.
 func (s *Server) patient(w http.ResponseWriter, r *http.Request, limit time.Duration) (context.Context, context.CancelFunc) {
 	control, end := http.NewResponseController(w), time.Now().Add(limit+client.AnswerMargin)
-	// Where the connection has no deadlines, the server's own ones do not hold
-	// either.
+	// If the connection does not support deadlines, the server's usual ones do
+	// not apply either.
 	_ = control.SetReadDeadline(end)
 	_ = control.SetWriteDeadline(end)
 	ctx, cancel := context.WithTimeout(r.Context(), limit)

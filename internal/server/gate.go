@@ -15,29 +15,29 @@ import (
 )
 
 const (
-	// wrongTokens is how many wrong tokens an address may send in a row before it
-	// has to wait, and wrongTokenEvery how long until it may send one more.
+	// wrongTokens is how many wrong tokens in a row an address may send before it
+	// has to wait, and wrongTokenEvery how long it then waits for one more.
 	wrongTokens     = 10
 	wrongTokenEvery = 10 * time.Second
-	// maxWrong bounds the addresses that are remembered.
+	// maxWrong limits the addresses that are remembered.
 	maxWrong = 4096
 )
 
-// Why a token does not let its sender in.
+// Why a token is not accepted.
 var (
 	ErrWrongToken   = message.NewError("server.wrong-token")
 	ErrTooManyWrong = message.NewError("server.too-many-wrong")
 )
 
-// Gate knows who may ask over the API's port, and makes it slow to guess. It is
-// safe for concurrent use.
+// Gate checks the tokens of requests to the API's port, and slows down
+// guessing. It is safe for concurrent use.
 type Gate struct {
 	api *API
 	log *slog.Logger
 
 	mu     sync.Mutex
 	limits map[string]*rate.Limiter
-	// lines bounds the log lines about wrong tokens.
+	// lines limits the log lines about wrong tokens.
 	lines rate.Sometimes
 }
 
@@ -45,8 +45,8 @@ func newGate(api *API, log *slog.Logger) *Gate {
 	return &Gate{api: api, log: log, limits: map[string]*rate.Limiter{}, lines: rate.Sometimes{First: 20, Interval: time.Second}}
 }
 
-// SignIn gives the token that a person at an address sent, and a function that
-// checks whether it is still accepted. The error is ErrWrongToken or
+// SignIn returns the token that a person at an address sent, and a function
+// that checks whether it is still accepted. The error is ErrWrongToken or
 // ErrTooManyWrong, or says why the tokens cannot be read.
 func (g *Gate) SignIn(from, candidate string) (*Token, func() (bool, error), error) {
 	token, err := g.api.Token(candidate)
@@ -68,8 +68,8 @@ func (g *Gate) unread(from string, err error) {
 	g.lines.Do(func() { g.log.Error("token of the API not read", "err", err, "from", from) })
 }
 
-// wrong counts and logs a wrong token, and says whether its address has recently
-// sent too many.
+// wrong counts and logs a wrong token. Its error says whether the address has
+// recently sent too many.
 func (g *Gate) wrong(from string) error {
 	g.lines.Do(func() { g.log.Warn("a request without the right token", "from", from) })
 	g.mu.Lock()
@@ -88,8 +88,8 @@ func (g *Gate) wrong(from string) error {
 	return ErrWrongToken
 }
 
-// refuseToken answers a request whose token is missing or wrong. The connection ends with it, so
-// that the next try costs a handshake.
+// refuseToken answers a request whose token is missing or wrong. It closes the connection, so
+// that the next attempt costs a handshake.
 func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, why error) {
 	w.Header().Set("Connection", "close")
 	if errors.Is(why, ErrTooManyWrong) {
@@ -101,16 +101,15 @@ func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, why error) 
 	s.refuse(w, r, why, http.StatusUnauthorized)
 }
 
-// tokenOf is the token of a request; nil if it has none in the one place where
-// one belongs.
+// tokenOf is the token of a request; nil if the Authorization header has none.
 func (g *Gate) tokenOf(r *http.Request) (*Token, error) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) != 1 {
-		return nil, nil //nolint:nilnil // No token is no error.
+		return nil, nil //nolint:nilnil // No token is not an error.
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return nil, nil //nolint:nilnil // No token is no error.
+		return nil, nil //nolint:nilnil // No token is not an error.
 	}
 	return g.api.Token(token)
 }

@@ -8,7 +8,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// peersKnown is whether the operating system reports who opened a socket.
+// peersKnown says that the operating system reports who opened a socket.
 const peersKnown = true
 
 // peerOf asks the kernel who opened the other end of a Unix socket.

@@ -11,7 +11,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// refuse answers with an error, without secrets: as a client.Problem where the
+// refuse answers with an error, without secrets: as a client.Problem if the
 // request accepts JSON, and as text otherwise.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, status int) {
 	redact := s.opts.Redact
@@ -34,9 +34,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, statu
 	}
 }
 
-// accepts reports whether the request names one of these types among what it
-// accepts. A curl without options and earlier versions of the command line name
-// none.
+// accepts reports whether the request accepts one of these types explicitly.
+// curl without options and earlier versions of the command line do not.
 func accepts(r *http.Request, types ...string) bool {
 	accepted := strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",")
 	return slices.ContainsFunc(accepted, func(one string) bool {

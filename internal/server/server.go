@@ -1,6 +1,6 @@
-// Package server answers people and programs: health, readiness and metrics on
-// a loopback port, and the daemon's API over a Unix socket and over TLS.
-// Answers are made of listed fields and hold no secret.
+// Package server serves health, readiness and metrics on a loopback port, and
+// the daemon's API over a Unix socket and over TLS. Answers consist of listed
+// fields and contain no secret.
 package server
 
 import (
@@ -28,60 +28,59 @@ import (
 )
 
 // State is what the server shows. Every method is safe for concurrent use and
-// answers at once.
+// returns at once.
 type State interface {
-	// EachStatus are the bindings as they stand, one by one. The caller changes
-	// nothing that they point to.
+	// EachStatus yields the current bindings one by one. Callers must not
+	// change what they point to.
 	EachStatus() iter.Seq[binding.Status]
-	// Ready is nil once every instance has been observed in full; otherwise it
-	// says what is missing.
+	// Ready returns nil once every instance has been observed completely;
+	// otherwise the error says what is missing.
 	Ready() error
-	// Alive is nil while everything that has something to do moves; otherwise
-	// it says what does not.
+	// Alive returns nil while everything that has work makes progress;
+	// otherwise the error says what is stuck.
 	Alive() error
-	// Memory is what is remembered of an instance.
+	// Memory returns what is remembered about an instance.
 	Memory(instance string) (client.Memory, error)
 }
 
-// Options for a Server.
+// Options are the options of a Server.
 type Options struct {
 	// Listen is the TCP address of health and metrics; empty for none.
 	Listen string
-	// Socket is the path of the Unix socket; empty for none. It is made with
-	// mode 0600, so that only the daemon's user may ask, or with mode 0660 for
-	// SocketGroup, where that is not nil.
+	// Socket is the path of the Unix socket; empty for none. It has mode 0600,
+	// so that only the daemon's user may use it, or mode 0660 for SocketGroup,
+	// if that is not nil.
 	Socket      string
 	SocketGroup *int
-	// API answers the same over TLS; nil for nowhere.
+	// API serves the same over TLS; nil for none.
 	API   *API
 	State State
-	// Attester takes the word of people over the socket, and Syncer syncs for
-	// them; nil where nobody does.
+	// Attester records attestations, and Syncer syncs on request; nil if not
+	// supported.
 	Attester Attester
 	Syncer   Syncer
-	// Describer and Chronicler report the present and the past.
+	// Describer and Chronicler report the current state, and events and history.
 	Describer  Describer
 	Chronicler Chronicler
-	// Conditions are the daemon's own; nil where there are none.
+	// Conditions returns the daemon's own conditions; nil if there are none.
 	Conditions func() []binding.Condition
-	// Instances are the names of those that the daemon is configured for; nil where
-	// nobody knows.
+	// Instances returns the names of the configured instances; nil if unknown.
 	Instances func() []string
-	// ConfigurationDigest is that of the configuration in force; nil where nobody
-	// knows.
+	// ConfigurationDigest returns the digest of the current configuration; nil if
+	// unknown.
 	ConfigurationDigest func() string
-	// Problems are what the daemon cannot know or do.
+	// Problems returns what the daemon currently cannot know or do.
 	Problems func() report.Problems
-	// Suspender suspends and resumes; nil if nothing can.
+	// Suspender suspends and resumes; nil if not supported.
 	Suspender Suspender
-	// Acceptor accepts a damaged journal; nil if nothing can.
+	// Acceptor accepts a damaged journal; nil if not supported.
 	Acceptor Acceptor
-	// Publisher publishes what was observed; nil where nothing is published.
+	// Publisher publishes what was observed; nil if not supported.
 	Publisher Publisher
 	Metrics   prometheus.Gatherer
 	Log       *slog.Logger
-	// Redact masks secrets in the errors that are shown, which may contain
-	// other programs' answers; nil masks nothing.
+	// Redact masks secrets in the errors that are shown, because they may
+	// contain answers of other systems; nil masks nothing.
 	Redact func(string) string
 }
 
@@ -90,9 +89,9 @@ type Server struct {
 	opts      Options
 	listeners []net.Listener
 	servers   []*http.Server
-	// api is where the API listens, or nothing.
+	// api is the address where the API listens, or empty.
 	api string
-	// closing ends when Close begins, so that nobody waits on for an answer.
+	// closing ends when Close begins, so that requests stop waiting.
 	closing context.Context
 	close   context.CancelFunc
 }
@@ -133,10 +132,10 @@ func Listen(ctx context.Context, opts Options) (*Server, error) {
 	return s, nil
 }
 
-// APIAddress is the TCP address in use of what answers over TLS, or nothing.
+// APIAddress is the actual TCP address of the API, or empty.
 func (s *Server) APIAddress() string { return s.api }
 
-// Address is the TCP address in use of health and metrics, or nothing.
+// Address is the actual TCP address of health and metrics, or empty.
 func (s *Server) Address() string {
 	for _, l := range s.listeners {
 		if l.Addr().Network() == "tcp" && l.Addr().String() != s.api {
@@ -157,8 +156,8 @@ func (s *Server) Serve() {
 	}
 }
 
-// Close lets answers in flight end, until ctx does; then it cuts them. Those
-// that wait for something wait no longer.
+// Close waits for requests in flight until ctx ends, and then aborts them.
+// Requests that wait for something are answered at once.
 func (s *Server) Close(ctx context.Context) error {
 	s.close()
 	var errs []error
@@ -188,8 +187,8 @@ func (s *Server) add(l net.Listener, handler http.Handler) {
 	})
 }
 
-// listenSocket makes a Unix socket that only this user may open. A socket that
-// a dead daemon left behind is replaced; one that answers is an error.
+// listenSocket makes a Unix socket that only this user may open. It replaces a
+// socket that a dead daemon left behind; one that answers is an error.
 func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
@@ -215,12 +214,12 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	return l, nil
 }
 
-// ofSocket is an error that says which socket, set by a field, it is about.
+// ofSocket adds to an error the socket's path and the field that sets it.
 func ofSocket(field, path string, err error) error {
 	return message.Within(field, message.Within(message.New("daemon.socket", "path", path), err))
 }
 
-// public serves health and metrics: nothing that names a binding's details.
+// public serves health and metrics, without details of a binding.
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.probe(s.opts.State.Alive))
@@ -229,7 +228,7 @@ func (s *Server) public() http.Handler {
 	return mux
 }
 
-// probe answers 200, or 503 with what is wrong.
+// probe answers 200, or 503 with the error.
 func (s *Server) probe(wrong func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := wrong(); err != nil {
@@ -240,7 +239,7 @@ func (s *Server) probe(wrong func() error) http.HandlerFunc {
 	}
 }
 
-// private serves the bindings to whoever may open the socket.
+// private serves the API to everyone who may open the socket.
 func (s *Server) private() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+client.BindingsPath, s.bindings)
@@ -275,8 +274,8 @@ func (s *Server) private() http.Handler {
 	return mux
 }
 
-// bindings answers with a list, one binding at a time: the text of all is never in
-// memory at once.
+// bindings writes the list one binding at a time, so that its text is never in
+// memory as a whole.
 func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
 	rows := r.URL.Query().Get("view") == client.RowsView
 	if rows && accepts(r, client.RowsType) {
@@ -293,7 +292,7 @@ func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
 		_, _ = out.WriteString(separator) // Flush returns the error.
 		if err := encoder.Encode(report.StatusObjects([]binding.Status{status})[0]); err != nil {
 			s.opts.Log.Error("the list of bindings is not whole", "instance", status.Spec.Instance, "binding", status.Name, "err", err)
-			panic(http.ErrAbortHandler) // Nobody takes what was sent for the list.
+			panic(http.ErrAbortHandler) // So that no client takes a part for the whole list.
 		}
 		separator = ","
 	}
@@ -306,7 +305,8 @@ func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// bindingRows answers with CSV, which costs both ends a fraction of what JSON does.
+// bindingRows answers with CSV, which costs both sides a fraction of what JSON
+// does.
 func (s *Server) bindingRows(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", client.RowsType+"; charset=utf-8; header=present")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -318,7 +318,7 @@ func (s *Server) bindingRows(w http.ResponseWriter) {
 	}
 	if err != nil {
 		s.opts.Log.Error("the list of bindings is not whole", "err", err)
-		panic(http.ErrAbortHandler) // Nobody takes what was sent for the list.
+		panic(http.ErrAbortHandler) // So that no client takes a part for the whole list.
 	}
 }
 

@@ -25,21 +25,23 @@ type Certificate struct {
 	warn rate.Sometimes
 }
 
-// NewCertificate reads the certificate with its chain, and its key.
+// NewCertificate reads the certificate chain and its key.
 func NewCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log, warn: rate.Sometimes{Interval: time.Minute}}
 	_, err := c.get(nil)
 	return c, err
 }
 
-// TLS is a configuration that uses it, for HTTP/1.1: over HTTP/2 one connection
-// carries hundreds of requests, and their number would not be bounded.
+// TLS returns a TLS configuration with this certificate, for HTTP/1.1 only: one
+// HTTP/2 connection carries hundreds of requests, so that limiting connections
+// would not limit requests.
 func (c *Certificate) TLS() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: c.get}
 }
 
-// get implements tls.Config.GetCertificate. While the files hold no pair, as
-// between the change of one and of the other, the last one stands.
+// get implements tls.Config.GetCertificate. While the files do not match, as
+// when only one of them was replaced so far, the previous certificate stays in
+// use.
 func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -64,7 +66,7 @@ func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.last, nil
 }
 
-// Unchanged reports whether a file is the one that was read.
+// Unchanged reports whether a file is unchanged since it was read.
 func Unchanged(now, read os.FileInfo) bool {
 	return os.SameFile(now, read) && now.ModTime().Equal(read.ModTime()) && now.Size() == read.Size()
 }

@@ -5,17 +5,17 @@ import (
 	"sync"
 )
 
-// Places are a bounded number of places, and one peer has only a part of them. A
-// newcomer always gets one: if its peer has its part already, the oldest place
-// of that peer ends, and if all are taken, the oldest of the peer that has the
-// most. So whoever is done soon is served, however many others only wait.
+// Places is a limited number of places, with a limit for each peer. A newcomer
+// always gets one: if its peer has used up its limit, the oldest place of that
+// peer ends; if all are taken, the oldest of the peer with the most. So a quick
+// request is always served, however many others only wait.
 type Places struct {
 	total, each int
 
 	mu sync.Mutex
-	// taken are the places, from the oldest on.
+	// taken are the taken places, the oldest first.
 	taken []*Place
-	// ended counts the places that ended for a newer one.
+	// ended counts the places that ended because of a newer one.
 	ended int
 }
 
@@ -24,15 +24,15 @@ type Place struct {
 	of   *Places
 	peer string
 	end  func()
-	// who holds the place; empty if nobody does.
+	// who is the holder that protects the place; empty if nobody does.
 	who string
 }
 
-// NewPlaces makes places: total in all, each of one peer.
+// NewPlaces makes total places, at most each for one peer.
 func NewPlaces(total, each int) *Places { return &Places{total: total, each: each} }
 
-// Take gives a place to a peer. It ends by Leave, or by a newer one that needs
-// it: then end is called.
+// Take gives a place to a peer. The place ends with Leave. If it ends because
+// of a newer one, end is called.
 func (p *Places) Take(peer string, end func()) *Place {
 	p.mu.Lock()
 	var victim *Place
@@ -69,8 +69,8 @@ func (p *Place) Leave() {
 	p.of.remove(p)
 }
 
-// hold keeps the place from ending for a newer one, unless who or the peer hold
-// so many that a newcomer would find none to end.
+// hold protects the place from ending because of a newer one, unless who or the
+// peer protects so many that none would be left to end.
 func (p *Place) hold(who string) (release func()) {
 	p.of.mu.Lock()
 	defer p.of.mu.Unlock()
@@ -115,8 +115,8 @@ func (p *Places) count() map[string]int {
 	return count
 }
 
-// largest is the peer with the most places, among equals the one with the
-// oldest, that has one which nobody holds.
+// largest is the peer with the most places that has an unprotected one. Among
+// equals it is the one with the oldest place.
 func (p *Places) largest(count map[string]int) string {
 	most, largest := 0, ""
 	for _, place := range p.taken {
@@ -127,7 +127,7 @@ func (p *Places) largest(count map[string]int) string {
 	return largest
 }
 
-// oldest is the oldest place of a peer that nobody holds; nil if there is none.
+// oldest is the oldest unprotected place of a peer; nil if there is none.
 func (p *Places) oldest(peer string) *Place {
 	for _, place := range p.taken {
 		if place.peer == peer && place.who == "" {

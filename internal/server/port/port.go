@@ -1,5 +1,5 @@
-// Package port is what every listener of the daemon has: a bounded number of places that peers share, so that none holds another up, and
-// a certificate that is read again when its files change.
+// Package port has what every listener of the daemon needs: a limited number of connections that peers share fairly,
+// and a certificate that is read again when its files change.
 package port
 
 import (
@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// connections is how many may be open at once, and each how many of one
-	// peer: the daemon keeps its files for its own work.
+	// connections is how many may be open at once, and each how many from one
+	// peer, so that the daemon does not run out of file descriptors.
 	connections = 512
 	each        = 128
 )
 
-// Share gives the connections of l places of their own; peer names the other
-// end of one, and nil does so by its address. Of a connection too many, the
-// oldest one that holds no request is closed.
+// Share limits the connections of l, separately from other listeners. peer
+// names the other end of a connection; nil uses its address. If there are too
+// many, the oldest connection without a protected request is closed.
 func Share(l net.Listener, peer func(net.Conn) string) net.Listener {
 	return shareAmong(l, peer, NewPlaces(connections, each))
 }
@@ -31,8 +31,8 @@ func shareAmong(l net.Listener, peer func(net.Conn) string, places *Places) net.
 	return &listener{Listener: l, peer: peer, places: places}
 }
 
-// Peer names what an address, as net/http writes it, counts as: an IPv4 address,
-// the /64 network of an IPv6 one, or "an unknown address".
+// Peer is the peer that an address in net/http's form counts as: an IPv4
+// address, the /64 network of an IPv6 address, or "an unknown address".
 func Peer(remote string) string {
 	switch of := binding.Network(remote); {
 	case !of.IsValid():
@@ -59,7 +59,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	return &Conn{Conn: c, place: l.places.Take(l.peer(c), func() { _ = c.Close() })}, nil
 }
 
-// Conn is a connection with a place.
+// Conn is a connection that has a place.
 type Conn struct {
 	net.Conn
 	place *Place
@@ -71,7 +71,7 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// Of is the connection with a place below c; nil if there is none.
+// Of unwraps c to its Conn; nil if there is none.
 func Of(c net.Conn) *Conn {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -82,14 +82,14 @@ func Of(c net.Conn) *Conn {
 
 type connKey struct{}
 
-// Keep keeps the connection for Hold; it is for http.Server.ConnContext.
+// Keep stores the connection in the context for Hold. It is for http.Server.ConnContext.
 func Keep(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, Of(c))
 }
 
-// Hold keeps the connection of a request from being closed for a newer one
-// until release is called. Only a request that is proven may have that: who says
-// by whom, so that one holder of a token does not take all places.
+// Hold protects the connection of a request from being closed for a newer one
+// until release is called. Only authenticated requests may be protected. who
+// names the holder of the token, so that one holder does not take all places.
 func Hold(ctx context.Context, who string) (release func()) {
 	if c, _ := ctx.Value(connKey{}).(*Conn); c != nil {
 		return c.place.hold(who)

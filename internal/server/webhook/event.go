@@ -15,15 +15,15 @@ import (
 	"reconciler/internal/message"
 )
 
-// event is what a delivery says. Only a push can move anything.
+// event is the content of a delivery. Only a push has an effect.
 type event struct {
 	// name is what the sender calls it.
 	name string
 	push bool
-	// addresses are those of the pushed repository; any of them identifies it.
+	// addresses are the addresses of the pushed repository. Any of them identifies it.
 	addresses []string
-	// path is PROJECT/REPOSITORY where the sender does not give its own address;
-	// empty otherwise.
+	// path is PROJECT/REPOSITORY if the sender does not give an address; empty
+	// otherwise.
 	path    string
 	changes []change
 	// trace is the traceparent of the delivery.
@@ -32,29 +32,28 @@ type event struct {
 
 // change is one branch or tag that a push moved.
 type change struct {
-	// ref is written out, such as refs/heads/main.
+	// ref is the full name, such as refs/heads/main.
 	ref string
-	// commit is where it stands now; empty where the sender does not say.
+	// commit is the commit it now points to; empty if the sender does not say.
 	commit  string
 	deleted bool
 }
 
-// decode reads the fields of target from a body. The error names neither them
-// nor any value.
+// decode decodes a body into target. The error contains no field and no value.
 func decode(body []byte, target any) error {
 	if err := json.Unmarshal(body, target); err != nil {
-		// By its type only: the text may repeat the body.
+		// Only the error's type: its text may repeat the body.
 		return message.NewError("webhook.not-json", "type", fmt.Sprintf("%T", err))
 	}
 	return nil
 }
 
-// fields are those of a JSON object that are read; nil stands for a whole value.
+// fields are the fields of a JSON object to read; nil means the whole value.
 type fields map[string]fields
 
-// decode reads these fields of a body into a type of a client package, and no
-// others: the package expects types of them too, and a host that changes one
-// that we do not use must not lose its deliveries.
+// decode decodes only these fields of a body into a type of a client package.
+// If a code host changes the type of a field that we do not use, its deliveries
+// must still be accepted.
 func (f fields) decode(body []byte, target any) error {
 	read, err := f.pick(body)
 	if err != nil {
@@ -63,7 +62,7 @@ func (f fields) decode(body []byte, target any) error {
 	return decode(read, target)
 }
 
-// pick gives the object with these fields alone.
+// pick returns the object with only these fields.
 func (f fields) pick(body []byte) (_ json.RawMessage, err error) {
 	var object map[string]json.RawMessage
 	if err := decode(body, &object); err != nil || object == nil {
@@ -83,10 +82,10 @@ func (f fields) pick(body []byte) (_ json.RawMessage, err error) {
 	return json.Marshal(object)
 }
 
-// isNoCommit reports whether an id stands for a ref that is not there.
+// isNoCommit reports whether an ID consists of zeros, which means that the ref does not exist.
 func isNoCommit(id string) bool { return id != "" && strings.Trim(id, "0") == "" }
 
-// commitID is id where it is the full id of a commit, and empty otherwise.
+// commitID returns id if it is a full commit ID, and empty otherwise.
 func commitID(id string) string {
 	if (len(id) != 40 && len(id) != 64) || isNoCommit(id) || strings.Trim(id, "0123456789abcdef") != "" {
 		return ""
@@ -94,10 +93,10 @@ func commitID(id string) string {
 	return id
 }
 
-// moved is a ref that a push moved: commit is what the sender calls the commit,
-// empty where it does not say, and after what the ref names now. For an
-// annotated tag that is the tag and not a commit, so that after counts as a
-// commit for branches only.
+// moved makes the change of a ref. commit is the commit according to the
+// sender, or empty, and after is the object that the ref now points to. For an
+// annotated tag that is the tag and not a commit, so after counts as a commit
+// only for branches.
 func moved(ref, commit, after string, deleted bool) change {
 	if commit == "" && strings.HasPrefix(ref, "refs/heads/") {
 		commit = after
@@ -105,7 +104,7 @@ func moved(ref, commit, after string, deleted bool) change {
 	return change{ref: ref, commit: commitID(commit), deleted: deleted || isNoCommit(after)}
 }
 
-// formPayload is the JSON of a body that may be a form, as GitHub sends it where
+// formPayload is the JSON of a body that may be a form: GitHub sends a form if
 // the webhook's content type is not application/json.
 func formPayload(h http.Header, body []byte) ([]byte, error) {
 	if kind, _, _ := mime.ParseMediaType(h.Get("Content-Type")); kind != "application/x-www-form-urlencoded" {
@@ -119,9 +118,9 @@ func formPayload(h http.Header, body []byte) ([]byte, error) {
 	return []byte(form.Get("payload")), nil
 }
 
-// parseGitHub reads a delivery of GitHub. Source: "Webhook events and
-// payloads", events ping and push. A push of an annotated tag has the id of
-// the tag in after, and the commit in head_commit.
+// parseGitHub parses a delivery from GitHub. Source: "Webhook events and
+// payloads", events ping and push. For an annotated tag, after has the ID of
+// the tag, and head_commit the commit.
 func parseGitHub(h http.Header, body []byte) (event, error) {
 	e := event{name: h.Get(github.EventTypeHeader), push: h.Get(github.EventTypeHeader) == "push"}
 	body, err := formPayload(h, body)
@@ -140,8 +139,8 @@ func parseGitHub(h http.Header, body []byte) (event, error) {
 	return e, nil
 }
 
-// parseKind reads what GitLab and Codeup call the event. It stands alone, for
-// the other fields are of other types in other events.
+// parseKind reads the name of an event from GitLab or Codeup. It reads only
+// this field, because other events have other types of fields.
 func parseKind(body []byte) (event, error) {
 	var p struct {
 		ObjectKind string `json:"object_kind"`
@@ -154,7 +153,7 @@ func parseKind(body []byte) (event, error) {
 	return event{name: name, push: name == "push" || name == "tag_push"}, nil
 }
 
-// parseGitLab reads a delivery from GitLab. Source: "Webhook events", push and
+// parseGitLab parses a delivery from GitLab. Source: "Webhook events", push and
 // tag events, and "System hooks", which have event_name instead of object_kind.
 // For an annotated tag, after is the id of the tag and checkout_sha the commit;
 // it is null if the ref was deleted.
@@ -179,9 +178,10 @@ func parseGitLab(_ http.Header, body []byte) (event, error) {
 	return e, nil
 }
 
-// parseBitbucket reads a delivery of Bitbucket Cloud. Source: "Event
-// payloads", repo:push. The payload has no clone address but the one of the
-// page; full_name is workspace/repository. new is null for a deleted ref.
+// parseBitbucket parses a delivery from Bitbucket Cloud. Source: "Event
+// payloads", repo:push. The payload has no clone address, only the address of
+// the web page; full_name is workspace/repository. new is null for a deleted
+// ref.
 func parseBitbucket(h http.Header, body []byte) (event, error) {
 	if h.Get("X-Event-Key") == "repo:refs_changed" {
 		return parseBitbucketDataCenter(body)
@@ -237,10 +237,10 @@ func parseBitbucket(h http.Header, body []byte) (event, error) {
 	return e, nil
 }
 
-// parseBitbucketDataCenter reads a push of Bitbucket Data Center. Source: "Event
-// payload" of versions 5.0 to 8.15, repo:refs_changed. The pages show no address
-// of the repository; newer versions add links, and where there are none its
-// project and name identify it.
+// parseBitbucketDataCenter parses a push from Bitbucket Data Center. Source:
+// "Event payload" of versions 5.0 to 8.15, repo:refs_changed. Those pages show
+// no address of the repository. Newer versions add links; without them, project
+// and name identify the repository.
 func parseBitbucketDataCenter(body []byte) (event, error) {
 	var p struct {
 		Repository struct {
@@ -277,15 +277,13 @@ func parseBitbucketDataCenter(body []byte) (event, error) {
 	return e, nil
 }
 
-// parseCodeup reads a delivery from Codeup. Source: "Webhooks settings" of
-// Alibaba Cloud DevOps, push and tag push events: object_kind is push or
-// tag_push, and repository has the addresses git_http_url, git_ssh_url, url and
-// homepage. Unlike GitLab it has no project, no checkout_sha and no delivery
-// id. Assumed, because the page does not say: a deleted ref has an after of
-// zeros, and after is the commit of a branch; of a tag it may be the tag. Other receivers also read
-// git_secondary_http_url and git_secondary_ssh_url, the repository's addresses
-// under a second name, and get test deliveries from the console without
-// object_kind.
+// parseCodeup parses a delivery from Codeup. Source: "Webhooks settings" of Alibaba Cloud DevOps,
+// push and tag push events: object_kind is push or tag_push, and repository has the addresses
+// git_http_url, git_ssh_url, url and homepage. Unlike GitLab it has no project, no checkout_sha and
+// no delivery id. The page does not say, so these are assumptions: for a deleted ref, after
+// consists of zeros; for a branch it is the commit; for a tag it may be the tag object. Other
+// receivers also read git_secondary_http_url and git_secondary_ssh_url, the repository's addresses
+// under a second host name, and get test deliveries from the console without object_kind.
 func parseCodeup(h http.Header, body []byte) (event, error) {
 	var p struct {
 		Ref        string `json:"ref"`
@@ -301,7 +299,7 @@ func parseCodeup(h http.Header, body []byte) (event, error) {
 	}
 	e, err := parseKind(body)
 	if e.name == "" {
-		// The page says Codeup-Event; receivers in the wild see X-Codeup-Event.
+		// The page says Codeup-Event, but other receivers report X-Codeup-Event.
 		e.name = h.Get("Codeup-Event") + h.Get("X-Codeup-Event") + " without object_kind, as of a test"
 	}
 	if err != nil || !e.push {
@@ -316,7 +314,7 @@ func parseCodeup(h http.Header, body []byte) (event, error) {
 	return e, nil
 }
 
-// parseGeneric reads the body of a sender of our own: docs/webhooks.md.
+// parseGeneric parses a delivery in our own format: see docs/webhooks.md.
 func parseGeneric(_ http.Header, body []byte) (event, error) {
 	var p struct {
 		Repository string `json:"repository"`

@@ -10,10 +10,10 @@ import (
 	"reconciler/internal/binding"
 )
 
-// How many requests that prove nothing are answered with why, of all that are
-// sent to one sender and of one address; the others are answered with 429. What
-// is proven is never refused for them. slots is how many bodies are read at
-// once, and slotsEach how many of one address: of one too many, the oldest ends.
+// Limits for requests without a valid proof, for each sender and for each remote
+// address. Beyond them the answer is 429. They never affect a proven request.
+// slots is how many bodies are read at once, and slotsEach how many from one
+// address. If there are too many, the oldest request ends.
 const (
 	senderPerSecond = 50
 	senderBurst     = 100
@@ -24,13 +24,13 @@ const (
 	slotsEach       = 32
 )
 
-// remotes bound how often one address may prove nothing, in bounded memory.
+// remotes limits unproven requests by address, in bounded memory.
 type remotes struct {
 	mu    sync.Mutex
 	known map[netip.Prefix]*rate.Limiter
-	// rest is shared by all that find no room.
+	// rest is shared by all addresses for which there is no room.
 	rest *rate.Limiter
-	// dropped is when room was last looked for.
+	// dropped is when drop last ran.
 	dropped time.Time
 }
 
@@ -38,7 +38,7 @@ func newRemotes() *remotes {
 	return &remotes{known: map[netip.Prefix]*rate.Limiter{}, rest: rate.NewLimiter(remotePerSecond, remoteBurst)}
 }
 
-// allow counts one such request of an address as net/http writes it.
+// allow counts an unproven request. address has the form that net/http uses.
 func (r *remotes) allow(address string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,8 +57,7 @@ func (r *remotes) allow(address string, now time.Time) bool {
 	return limiter.AllowN(now, 1)
 }
 
-// drop forgets those that have asked nothing for so long that a new limiter is
-// the same.
+// drop forgets addresses whose limiter is full again, like a new one.
 func (r *remotes) drop(now time.Time) {
 	r.dropped = now
 	for network, limiter := range r.known {
@@ -68,19 +67,19 @@ func (r *remotes) drop(now time.Time) {
 	}
 }
 
-// maxRemembered is how many accepted deliveries of a sender are known again.
+// maxRemembered is how many accepted deliveries of a sender are remembered.
 const maxRemembered = 4096
 
-// memory knows the last deliveries that were accepted, by id.
+// memory remembers the IDs of the last accepted deliveries.
 type memory struct {
 	mu    sync.Mutex
 	known map[string]struct{}
-	// order holds them from the oldest on, from next on, as a ring.
+	// order is a ring of the IDs. The oldest is at next.
 	order []string
 	next  int
 }
 
-// add remembers an id; false says that it was known. An empty id is never
+// add remembers an ID, and returns false if it was known. An empty ID is never
 // known.
 func (m *memory) add(id string) bool {
 	if id == "" {

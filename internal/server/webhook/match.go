@@ -6,26 +6,26 @@ import (
 	"reconciler/internal/message"
 )
 
-// Source is what pushes are compared with.
+// Source is the source that pushes are compared with.
 type Source struct {
-	// URL is the repository that the daemon reads; empty where it reads a
-	// folder, which no push moves.
+	// URL is the repository that the daemon reads; empty if it reads a folder,
+	// which no push changes.
 	URL string
 	// Ref is the full name of the branch or tag, such as refs/heads/main; empty
-	// if the source is one commit, which no push moves.
+	// if the source is one commit, which no push changes.
 	Ref string
 }
 
-// target is a Source, ready to compare.
+// target is a parsed Source.
 type target struct {
 	repository repository
 	ref        string
-	// aliases are other names of hosts, and the name each stands for.
+	// aliases maps other names of hosts to the name that each stands for.
 	aliases map[string]string
 }
 
-// newTarget makes a target. An alias maps a host to a host, each with :PORT if
-// the port is not a default one.
+// newTarget makes a target. An alias maps one host to another, each with :PORT
+// if the port is not a default one.
 func newTarget(source Source, aliases map[string]string) (target, error) {
 	t := target{ref: source.Ref, aliases: map[string]string{}}
 	for from, to := range aliases {
@@ -46,19 +46,19 @@ func newTarget(source Source, aliases map[string]string) (target, error) {
 	return t, nil
 }
 
-// ValidHost reports whether s is host or host:port, as an alias may name it.
+// ValidHost reports whether s has the form host or host:port, as an alias must.
 func ValidHost(s string) bool {
 	_, ok := parseHost(s)
 	return ok
 }
 
-// parseHost reads host or host:port into its one form.
+// parseHost normalizes host or host:port.
 func parseHost(s string) (string, bool) {
 	r, err := parseRepository("https://" + s + "/x")
 	return r.host, err == nil && !strings.ContainsAny(s, "/@?#")
 }
 
-// named gives a repository the host that its own stands for.
+// named replaces a repository's host if it is an alias.
 func (t target) named(r repository) repository {
 	if host, ok := t.aliases[r.host]; ok {
 		r.host = host
@@ -66,11 +66,11 @@ func (t target) named(r repository) repository {
 	return r
 }
 
-// verdict is what a push is to the target.
+// verdict is the result of comparing a push with the target.
 type verdict struct {
-	// reason says why it moves nothing; zero where it moves the target.
+	// reason says why the push does not change the target; zero if it does.
 	reason message.Message
-	// ours says that the repository is the target's.
+	// ours is true if the repository is the target's.
 	ours   bool
 	commit string
 }
@@ -105,9 +105,9 @@ func (t target) match(e event) verdict {
 	return v
 }
 
-// differs says why none of the repositories is the target's: of one on the
-// same host the path, otherwise the host. A sender that gives a path and no host
-// is one host's by its secret; what stands before the path is that host's own.
+// differs says why none of the repositories is the target's: because of the path
+// if one is on the same host, otherwise because of the host. A sender that gives
+// only a path without a host is still tied to one host by its secret.
 func (t target) differs(found []repository, tail string) message.Message {
 	host, path := "", ""
 	if tail != "" && t.repository.endsIn(tail) {
@@ -135,10 +135,10 @@ func (t target) differs(found []repository, tail string) message.Message {
 	return message.New("webhook.no-repository", "path", message.Foreign(""))
 }
 
-// maxWord is how much of a foreign text is logged.
+// maxWord is how much of a text from outside is logged.
 const maxWord = 200
 
-// clip makes a foreign text fit for the log.
+// clip shortens and cleans a text from outside for the log.
 func clip(s string) string {
 	if len(s) > maxWord {
 		s = s[:maxWord] + "…"

@@ -14,12 +14,12 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// window is how far the time of a delivery may be from ours, either way: what
-// Standard Webhooks recommends.
+// window is how far the time of a delivery may differ from ours in either
+// direction, as Standard Webhooks recommends.
 const window = 5 * time.Minute
 
-// The reasons for which a delivery is not believed. They go to the log and
-// never to the sender, and hold nothing that was sent.
+// The reasons to reject a delivery as unproven. They are logged, never sent to
+// the sender, and contain nothing that was sent.
 var (
 	errNoProof     = message.NewError("webhook.no-proof")
 	errProofShape  = message.NewError("webhook.malformed")
@@ -28,14 +28,14 @@ var (
 	errTimeWindow  = message.NewError("webhook.time", "minutes", int(window/time.Minute))
 )
 
-// key is one secret that a sender signs or identifies itself with.
+// key is one secret with which a sender signs or identifies itself.
 type key struct {
 	secret secrets.Secret
-	// signing says that the secret is the key of Standard Webhooks, decoded.
+	// signing is true if the secret is the decoded key of Standard Webhooks.
 	signing bool
 }
 
-// delivery is what a proof is made of.
+// delivery is what a proof is checked with.
 type delivery struct {
 	header http.Header
 	body   []byte
@@ -43,13 +43,13 @@ type delivery struct {
 	now    time.Time
 }
 
-// prover says whether a delivery comes from the holder of one of its keys, and
-// gives the sender's id of it, empty where it has none. It looks at the bytes
-// of the body and not at what they mean.
+// prover checks that a delivery comes from the holder of one of its keys, and
+// returns the sender's ID of the delivery, if it has one. It does not parse the
+// body.
 type prover func(delivery) (id string, err error)
 
-// single is the one value of a header; ok is false for none and for several.
-// Proxies disagree on which of several counts, so that none does.
+// single is the only value of a header. ok is false if there is none, and also
+// if there are several, because proxies disagree on which one counts.
 func single(h http.Header, name string) (value string, ok bool) {
 	values := h.Values(name)
 	if len(values) != 1 || values[0] == "" {
@@ -59,9 +59,9 @@ func single(h http.Header, name string) (value string, ok bool) {
 }
 
 // proveHub checks the signature of GitHub and Bitbucket: "sha256=" and the HMAC
-// of the body in hexadecimal digits. The id of the delivery, in the first of its
-// headers that is there, is not signed: knowing it again keeps honest
-// repetitions out, not a thief of one.
+// of the body in hexadecimal digits. The ID of the delivery, from the first of
+// these headers that exists, is not signed: remembering it stops honest
+// repetitions, not a replay by an attacker.
 func proveHub(signatureHeader string, idHeaders ...string) prover {
 	return func(d delivery) (string, error) {
 		text, ok := single(d.header, signatureHeader)
@@ -80,7 +80,7 @@ func proveHub(signatureHeader string, idHeaders ...string) prover {
 	}
 }
 
-// parseHexSignature reads sha256=HEX.
+// parseHexSignature parses sha256=HEX.
 func parseHexSignature(text string) ([]byte, error) {
 	digits, ok := strings.CutPrefix(text, "sha256=")
 	signature, err := hex.DecodeString(digits)
@@ -90,7 +90,7 @@ func parseHexSignature(text string) ([]byte, error) {
 	return signature, nil
 }
 
-// signedBy tries every key, also after a match, so that its duration reveals
+// signedBy tries every key, even after a match, so that its duration reveals
 // nothing.
 func signedBy(keys []key, signature []byte, parts ...[]byte) error {
 	err := errProofWrong
@@ -102,9 +102,9 @@ func signedBy(keys []key, signature []byte, parts ...[]byte) error {
 	return err
 }
 
-// proveGeneric checks a sender of our own: X-Reconciler-Signature is sha256=
-// and the HMAC of time, a dot and the body. The signature covers the time, so
-// that it is the id of the delivery.
+// proveGeneric checks a delivery in our own format: X-Reconciler-Signature is
+// sha256= and the HMAC of time, a dot and the body. The signature covers the
+// time, so it also serves as the ID of the delivery.
 func proveGeneric(d delivery) (string, error) {
 	text, ok := single(d.header, "X-Reconciler-Signature")
 	if !ok {
@@ -130,16 +130,16 @@ func inWindow(sent string, now time.Time) error {
 	if err != nil {
 		return errTimeMissing
 	}
-	// Compared as numbers: a far time would overflow a duration.
+	// Compare numbers, because a distant time would overflow a duration.
 	if at := now.Unix(); seconds < at-int64(window/time.Second) || seconds > at+int64(window/time.Second) {
 		return errTimeWindow
 	}
 	return nil
 }
 
-// proveGitLab checks a signing token where the secret is one, and otherwise the
-// secret token. A sender with a signing token is not believed by its secret
-// token, which anybody on the way can read.
+// proveGitLab checks the signature if the secret is a signing token, and
+// otherwise the secret token. If a sender has a signing token, its secret token
+// is not accepted, because anybody on the way can read that.
 func proveGitLab(d delivery) (string, error) {
 	var signing, plain []key
 	for _, k := range d.keys {
@@ -154,13 +154,14 @@ func proveGitLab(d delivery) (string, error) {
 		return proveStandard(d)
 	}
 	d.keys = plain
-	// X-Gitlab-Event-UUID would not do: hooks that hooks set off share it.
+	// X-Gitlab-Event-UUID is not unique: webhooks that another webhook triggers
+	// share it.
 	return proveToken("X-Gitlab-Token", "Idempotency-Key")(d)
 }
 
 // proveStandard checks the signature of Standard Webhooks, which GitLab's
-// signing tokens make: the HMAC of id, time and body, joined by dots, in
-// Base64 behind "v1,". The header may hold several, separated by spaces.
+// signing tokens make: "v1," and the HMAC of ID, time and body, joined by dots,
+// in Base64. The header may have several, separated by spaces.
 func proveStandard(d delivery) (string, error) {
 	id, hasID := single(d.header, "Webhook-Id")
 	text, hasText := single(d.header, "Webhook-Signature")
@@ -187,11 +188,11 @@ func proveStandard(d delivery) (string, error) {
 	return id, inWindow(sent, d.now)
 }
 
-// maxSignatures is how many signatures of one delivery are looked at.
+// maxSignatures is how many signatures of one delivery are checked.
 const maxSignatures = 4
 
-// parseStandardSignatures reads "v1,BASE64 v1,BASE64"; other versions are left
-// out.
+// parseStandardSignatures parses "v1,BASE64 v1,BASE64", and ignores other
+// versions.
 func parseStandardSignatures(text string) ([][]byte, error) {
 	var signatures [][]byte
 	for part := range strings.FieldsSeq(text) {
@@ -211,8 +212,8 @@ func parseStandardSignatures(text string) ([][]byte, error) {
 	return signatures, nil
 }
 
-// proveToken checks a secret that is sent as it is. idHeader names the header
-// of the delivery's id; empty where the sender gives none.
+// proveToken checks a secret that is sent unencrypted in a header. idHeader
+// names the header with the delivery's ID; empty if the sender gives none.
 func proveToken(tokenHeader, idHeader string) prover {
 	return func(d delivery) (string, error) {
 		token, ok := single(d.header, tokenHeader)

@@ -13,32 +13,32 @@ import (
 	"reconciler/internal/message"
 )
 
-// maxURLBytes is the longest address that is looked at.
+// maxURLBytes is the longest address that is parsed.
 const maxURLBytes = 2048
 
-// errNotRepository says that a text is not a repository's address. It repeats
-// none of it: an address may hold a credential.
+// errNotRepository means that a text is not a repository's address. It does not
+// repeat the text, because an address may contain a credential.
 var errNotRepository = message.NewError("webhook.no-address")
 
-// repository is where a repository is, however it is reached: the ways to
-// write one address (https, ssh, user@host:path, with or without .git) give
-// the same repository.
+// repository identifies a repository independent of the protocol: all ways to
+// write its address (https, ssh, user@host:path, with or without .git) result
+// in the same repository.
 type repository struct {
-	// host is in lower case, international names in their ASCII form, followed
-	// by :PORT if the port is not a default one.
+	// host is in lower case, with international names in their ASCII form,
+	// followed by :PORT if the port is not a default one.
 	host string
 	// path has no slash at either end and no .git.
 	path string
 }
 
-// String is the repository as an https address, which reads as the same
-// repository again.
+// String is the repository as an https address, which parses to the same
+// repository.
 func (r repository) String() string {
 	return (&url.URL{Scheme: "https", Host: r.host, Path: "/" + r.path}).String()
 }
 
-// same compares without regard to the case of the path: the big hosts have
-// none, and a push that is taken for ours costs one look.
+// same compares paths without regard to case, as the big code hosts do. If it
+// wrongly takes a push for ours, that costs only one read of the source.
 func (r repository) same(other repository) bool {
 	return r.host == other.host && strings.EqualFold(r.path, other.path)
 }
@@ -49,8 +49,8 @@ func (r repository) endsIn(path string) bool {
 	return len(have) >= len(want) && strings.EqualFold(strings.Join(have[len(have)-len(want):], "/"), strings.Join(want, "/"))
 }
 
-// parseRepository reads an address: a URL, git's short form user@host:path, or
-// host/path. User, password, query and fragment are left out.
+// parseRepository parses an address: a URL, git's short form user@host:path, or
+// host/path. It drops user, password, query and fragment.
 func parseRepository(raw string) (repository, error) {
 	if len(raw) > maxURLBytes || strings.ContainsFunc(raw, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
 		return repository{}, errNotRepository
@@ -65,9 +65,8 @@ func parseRepository(raw string) (repository, error) {
 	return parseURL("https://" + rest)
 }
 
-// parseShort reads user@host:path, host:path and host/path. What follows the
-// colon is a port where it is a number and no user stands before the host, as
-// no short form of ours is written with one.
+// parseShort parses user@host:path, host:path and host/path. A number after the
+// colon is a port if there is no user.
 func parseShort(raw string) (repository, error) {
 	at, path, ok := strings.Cut(raw, ":")
 	if !ok || strings.Contains(at, "/") {
@@ -84,7 +83,7 @@ func parseShort(raw string) (repository, error) {
 	return newRepository(host, "", path)
 }
 
-// parseURL reads an address with a scheme.
+// parseURL parses an address with a scheme.
 func parseURL(raw string) (repository, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -103,9 +102,8 @@ func newRepository(host, port, path string) (repository, error) {
 	return repository{host: host, path: path}, nil
 }
 
-// cleanHost writes a host in its one form. A port that a scheme has for its
-// own is left out whatever the scheme: a push names the repository by https and
-// by ssh, and either is it.
+// cleanHost normalizes a host. It drops the default port of any scheme, because
+// a push names the repository by https and by ssh.
 func cleanHost(host, port string) (string, bool) {
 	host = strings.TrimRight(host, ".")
 	if ip := net.ParseIP(host); ip != nil {
@@ -116,7 +114,7 @@ func cleanHost(host, port string) (string, bool) {
 	} else {
 		ascii, err := idna.Lookup.ToASCII(host)
 		if err != nil {
-			// Names with _ are no host names by the letter, and in use.
+			// Names with _ are not valid host names, but they are in use.
 			ascii = strings.ToLower(host)
 		}
 		host = strings.TrimRight(ascii, ".")
@@ -131,7 +129,7 @@ func cleanHost(host, port string) (string, bool) {
 	return host + ":" + port, len(port) <= 5
 }
 
-// cleanPath writes a path in its one form.
+// cleanPath normalizes a path.
 func cleanPath(path string) string {
 	path = norm.NFC.String(strings.ToValidUTF8(path, "\uFFFD"))
 	names := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })

@@ -16,12 +16,13 @@ import (
 )
 
 const (
-	// minSecretBytes is the shortest secret that is taken: with one delivery in
-	// hand, a short one can be searched.
+	// minSecretBytes is the length of the shortest accepted secret. An attacker
+	// who has seen one delivery could find a shorter one by trying.
 	minSecretBytes = 16
 	maxSecretBytes = 4 << 10
-	// settled is the age from which a file's modification time proves that it
-	// has not changed: two changes within one step of the clock look like one.
+	// settled is the age from which a file's modification time shows that the
+	// file has not changed. Before that, two changes within one step of the
+	// clock look like one.
 	settled = 2 * time.Second
 )
 
@@ -35,14 +36,14 @@ type secretFile struct {
 	info os.FileInfo // of the file that key was read from; nil to read again
 	text secrets.Secret
 	key  key
-	// unmask has the redactor forget text and key.
+	// unmask makes the redactor forget text and key.
 	unmask []func()
-	// gone is true if the file is no longer configured; running requests
-	// continue with the previous key.
+	// gone is true if the file is no longer configured. Running requests still
+	// use the previous key.
 	gone bool
 }
 
-// Check says what keeps the secrets of a sender from being used.
+// Check returns an error if the secrets of a sender cannot be used.
 func (s Sender) Check() error {
 	var errs []error
 	for _, path := range []string{s.SecretFile, s.PreviousSecretFile} {
@@ -57,11 +58,11 @@ func (s Sender) Check() error {
 	return errors.Join(errs...)
 }
 
-// ofSecret begins what is wrong with a secret.
+// ofSecret is the beginning of an error about a secret.
 func ofSecret() message.Message { return message.New("webhook.secret") }
 
-// load gives the secret as the file has it now. The error names the file and
-// holds none of its content.
+// load returns the file's current secret. The error names the file and contains
+// none of its content.
 func (f *secretFile) load() (key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -121,8 +122,8 @@ func (f *secretFile) forget() {
 	f.forgetLocked()
 }
 
-// forgetLocked is forget with mu held. A request under way may still use the
-// key, so that it is not wiped.
+// forgetLocked is forget with mu held. It does not wipe the key, because a
+// running request may still use it.
 func (f *secretFile) forgetLocked() {
 	for _, unmask := range f.unmask {
 		unmask()

@@ -17,7 +17,7 @@ import (
 // arrival is how long a request may take to arrive.
 const arrival = 5 * time.Second
 
-// ListenOptions for Listen.
+// ListenOptions are the options of Listen.
 type ListenOptions struct {
 	// Address is the TCP address, host:port.
 	Address string
@@ -26,7 +26,7 @@ type ListenOptions struct {
 	CertFile, KeyFile string
 	Handler           http.Handler
 	Log               *slog.Logger
-	// arrival is how long a request may take to arrive; 0 is 5 seconds. Only
+	// arrival is how long a request may take to arrive; 0 means 5 seconds. Only
 	// tests set it.
 	arrival time.Duration
 }
@@ -48,7 +48,7 @@ func Listen(ctx context.Context, opts ListenOptions) (*Server, error) {
 		WriteTimeout:      10 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    16 << 10,
-		// Without it net/http answers OPTIONS * by itself.
+		// Otherwise net/http itself would answer OPTIONS *.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
 	}}
@@ -70,7 +70,7 @@ func Listen(ctx context.Context, opts ListenOptions) (*Server, error) {
 	return s, nil
 }
 
-// Address is the TCP address in use.
+// Address is the actual TCP address.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
 // Serve answers until Close.
@@ -82,7 +82,7 @@ func (s *Server) Serve() {
 	}()
 }
 
-// Close lets answers in flight end, until ctx does; then it cuts them.
+// Close waits for requests in flight until ctx ends, and then aborts them.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.server.Shutdown(ctx)
 	if err != nil {

@@ -1,8 +1,7 @@
-// Package webhook takes the word of code hosts that something was pushed. What
-// a delivery says is believed for one thing only: that it is time to look at
-// the source. It is proven before it is read, and nothing of it but that goes
-// further. The listener is the one port of the daemon that strangers may reach,
-// and serves nothing else.
+// Package webhook receives webhooks about pushes from code hosts. A delivery is
+// verified before it is parsed, and is used only as a signal to read the
+// source: none of its content goes further. The listener is the only port of
+// the daemon that the internet may reach, and serves nothing else.
 package webhook
 
 import (
@@ -27,7 +26,7 @@ import (
 // maxBodyBytes is the largest body that is read.
 const maxBodyBytes = 1 << 20
 
-// pathPrefix stands before a sender's name in its path.
+// pathPrefix is the part of a sender's path before its name.
 const pathPrefix = "/hooks/"
 
 // Kind is a kind of sender.
@@ -42,36 +41,35 @@ const (
 	Generic   Kind = "generic"
 )
 
-// Sender is one webhook that is set up at a code host.
+// Sender is one webhook that is configured at a code host.
 type Sender struct {
-	// Name makes its path, /hooks/NAME.
+	// Name determines its path, /hooks/NAME.
 	Name string
 	Kind Kind
-	// SecretFile contains the secret, PreviousSecretFile the previous one,
-	// which is accepted too; empty for none.
+	// SecretFile contains the secret, and PreviousSecretFile the previous one,
+	// which is accepted too; empty if there is none.
 	SecretFile, PreviousSecretFile string
 }
 
-// Settings are what a reload may change.
+// Settings are the settings that a reload may change.
 type Settings struct {
 	Senders []Sender
 	Source  Source
-	// Aliases are further names of hosts, each with the name it stands for.
+	// Aliases maps additional names of hosts to the name that each stands for.
 	Aliases map[string]string
 }
 
-// Push is a push that moved the source.
+// Push is a push that changed the source.
 type Push struct {
 	// Sender is the name of the sender that reported it.
 	Sender string
-	// Commit is where the source stands now; empty where the sender does not
-	// say.
+	// Commit is the new commit of the source; empty if the sender does not say.
 	Commit string
-	// Trace is the traceparent that came with it; empty for none.
+	// Trace is the traceparent of the delivery; empty if it has none.
 	Trace string
 }
 
-// The results of a request, as they are counted.
+// The results by which requests are counted.
 const (
 	Accepted     = "accepted"
 	Ignored      = "ignored"
@@ -81,16 +79,16 @@ const (
 	Limited      = "limited"
 )
 
-// Results are all results.
+// Results returns all results.
 func Results() []string {
 	return []string{Accepted, Ignored, Unmatched, Unauthorized, Rejected, Limited}
 }
 
-// Options for a Handler.
+// Options are the options of a Handler.
 type Options struct {
-	// Pushed gets each accepted push. It must return at once.
+	// Pushed is called with each accepted push. It must return at once.
 	Pushed func(Push)
-	// Count gets the result of each request to a configured sender.
+	// Count is called with the result of each request to a configured sender.
 	Count func(sender, result string)
 	// Redactor learns the secrets.
 	Redactor *secrets.Redactor
@@ -109,7 +107,7 @@ type Handler struct {
 	current atomic.Pointer[state]
 }
 
-// state is one setting, ready for use.
+// state is prepared Settings.
 type state struct {
 	senders map[string]*sender
 	target  target
@@ -124,12 +122,12 @@ type sender struct {
 	*past
 }
 
-// past is what is known of a sender's requests; it outlives a reload.
+// past is what is known about a sender's earlier requests. It outlives a reload.
 type past struct {
-	// strangers bounds how many requests that prove nothing get that as their answer.
+	// strangers limits how many unproven requests get the usual answer.
 	strangers *rate.Limiter
 	seen      memory
-	// doubts bounds the lines about requests that prove nothing.
+	// doubts limits the log lines about unproven requests.
 	doubts rate.Sometimes
 }
 
@@ -143,9 +141,9 @@ func New(opts Options) *Handler {
 	return h
 }
 
-// Prepare prepares new settings; take then puts them to use and cannot fail.
-// Prepare reads every secret: if one is missing or too short, it returns an
-// error and nothing changes. A previous secret that cannot be read is left out.
+// Prepare prepares new settings; take then applies them and cannot fail.
+// Prepare reads every secret. If one is missing or too short, it returns an
+// error and nothing changes. It ignores a previous secret that cannot be read.
 func (h *Handler) Prepare(s Settings) (take func(), err error) {
 	old := h.current.Load()
 	next := &state{senders: map[string]*sender{}}
@@ -163,7 +161,7 @@ func (h *Handler) Prepare(s Settings) (take func(), err error) {
 	return func() { h.current.Swap(next).forget() }, nil
 }
 
-// forget lets the redactor forget the secrets. Requests under way keep theirs.
+// forget makes the redactor forget the secrets. Running requests keep theirs.
 func (s *state) forget() {
 	for _, sender := range s.senders {
 		for _, f := range sender.files {
@@ -172,8 +170,8 @@ func (s *state) forget() {
 	}
 }
 
-// newSender makes a sender and reads its secrets; before is the one with the
-// same name so far, or nil.
+// newSender makes a sender and reads its secrets. before is the previous sender
+// of the same name, or nil.
 func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) {
 	s := &sender{Sender: configured}
 	switch configured.Kind {
@@ -202,7 +200,8 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 		(&state{senders: map[string]*sender{"": s}}).forget()
 		return nil, err
 	}
-	// The previous secret is there for a rotation, and need not outlast it.
+	// The previous secret is only needed during a rotation, so its file may be
+	// missing.
 	if _, err := s.keys(); err != nil {
 		h.opts.Log.Warn("a webhook's previous secret cannot be read, and is not accepted", "sender", s.Name, "err", err)
 	}
@@ -217,8 +216,8 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 	return s, nil
 }
 
-// keys are the secrets as their files have them now, of those that can be read;
-// err says why the others cannot.
+// keys returns the current secrets of the files that can be read. err says why
+// the others cannot.
 func (s *sender) keys() (keys []key, err error) {
 	for _, f := range s.files {
 		k, unread := f.load()
@@ -230,14 +229,14 @@ func (s *sender) keys() (keys []key, err error) {
 	return keys, err
 }
 
-// answer is what a request comes to.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	result string
 }
 
-// ServeHTTP implements http.Handler. What is no delivery of a configured
-// sender gets 404 whatever it is, and no answer says why.
+// ServeHTTP implements http.Handler. Anything but a delivery of a configured
+// sender gets 404, and no answer gives a reason.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	current := h.current.Load()
 	name, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
@@ -259,7 +258,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.StatusOK, http.StatusAccepted:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(a.status)
-		// The push counts even if the sender does not wait for the answer.
+		// The push is accepted even if the sender does not wait for the answer.
 		_, _ = io.WriteString(w, map[int]string{http.StatusOK: Ignored, http.StatusAccepted: Accepted}[a.status]+"\n")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "5")
@@ -270,8 +269,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// guarded is receive; a panic is reported only by its type, and ends only this
-// request.
+// guarded calls receive. A panic ends only this request, and only its type is
+// logged.
 func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, s *sender, t target) (a answer) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -283,8 +282,8 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, s *sender, t t
 	return h.receive(w, r, s, t)
 }
 
-// receive goes from the cheap to the dear: the headers, the bytes, the proof, and
-// only then what they mean.
+// receive does the cheap checks first: headers, size, proof, and only then the
+// content.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t target) answer {
 	keys, unread := s.keys()
 	if unread != nil {
@@ -306,7 +305,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t t
 	d.body = body
 	id, err := s.prove(d)
 	if err != nil && unread != nil {
-		// It may be proven by the secret that cannot be read.
+		// The secret that cannot be read might prove the request.
 		return answer{http.StatusServiceUnavailable, Rejected}
 	}
 	if err != nil {
@@ -321,7 +320,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t t
 	return h.decide(s, t, e, id)
 }
 
-// decide says what a proven delivery comes to.
+// decide returns the answer to a proven delivery.
 func (h *Handler) decide(s *sender, t target, e event, id string) answer {
 	log := h.opts.Log.With("sender", s.Name, "delivery", clip(id))
 	if !e.push {
@@ -345,8 +344,8 @@ func (h *Handler) decide(s *sender, t target, e event, id string) answer {
 	return answer{http.StatusAccepted, Accepted}
 }
 
-// unproven logs a request that proves nothing, and gives the answer to it: a,
-// or that there are too many. Anybody can send those, so the number of lines is
+// unproven logs an unproven request, and returns its answer: a, or that there
+// are too many requests. Anybody can send those, so the number of log lines is
 // limited.
 func (h *Handler) unproven(s *sender, r *http.Request, reason error, a answer) answer {
 	s.doubts.Do(func() {
