@@ -9,31 +9,31 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// World is what is so at a time, as far as it is known.
+// World is the known state at a time.
 type World struct {
 	Now time.Time
-	// Matters are the open ones.
+	// Matters are the open matters.
 	Matters []Matter
-	// Unknown says whether nobody knows if a matter that is not among them is
-	// over. Then nothing changes.
+	// Unknown reports whether it is unknown if a matter that is not among them
+	// is over. Then nothing changes.
 	Unknown func(Subject) bool
-	// Happened are the changes since what Ledger.Read names, oldest first; Read
-	// is the newest entry of the history now.
+	// Happened are the changes since the entry Ledger.Read, oldest first. Read
+	// is the newest entry of the history.
 	Happened []Matter
 	Read     string
 }
 
 // Rules say what is reported, and to which receivers.
 type Rules struct {
-	// Hold is how long a condition keeps its state before it is reported, and
-	// DownFor how long a part is down.
+	// Hold is how long a condition must keep its state before it is reported,
+	// and DownFor how long a part must be down.
 	Hold, DownFor time.Duration
 	Routes        []Route
 	// Receivers are the names of all receivers.
 	Receivers []string
 }
 
-// Route gives matters to receivers. What it leaves empty restricts nothing.
+// Route sends matters to receivers. Empty fields restrict nothing.
 type Route struct {
 	Receivers []string
 	// Files are patterns of the paths of declarations.
@@ -41,13 +41,13 @@ type Route struct {
 	Instances []string
 	Platforms []string
 	Kinds     []string
-	// Severity is the lowest one that counts.
+	// Severity is the lowest severity that is sent.
 	Severity finding.Severity
 }
 
-// To are the receivers of a matter, each once, in the order of the routes.
-// Without routes, every receiver gets everything. A receiver is not asked to
-// carry the news that it does not answer itself.
+// To returns the receivers of a matter, each once, in the order of the routes.
+// Without routes, every receiver gets everything. The outage of a receiver is
+// not sent to that receiver itself.
 func (r Rules) To(m Matter) []string {
 	routes := r.Routes
 	if len(routes) == 0 {
@@ -70,9 +70,9 @@ func (r Rules) To(m Matter) []string {
 	return to
 }
 
-// takes reports whether a matter is for the receivers of a route. What belongs to
-// no declaration, instance or platform, as the source does, is not for a route
-// that names some.
+// takes reports whether a route applies to a matter. A route that names files,
+// instances or platforms does not apply to a matter that belongs to none, such as
+// one about the source.
 func (r Route) takes(m Matter) bool {
 	of := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
 	return of(r.Instances, m.Instance) && of(r.Platforms, string(m.Platform)) && of(r.Kinds, string(m.Kind)) &&
@@ -80,7 +80,7 @@ func (r Route) takes(m Matter) bool {
 		(len(r.Files) == 0 || slices.ContainsFunc(r.Files, func(pattern string) bool { return manifest.MatchPath(pattern, m.File) }))
 }
 
-// hold is how long a matter keeps its state before that is reported.
+// hold is how long a matter must keep its state before it is reported.
 func (r Rules) hold(k Kind, over bool) time.Duration {
 	switch {
 	case k == Outage && !over:
@@ -91,8 +91,8 @@ func (r Rules) hold(k Kind, over bool) time.Duration {
 	return 0
 }
 
-// Decide says what is to be reported. It makes no call and knows no clock: the
-// same inputs give the same ledger.
+// Decide decides what to report. It makes no call and uses no clock: the same
+// inputs give the same ledger.
 func Decide(before Ledger, w World, rules Rules) Ledger {
 	d := decision{Ledger: before.clone(), w: w, rules: rules}
 	seen := map[string]bool{}
@@ -117,15 +117,15 @@ func Decide(before Ledger, w World, rules Rules) Ledger {
 	return d.Ledger
 }
 
-// decision is a ledger that is being made.
+// decision is a ledger in progress.
 type decision struct {
 	Ledger
 	w     World
 	rules Rules
 }
 
-// open notes that a matter is open, and reports what kept its state for long
-// enough.
+// open records that a matter is open, and reports it once it has kept its state
+// for long enough.
 func (d *decision) open(m Matter) {
 	key := m.Key()
 	e, known := d.Matters[key]
@@ -137,8 +137,8 @@ func (d *decision) open(m Matter) {
 		e.Matter, e.First, e.Over = m, first, false
 	}
 	e.File = m.File
-	// A deputy gets what the owner cannot do any longer. That the owner is back, or
-	// that this is not known, changes nothing.
+	// If the owner can no longer act, the matter is reported again with the deputy.
+	// If the owner is back, or this is unknown, nothing changes.
 	replaced := m.Ask.deputy() && !e.Ask.deputy()
 	switch {
 	case e.Reported == e.State && !replaced:
@@ -155,7 +155,7 @@ func (d *decision) open(m Matter) {
 		d.set(key, e)
 		return
 	}
-	// A receiver that is new, or gets it only now that it is severe, learns of it too.
+	// Receivers that are new, or that get the matter only at this severity, are added.
 	for _, receiver := range d.rules.To(m) {
 		if !slices.Contains(e.To, receiver) {
 			e.To = append(slices.Clone(e.To), receiver)
@@ -165,7 +165,8 @@ func (d *decision) open(m Matter) {
 	d.set(key, e)
 }
 
-// over notes that a matter is over, and reports it to those who learned of it.
+// over records that a matter is over, and reports it to the receivers that know about
+// it.
 func (d *decision) over(key string, e Entry) {
 	if e.Reported == "" {
 		d.remove(key)
@@ -184,7 +185,7 @@ func (d *decision) over(key string, e Entry) {
 	d.remove(key)
 }
 
-// forget removes what receivers had that are no longer configured.
+// forget removes receivers that are no longer configured.
 func (d *decision) forget() {
 	gone := func(receiver string) bool { return !slices.Contains(d.rules.Receivers, receiver) }
 	for receiver := range d.Queues {

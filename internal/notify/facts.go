@@ -17,18 +17,19 @@ import (
 	"reconciler/internal/status"
 )
 
-// Facts are what a daemon publishes, as far as messages are made of it.
+// Facts are what messages are made from.
 type Facts struct {
 	Now time.Time
-	// Instances are the configured ones. Synced are those that were observed
-	// since the start.
+	// Instances are the configured instances. Synced are those that were
+	// observed since the start.
 	Instances, Synced []string
-	// Read says that the source was read since the start.
+	// Read is true if the source was read since the start.
 	Read     bool
 	Statuses []binding.Status
 	// Pending are the retry states of the instances that could be read.
 	Pending map[string][]binding.RetryState
-	// Conditions are those of instances; those of the daemon have no name.
+	// Conditions are the conditions of each instance. Those of the daemon are under
+	// the empty name.
 	Conditions map[string][]binding.Condition
 	Outages    []binding.Outage
 	// Asked are the parts that gave any answer since the start.
@@ -40,11 +41,11 @@ type Facts struct {
 	// History are entries, newest first, at least back to ReadUpTo.
 	History  []binding.HistoryEntry
 	ReadUpTo string
-	// HistoryUnknown says that the history could not be read.
+	// HistoryUnknown is true if the history could not be read.
 	HistoryUnknown bool
 }
 
-// World is what the facts say.
+// World returns the state that the facts describe.
 func (f Facts) World() World {
 	w := World{Now: f.Now, Unknown: f.unknown}
 	for _, s := range f.Statuses {
@@ -87,9 +88,9 @@ func accountAt(spec binding.Spec, name string) account {
 	return account{string(spec.Platform) + " " + binding.SecretTargetOf(spec.Platform, spec.Address).Host, strings.ToLower(name)}
 }
 
-// ask names who can do something about matters of bindings: the owner, or the
-// deputy where a code host reports that the owner's account is blocked or does
-// not exist. Accounts are known as far as bindings use them.
+// ask sets who can act on matters of bindings: the owner, or the deputy if a
+// code host reports that the owner's account is blocked or does not exist. Only
+// accounts that bindings use are known.
 func (f Facts) ask(matters []Matter) {
 	gone := map[account]bool{}
 	specs := map[[2]string]binding.Spec{}
@@ -113,8 +114,8 @@ func (f Facts) ask(matters []Matter) {
 	}
 }
 
-// ofBinding are the conditions of a binding that are not good, and the end of
-// its token.
+// ofBinding returns the matters of a binding: conditions that are not good, and
+// the expiry of its token.
 func (f Facts) ofBinding(s binding.Status) []Matter {
 	of := Subject{Instance: s.Spec.Instance, Binding: s.Name, Platform: s.Spec.Platform, File: s.File}
 	var matters []Matter
@@ -150,14 +151,14 @@ func (f Facts) ofBinding(s binding.Status) []Matter {
 	return append(matters, m)
 }
 
-// threshold is the last of the warnings that was passed.
+// threshold is the last warning that has been reached.
 func threshold(warnings []int, days int) int {
 	reached := slices.DeleteFunc(slices.Clone(warnings), func(w int) bool { return days > w })
 	return slices.Min(reached)
 }
 
 // explained reports whether a binding is not ready for a reason that is
-// reported already, or that somebody chose.
+// reported separately, or that somebody chose.
 func explained(reason string) bool {
 	switch reason {
 	case status.ReasonSuspended, status.ReasonOutsideWindow, status.ReasonAwaitingPerson, status.ReasonOverdue, status.ReasonFileBroken, status.ReasonNotDeclared:
@@ -166,8 +167,8 @@ func explained(reason string) bool {
 	return false
 }
 
-// reportable reports whether a condition has a known status that is not good,
-// and that nothing else reports it.
+// reportable reports whether a condition has a known status that is not good
+// and that no other matter reports.
 func reportable(all []binding.Condition, c binding.Condition) bool {
 	if c.LastKnown || explained(c.Reason) {
 		return false
@@ -193,7 +194,7 @@ func ofCondition(of Subject, c binding.Condition) Matter {
 	}
 }
 
-// steps are what waits for a person on an instance.
+// steps returns the pending steps of an instance.
 func (f Facts) steps(instance string) []Matter {
 	var matters []Matter
 	for _, state := range f.Pending[instance] {
@@ -240,8 +241,8 @@ func receiverKey(name string) string {
 	return partKey(binding.Part{Kind: binding.PartReceiver, Name: name})
 }
 
-// unknown reports whether a matter, which is not among those reported now, may be
-// open.
+// unknown reports whether a matter may be open although it is not among the
+// current ones.
 func (f Facts) unknown(of Subject) bool {
 	gone := of.Instance != "" && !slices.Contains(f.Instances, of.Instance)
 	synced := slices.Contains(f.Synced, of.Instance)
@@ -280,15 +281,15 @@ func (f Facts) unknown(of Subject) bool {
 	return c.LastKnown || c.Status != goodStatus(c.Type)
 }
 
-// notDeclared reports whether a binding is certainly no longer declared: its
-// matters end, whatever was left.
+// notDeclared reports whether a binding is certainly no longer declared. Its
+// matters end then, even if the binding was left in the registry.
 func notDeclared(conditions []binding.Condition) bool {
 	ready := binding.FindCondition(conditions, binding.Ready)
 	return ready != nil && ready.Reason == status.ReasonNotDeclared
 }
 
-// goodStatus is the status of a condition of a binding that ends its matter: one that
-// something else hides, such as a suspension, is not over.
+// goodStatus is the status of a binding's condition that ends its matter. A matter
+// that something hides, such as a suspension, is not over.
 func goodStatus(of binding.ConditionType) binding.ConditionStatus {
 	if of == binding.Contested {
 		return binding.False
@@ -296,14 +297,14 @@ func goodStatus(of binding.ConditionType) binding.ConditionStatus {
 	return binding.True
 }
 
-// unclear reports whether a condition has no answer now.
+// unclear reports whether the status of a condition is unknown.
 func unclear(conditions []binding.Condition, of string) bool {
 	c := binding.FindCondition(conditions, binding.ConditionType(of))
 	return c == nil || c.Status == binding.Unclear || c.LastKnown
 }
 
-// happened are the changes since ReadUpTo, and the newest entry. Nothing is
-// reported of what was there before the first look.
+// happened returns the changes since ReadUpTo, and the newest entry. Entries
+// before the first read are not reported.
 func (f Facts) happened() (changes []Matter, newest string) {
 	if f.HistoryUnknown {
 		return nil, f.ReadUpTo
@@ -323,7 +324,7 @@ func (f Facts) happened() (changes []Matter, newest string) {
 	return changes, EntryID(f.History[0])
 }
 
-// noHistory stands for the newest entry where there was none.
+// noHistory stands for the newest entry of an empty history.
 const noHistory = "none"
 
 // EntryID identifies an entry of the history.
@@ -335,8 +336,8 @@ func EntryID(e binding.HistoryEntry) string {
 	return digest(string(data))
 }
 
-// ofEntry is a change that was made; false for other entries. What failed has a
-// condition.
+// ofEntry makes the matter of a change; false for other entries. A failed
+// action is reported by its condition.
 func ofEntry(e binding.HistoryEntry, statuses []binding.Status) (Matter, bool) {
 	kind := plan.Kind(e.Action)
 	if !kind.Changes() || kind.ByPerson() || e.Outcome != string(plan.Done) {

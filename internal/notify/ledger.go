@@ -13,32 +13,33 @@ import (
 	"time"
 )
 
-// Ledger is what was reported, and what waits for the receivers. Its methods
-// and Decide return a new Ledger and do not change the one that they get.
+// Ledger is what was reported, and what waits for the receivers. Its exported
+// methods and Decide return a new Ledger and do not change the old one.
 type Ledger struct {
-	// Matters are those that are open, by key.
+	// Matters are the open matters, by key.
 	Matters map[string]Entry
-	// Queues are what each receiver has yet to get, oldest first.
+	// Queues are what waits for each receiver, oldest first.
 	Queues map[string][]Item
-	// Left counts by receiver what was dropped because its queue was full.
+	// Left counts, by receiver, the items that were dropped because its queue was
+	// full.
 	Left map[string]int
 	// Read is the newest entry of the history that was reported; empty before the
-	// first look at the history.
+	// history was first read.
 	Read string
-	// changed are the rows that differ from what the state has; nil for one that
-	// is no more.
+	// changed are the rows that differ from those in the state file; nil for a
+	// removed one.
 	changed map[string]*row
 }
 
 // Entry is what is remembered about one open matter.
 type Entry struct {
 	Matter
-	// First is when it was first seen in its state, or over.
+	// First is when it was first seen in its current state, or over.
 	First time.Time `json:"first"`
-	// Over is true while it is over and that is not reported yet.
+	// Over is true if it is over and that is not reported yet.
 	Over bool `json:"over,omitempty"`
-	// Reported is the state that was reported last; empty if none was. To are the
-	// receivers that got it.
+	// Reported is the state that was reported last; empty if none was. To are its
+	// receivers.
 	Reported string   `json:"reported,omitempty"`
 	To       []string `json:"to,omitempty"`
 }
@@ -54,24 +55,24 @@ const (
 	Happened Phase = "happened"
 )
 
-// Item is one thing that one receiver has yet to get.
+// Item is one thing that waits for one receiver.
 type Item struct {
 	Matter
-	// ID is the same for the same event, also after a restart.
+	// ID is the same for the same event, even after a restart.
 	ID       string    `json:"id"`
 	Receiver string    `json:"receiver"`
 	Phase    Phase     `json:"phase"`
 	At       time.Time `json:"at"`
-	// Batch is the id of the message that it is in; empty before it is sent for
-	// the first time.
+	// Batch is the ID of the message that contains it; empty before it was
+	// first sent.
 	Batch string `json:"batch,omitempty"`
 }
 
-// maxQueue bounds what waits for one receiver. The oldest are dropped, and the
-// next message and the receiver's condition give their number.
+// maxQueue limits what waits for one receiver. The oldest items are dropped;
+// the next message and the receiver's condition report how many.
 const maxQueue = 1000
 
-// clone copies what methods change.
+// clone copies everything that methods change.
 func (l Ledger) clone() Ledger {
 	c := Ledger{Matters: map[string]Entry{}, Queues: map[string][]Item{}, Left: map[string]int{}, Read: l.Read, changed: map[string]*row{}}
 	maps.Copy(c.Matters, l.Matters)
@@ -83,8 +84,8 @@ func (l Ledger) clone() Ledger {
 	return c
 }
 
-// push adds an item to a queue, and drops the oldest that no message has yet
-// where the queue is full.
+// push adds an item to a queue. If the queue is full, it drops the oldest item
+// that is not in a message yet.
 func (l *Ledger) push(receiver string, phase Phase, m Matter, at time.Time) {
 	item := Item{Matter: m, Receiver: receiver, Phase: phase, At: at}
 	item.ID = digest(receiver, m.Key(), string(phase), m.State, at.UTC().Format(time.RFC3339Nano))
@@ -98,7 +99,7 @@ func (l *Ledger) push(receiver string, phase Phase, m Matter, at time.Time) {
 	l.changed[item.row()] = &row{Item: &item}
 }
 
-// set keeps an entry.
+// set stores an entry.
 func (l *Ledger) set(key string, e Entry) {
 	if old, known := l.Matters[key]; known && reflect.DeepEqual(old, e) {
 		return
@@ -106,13 +107,13 @@ func (l *Ledger) set(key string, e Entry) {
 	l.Matters[key], l.changed["matter\x00"+key] = e, &row{Entry: &e}
 }
 
-// remove forgets an entry.
+// remove removes an entry.
 func (l *Ledger) remove(key string) {
 	delete(l.Matters, key)
 	l.changed["matter\x00"+key] = nil
 }
 
-// setLeft keeps how many items a receiver lacks; 0 forgets it.
+// setLeft stores how many items of a receiver were dropped; 0 removes the number.
 func (l *Ledger) setLeft(receiver string, n int) {
 	l.Left[receiver], l.changed["left\x00"+receiver] = n, &row{Of: receiver, Left: n}
 	if n <= 0 {
@@ -121,14 +122,14 @@ func (l *Ledger) setLeft(receiver string, n int) {
 	}
 }
 
-// setRead notes up to where the history was reported.
+// setRead stores up to which entry the history was reported.
 func (l *Ledger) setRead(entry string) {
 	if l.Read != entry {
 		l.Read, l.changed["read"] = entry, &row{Read: entry}
 	}
 }
 
-// drop forgets items of a queue.
+// drop removes items from a queue.
 func (l *Ledger) drop(receiver string, is func(Item) bool) {
 	l.Queues[receiver] = slices.DeleteFunc(l.Queues[receiver], func(i Item) bool {
 		if is(i) {
@@ -142,11 +143,11 @@ func (l *Ledger) drop(receiver string, is func(Item) bool) {
 	}
 }
 
-// row is the key of an item's row.
+// row returns the key of an item's row.
 func (i Item) row() string { return "item\x00" + i.Receiver + "\x00" + i.ID }
 
-// Batch gives the message that a receiver gets next: the one that was begun, or
-// as many items, oldest first, as fit. It is empty where nothing waits.
+// Batch returns the next message of a receiver: the one that was begun, or as
+// many items as fit, oldest first. It is empty if nothing waits.
 func (l Ledger) Batch(receiver string, fits func([]Item) bool) (Ledger, Note) {
 	queue := l.Queues[receiver]
 	if len(queue) == 0 {
@@ -175,7 +176,7 @@ func (l Ledger) Batch(receiver string, fits func([]Item) bool) (Ledger, Note) {
 	return l, Note{ID: id, Items: slices.Clone(l.Queues[receiver][:n]), Left: l.Left[receiver]}
 }
 
-// Delivered removes the items of a message that its receiver has taken.
+// Delivered removes the items of a delivered message.
 func (l Ledger) Delivered(receiver string, n Note) Ledger {
 	l = l.clone()
 	l.drop(receiver, func(i Item) bool { return i.Batch == n.ID })
@@ -194,7 +195,7 @@ func digest(parts ...string) string {
 	return hex.EncodeToString(hash.Sum(nil)[:12])
 }
 
-// row is one part of a Ledger as the state keeps it.
+// row is one part of a Ledger in the state file.
 type row struct {
 	Entry *Entry `json:"matter,omitempty"`
 	Item  *Item  `json:"item,omitempty"`
@@ -203,7 +204,7 @@ type row struct {
 	Read  string `json:"read,omitempty"`
 }
 
-// rows are what changed, as the state keeps it.
+// rows returns what changed, in the form of the state file.
 func (l Ledger) rows() (map[string]json.RawMessage, error) {
 	rows := map[string]json.RawMessage{}
 	for key, r := range l.changed {
@@ -220,8 +221,8 @@ func (l Ledger) rows() (map[string]json.RawMessage, error) {
 	return rows, nil
 }
 
-// readLedger makes a Ledger of the rows that the state has. A row that cannot be
-// read is left out: its matter is reported once more.
+// readLedger makes a Ledger from the rows in the state file. A row that cannot
+// be read is left out, so that its matter is reported again.
 func readLedger(rows []json.RawMessage) (l Ledger, unreadable int) {
 	l = Ledger{}.clone()
 	for _, data := range rows {
@@ -249,7 +250,7 @@ func readLedger(rows []json.RawMessage) (l Ledger, unreadable int) {
 	return l, unreadable
 }
 
-// begun is 1 for an item of a message that was begun.
+// begun is 1 for an item of a message that was sent before.
 func (i Item) begun() int {
 	if i.Batch != "" {
 		return 1

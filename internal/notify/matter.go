@@ -14,7 +14,7 @@ type Kind string
 
 // Kinds of matters.
 const (
-	// Condition is a condition that is not good.
+	// Condition is a condition with a bad status.
 	Condition Kind = "condition"
 	// Step is a step that waits for a person.
 	Step Kind = "step"
@@ -24,7 +24,7 @@ const (
 	BrokenFile Kind = "broken-file"
 	// Outage is a part that gives no usable answer.
 	Outage Kind = "outage"
-	// Applied is a change that was made. It happens once and is never over.
+	// Applied is a change that was made. It is reported once and is never over.
 	Applied Kind = "applied"
 	// Trial is what `notify test` sends.
 	Trial Kind = "test"
@@ -33,7 +33,8 @@ const (
 // Kinds lists every kind that a daemon reports.
 func Kinds() []Kind { return []Kind{Condition, Step, Expiry, BrokenFile, Outage, Applied} }
 
-// States of matters. A condition has its status, and an expiry the days.
+// States of matters. The state of a condition is its status, and that of an expiry the
+// number of days.
 const (
 	stateDue     = "due"
 	stateOverdue = "overdue"
@@ -43,14 +44,14 @@ const (
 	stateEnded   = "ended"
 )
 
-// Subject is what a matter is about. Nothing in it varies with time, so that it
-// identifies the matter.
+// Subject is what a matter is about. Nothing in it changes with time, so that
+// it identifies the matter.
 type Subject struct {
 	Kind     Kind             `json:"kind"`
 	Instance string           `json:"instance,omitempty"`
 	Binding  string           `json:"binding,omitempty"`
 	Platform binding.Platform `json:"platform,omitempty"`
-	// Of is the condition's type, the object of a step, the part or the change.
+	// Of is the type of the condition, the object of the step, the part or the change.
 	Of string `json:"of,omitempty"`
 	// File is the path of the declaration or of the invalid file.
 	File string `json:"file,omitempty"`
@@ -66,29 +67,30 @@ func (s Subject) Key() string {
 	return strings.Join([]string{string(s.Kind), s.Instance, s.Binding, string(s.Platform), s.Of, file}, "\x00")
 }
 
-// Ask is who a message names.
+// Ask is the person that a message names.
 type Ask struct {
 	binding.Contact
-	// Deputy says that it is the deputy, because the owner's account is blocked or gone.
+	// Deputy is true for the deputy, who is named if the owner's account is blocked or
+	// gone.
 	Deputy bool `json:"deputy,omitempty"`
 }
 
-// deputy reports whether the deputy is named.
+// deputy reports whether a names the deputy.
 func (a *Ask) deputy() bool { return a != nil && a.Deputy }
 
-// Matter is something that people should know: it begins, can change, and is
+// Matter is something that people should know: it begins, may change, and is
 // over at some time.
 type Matter struct {
 	Subject
-	// State is reported again when it changes.
+	// State is the current state. A change is reported again.
 	State    string           `json:"state"`
 	Severity finding.Severity `json:"severity"`
 	// Reason is a word that programs may branch on.
 	Reason  string            `json:"reason,omitempty"`
 	Message message.Message   `json:"message,omitzero"`
 	Steps   []message.Message `json:"steps,omitempty"`
-	// Ask is who can do something about it; nil where nobody is named.
+	// Ask is who can act on it; nil if nobody is named.
 	Ask *Ask `json:"ask,omitempty"`
-	// Since is when it began, as far as that is known.
+	// Since is when it began, if known.
 	Since time.Time `json:"since,omitzero"`
 }

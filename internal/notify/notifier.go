@@ -13,24 +13,25 @@ import (
 	"reconciler/internal/report"
 )
 
-// Store keeps rows over restarts.
+// Store keeps rows across restarts.
 type Store interface {
-	// Notices are all rows.
+	// Notices returns all rows.
 	Notices(ctx context.Context) ([]json.RawMessage, error)
-	// PutNotices keeps rows by key, and removes those that are nil: all or none.
+	// PutNotices stores rows by key, and removes those that are nil, in one
+	// transaction.
 	PutNotices(ctx context.Context, rows map[string]json.RawMessage) error
 }
 
 // Sender sends a text to one receiver. It neither retries nor waits.
 type Sender interface {
-	// Send returns nil if the receiver took the text, and otherwise whether to try
-	// again. Neither result has a secret.
+	// Send returns nil if the receiver accepted the text, and otherwise whether to
+	// try again. Neither result contains a secret.
 	Send(ctx context.Context, t Text) (Retry, error)
 }
 
-// Retry says whether a failed Send is worth another try.
+// Retry says whether to try a failed Send again.
 type Retry struct {
-	// Again is false if the same text will fail again until somebody changes
+	// Again is false if the text will fail again until somebody changes
 	// something.
 	Again bool
 	// After is how long the receiver asked to wait; zero if it did not.
@@ -42,48 +43,49 @@ type Receiver struct {
 	Name     string
 	Sender   Sender
 	Language *report.Language
-	// Limit is how many bytes a text may have.
+	// Limit is the maximum size of a text, in bytes.
 	Limit int
 }
 
-// Delivery is how it goes with a receiver after a try.
+// Delivery is the result of an attempt to deliver to a receiver.
 type Delivery struct {
 	Receiver string
-	// Err is why the try failed; nil if the receiver took it.
+	// Err is why the attempt failed; nil if the receiver accepted the text.
 	Err error
-	// Waiting is how many items it has yet to get.
+	// Waiting is how many items wait for it.
 	Waiting int
 }
 
-// Options are what a Notifier is made with.
+// Options are the options of a Notifier.
 type Options struct {
 	Store Store
 	// Redact masks secrets.
 	Redact func(string) string
 	Now    func() time.Time
-	// After waits by the clock.
+	// After is how the Notifier waits.
 	After func(time.Duration) (fired <-chan time.Time, stop func())
-	// Pause is the time between two messages to a receiver; 0 is 4 seconds: DingTalk
-	// and WeCom take 20 a minute.
+	// Pause is the time between two messages to a receiver; 0 means 4 seconds,
+	// because DingTalk and WeCom accept 20 messages a minute.
 	Pause time.Duration
-	// Tried gets the outcome of every try, of many at once.
+	// Tried is called with the result of every attempt, by several goroutines at
+	// once.
 	Tried func(Delivery)
 	Log   *slog.Logger
 }
 
 const (
-	// lookInterval is how often the facts are looked at without a Poke.
+	// lookInterval is how often the facts are checked without a Poke.
 	lookInterval = 15 * time.Second
 	defaultPause = 4 * time.Second
 	// firstRetry doubles with each failure, up to longestRetry. refusedRetry is for
-	// what a receiver refuses: somebody may have changed it there.
+	// a refusal by the receiver: somebody may change its settings meanwhile.
 	firstRetry, longestRetry, refusedRetry = 10 * time.Second, 10 * time.Minute, time.Hour
-	// sendTimeout bounds one try.
+	// sendTimeout limits one attempt.
 	sendTimeout = 30 * time.Second
 )
 
-// Notifier delivers. It lives as long as the process and is safe for concurrent
-// use.
+// Notifier delivers messages. It lives as long as the process and is safe for
+// concurrent use.
 type Notifier struct {
 	o    Options
 	poke chan struct{}
@@ -95,14 +97,14 @@ type Notifier struct {
 	tries     map[string]*tries
 }
 
-// tries are those of one receiver since it took something.
+// tries are the failed attempts of one receiver since its last success.
 type tries struct {
 	busy   bool
 	failed int
 	next   time.Time
 }
 
-// New makes a Notifier that continues from what the store has. It has no receivers.
+// New makes a Notifier without receivers. It continues from what is stored.
 func New(ctx context.Context, o Options) (*Notifier, error) {
 	rows, err := o.Store.Notices(ctx)
 	if err != nil {
@@ -116,7 +118,7 @@ func New(ctx context.Context, o Options) (*Notifier, error) {
 	return n, nil
 }
 
-// Use replaces rules and receivers. What waits is tried again at once.
+// Use replaces rules and receivers. Waiting messages are tried again at once.
 func (n *Notifier) Use(rules Rules, receivers []Receiver) {
 	n.mu.Lock()
 	n.rules, n.receivers = rules, map[string]Receiver{}
@@ -135,7 +137,7 @@ func (n *Notifier) Use(rules Rules, receivers []Receiver) {
 	n.Poke()
 }
 
-// Poke makes Run look at the facts at once.
+// Poke makes Run check the facts at once.
 func (n *Notifier) Poke() {
 	select {
 	case n.poke <- struct{}{}:
@@ -150,8 +152,8 @@ func (n *Notifier) Reported() string {
 	return n.ledger.Read
 }
 
-// Run reports what the facts say until ctx ends and the tries in flight are over.
-// What they did not deliver is delivered after the next start.
+// Run reports what the facts say until ctx ends and the attempts in flight have
+// ended. What was not delivered is delivered after the next start.
 func (n *Notifier) Run(ctx context.Context, facts func() Facts) {
 	var sending sync.WaitGroup
 	defer sending.Wait()
@@ -175,7 +177,7 @@ func (n *Notifier) Run(ctx context.Context, facts func() Facts) {
 	}
 }
 
-// look decides what is due, and keeps that before anything is sent.
+// look decides what is due, and stores that before anything is sent.
 func (n *Notifier) look(ctx context.Context, facts func() Facts) {
 	n.mu.Lock()
 	idle := len(n.receivers) == 0
@@ -195,7 +197,7 @@ func (n *Notifier) look(ctx context.Context, facts func() Facts) {
 	n.keep(ctx, Decide(n.ledger, w, n.rules))
 }
 
-// keep takes a ledger, and writes what changed. What cannot be written is tried
+// keep replaces the ledger, and writes what changed. If that fails, it is tried
 // again with the next change; until then it is only in memory.
 func (n *Notifier) keep(ctx context.Context, next Ledger) {
 	n.ledger = next
@@ -210,7 +212,8 @@ func (n *Notifier) keep(ctx context.Context, next Ledger) {
 	clear(n.ledger.changed)
 }
 
-// due are the receivers that are to get something now. They count as busy.
+// due returns the receivers that a message can be sent to now, and marks them as
+// busy.
 func (n *Notifier) due() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -237,7 +240,7 @@ func (n *Notifier) deliver(ctx context.Context, name string) {
 	defer n.mu.Unlock()
 	t.busy = false
 	if err != nil && ctx.Err() != nil {
-		return // It may have arrived. The next start tries again, with the same id.
+		return // It may have arrived. The next start tries again, with the same ID.
 	}
 	if err == nil {
 		n.keep(ctx, n.ledger.Delivered(name, note))
@@ -250,7 +253,7 @@ func (n *Notifier) deliver(ctx context.Context, name string) {
 	n.o.Tried(Delivery{Receiver: name, Err: err, Waiting: len(n.ledger.Queues[name])})
 }
 
-// next is what a receiver gets next. Its id is kept before it is sent.
+// next is the next message of a receiver. Its ID is stored before it is sent.
 func (n *Notifier) next(ctx context.Context, name string) (Receiver, *tries, Note) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

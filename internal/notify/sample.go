@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// NewTrial is a test message for a receiver.
+// NewTrial makes a test message for a receiver.
 func NewTrial(receiver string, now time.Time) Note {
 	m := Matter{
 		Subject: Subject{Kind: Trial, Of: "reconciler"}, State: stateDone, Severity: finding.Info, Since: now,
@@ -20,8 +20,8 @@ func NewTrial(receiver string, now time.Time) Note {
 	return Note{ID: "msg_" + item.ID, Items: []Item{item}}
 }
 
-// Samples are matters of the kinds as a daemon reports them, with made-up values: of a
-// binding in a file, for a platform of an instance.
+// Samples returns matters of each kind that a daemon reports, with made-up values,
+// about the given subject.
 func Samples(of Subject, warnings []int, now time.Time) []Matter {
 	f := Facts{
 		Now: now, Warnings: warnings, Instances: []string{of.Instance},
@@ -54,7 +54,7 @@ func Samples(of Subject, warnings []int, now time.Time) []Matter {
 	return all
 }
 
-// Preview is a matter as a text, in one of its phases.
+// Preview makes a note of a matter in one of its phases.
 func Preview(m Matter, phase Phase, now time.Time) Note {
 	return Note{Items: []Item{{Matter: m, Phase: phase, At: now}}}
 }

@@ -11,16 +11,16 @@ import (
 	"reconciler/internal/report"
 )
 
-// Note is one message to one receiver, in no language yet.
+// Note is one message to one receiver, independent of the language.
 type Note struct {
-	// ID is the same for every try to deliver it, also after a restart.
+	// ID is the same for every attempt to deliver it, even after a restart.
 	ID    string
 	Items []Item
 	// Left is how many older items were dropped.
 	Left int
 }
 
-// Text is a note in words. Nothing in it is marked up or escaped, and every
+// Text is a note in a language. Nothing in it is markup or escaped, and every
 // string is one line.
 type Text struct {
 	ID       string
@@ -28,32 +28,33 @@ type Text struct {
 	Title    string
 	Severity finding.Severity
 	Lines    []Line
-	// Mentions are addresses, at this receiver, of who can do something.
+	// Mentions are the addresses, in the receiver's service, of people who can
+	// act.
 	Mentions []string
-	// Items are what the lines are made of, for programs.
+	// Items are the source of the lines, for programs.
 	Items []Item
 }
 
 // Line is one paragraph of a text.
 type Line struct {
-	// Head is what it is about; Named says that Text names that too.
+	// Head is what the line is about. Named is true if Text names that too.
 	Head, Text string
 	Named      bool
 	Steps      []string
-	// Ask says who can do something.
+	// Ask says who can act.
 	Ask      string
 	Severity finding.Severity
 	Over     bool
 }
 
 const (
-	// maxText, maxSteps and maxNames bound one line.
+	// maxText, maxSteps and maxNames limit one line.
 	maxText, maxSteps, maxNames = 500, 8, 5
-	// maxAlike is how many items that are alike get lines of their own.
+	// maxAlike is how many similar items get separate lines.
 	maxAlike = 3
 )
 
-// Text puts a note into words. redact masks secrets.
+// Text writes a note in a language. redact masks secrets.
 func (n Note) Text(l *report.Language, redact func(string) string) Text {
 	w := wording{l, redact}
 	t := Text{ID: n.ID, Severity: finding.Info, Items: n.Items}
@@ -81,7 +82,7 @@ func (n Note) Text(l *report.Language, redact func(string) string) Text {
 	return t
 }
 
-// alike groups items that differ in their binding only, if there are many.
+// alike groups items that differ only in their binding, if there are many.
 func alike(items []Item) [][]Item {
 	type likeness struct {
 		phase                    Phase
@@ -118,7 +119,7 @@ type wording struct {
 	redact   func(string) string
 }
 
-// say is a message as one short line without secrets.
+// say returns a message as one short line without secrets.
 func (w wording) say(m message.Message) string { return w.plain(w.language.Text(m)) }
 
 func (w wording) plain(s string) string {
@@ -128,7 +129,7 @@ func (w wording) plain(s string) string {
 	return message.Cut(strings.Join(strings.Fields(report.Harmless(s)), " "), maxText)
 }
 
-// line says what items that are alike report.
+// line makes the line of similar items.
 func (w wording) line(group []Item) Line {
 	first := group[0]
 	line := Line{Severity: first.Severity, Over: first.Phase == Over, Head: w.head(first.Subject)}
@@ -165,7 +166,7 @@ func (w wording) line(group []Item) Line {
 	return line
 }
 
-// shortly is a message with its commit as people see commits.
+// shortly shortens the commit in a message.
 func shortly(m message.Message) message.Message {
 	if revision, is := m.Args.Get("revision").(string); is {
 		m.Args = m.Args.With("revision", report.Short(revision))
@@ -173,7 +174,7 @@ func shortly(m message.Message) message.Message {
 	return m
 }
 
-// head is what a line is about.
+// head returns what a line is about.
 func (w wording) head(s Subject) string {
 	switch {
 	case s.Binding != "":
@@ -189,10 +190,10 @@ func (w wording) head(s Subject) string {
 	return w.plain(s.Of)
 }
 
-// mentionSize is what a service's JSON puts around a mention, in bytes.
+// mentionSize is the size of the JSON around a mention, in bytes.
 const mentionSize = 34
 
-// Size is about how many bytes a text takes.
+// Size is the approximate size of a text, in bytes.
 func (t Text) Size() int {
 	size := len(t.Title)
 	for _, m := range t.Mentions {
@@ -207,8 +208,8 @@ func (t Text) Size() int {
 	return size
 }
 
-// Rows are the text below its title, line by line, in at most limit bytes. Only a
-// single item that is too long is cut.
+// Rows returns the text below the title, line by line, in at most limit bytes.
+// Only a single item that is too long is cut.
 func (t Text) Rows(limit int) []string {
 	var rows []string
 	add := func(row string) bool {

@@ -14,7 +14,7 @@ import (
 
 var errNoBinding = message.NewError("page.not-found")
 
-// status is the binding that an address names.
+// status finds the binding that an address names.
 func (p *pages) status(r *http.Request) (binding.Status, error) {
 	for _, s := range p.Present.Statuses() {
 		if s.Name == r.PathValue("binding") && s.Spec.Instance == r.PathValue("instance") {
@@ -31,8 +31,9 @@ type answer struct {
 	binding.Answer
 }
 
-// Grade says whether an answer is good, as the status of a condition: what breaks a
-// rule is not, what a rule warns of is doubtful, and a no that breaks none is plain.
+// Grade says how good an answer is, in terms of the status of a condition: False if
+// it breaks a rule, Unknown if a rule warns about it, and plain for a no that
+// breaks no rule.
 func (a answer) Grade() string {
 	switch {
 	case a.Verdict == binding.Yes && a.Code == "":
@@ -51,18 +52,18 @@ type bindingData struct {
 	Task        *task
 	Compared    []compared
 	Observed    time.Time
-	// Stale says that something was changed after it was observed.
+	// Stale is true if something was changed after the observation.
 	Stale   bool
 	Answers []answer
-	// Site is the code host's address, if it is one that may be opened.
+	// Site is the code host's address, if a browser may open it.
 	Site    string
 	Events  []happening
 	History []entry
 	Objects []object
 }
 
-// happening is an event, entry something that was done, object what the last plan has
-// for an object.
+// happening is an event, entry an entry of the history, and object the last plan's
+// actions for an object.
 type (
 	happening struct {
 		report.EventItem
@@ -78,7 +79,7 @@ type (
 	}
 )
 
-// binding shows everything about one binding.
+// binding is the page with everything about one binding.
 func (p *pages) binding(r *http.Request) (screen, error) {
 	s, err := p.status(r)
 	if err != nil {
@@ -110,7 +111,7 @@ func (p *pages) binding(r *http.Request) (screen, error) {
 	return screen{name: "binding", of: s.Name, data: d}, nil
 }
 
-// siteOf is an address that a browser may open; empty for any other.
+// siteOf returns an address if a browser may open it, and otherwise empty.
 func siteOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
@@ -119,8 +120,8 @@ func siteOf(address string) string {
 	return u.String()
 }
 
-// answered lists what the code host said about the token or the account, and about
-// each project.
+// answered lists the code host's answers about the token, the account and each
+// project.
 func (d *bindingData) answered(o binding.Observation) {
 	for _, a := range o.Tokens[d.Name].Answers {
 		d.Answers = append(d.Answers, answer{"", a})
@@ -135,7 +136,7 @@ func (d *bindingData) answered(o binding.Observation) {
 	}
 }
 
-// Differs counts the values that are not as declared.
+// Differs counts the values that differ from the declaration.
 func (d bindingData) Differs() int {
 	n := 0
 	for _, c := range d.Compared {

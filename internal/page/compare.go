@@ -7,23 +7,23 @@ import (
 	"reconciler/internal/report"
 )
 
-// compared is a value as it is declared and as the registry has it.
+// compared is a declared value and the one in the registry.
 type compared struct {
 	// Of is the image repository; empty for the account.
 	Of                 string
 	Field              message.Message
 	Declared, Registry string
-	// Unknown says why it is not known what the registry has; zero where it is.
+	// Unknown says why the registry's value is unknown; zero if it is known.
 	Unknown message.Message
-	// Differs says that the two are not the same.
+	// Differs is true if the two values differ.
 	Differs bool
 }
 
-// comparison puts what is declared next to what the registry has.
+// comparison compares a declaration with the registry.
 type comparison struct {
 	rows []compared
-	// settled are the objects that are as declared by the last plan, though they may
-	// be written in another way.
+	// settled are the objects that match the declaration according to the last plan,
+	// even if their values are written differently.
 	settled map[binding.Object]bool
 }
 
@@ -46,12 +46,12 @@ func compare(d report.Description, o binding.Observation) []compared {
 	return c.rows
 }
 
-// add adds a value of an object that is known on both sides.
+// add adds a value that is known on both sides.
 func (c *comparison) add(of binding.Object, field message.Message, declared, registry string) {
 	c.rows = append(c.rows, compared{Of: of.Image, Field: field, Declared: declared, Registry: registry, Differs: declared != registry && !c.settled[of]})
 }
 
-// unknown adds a value that is not known to be in the registry or not.
+// unknown adds a value that is unknown in the registry.
 func (c *comparison) unknown(of binding.Object, field message.Message, declared string, why *binding.Unknown) {
 	c.rows = append(c.rows, compared{Of: of.Image, Field: field, Declared: declared, Unknown: why.Message})
 }
@@ -99,7 +99,7 @@ func (c *comparison) repository(r binding.Repository, state binding.RepositorySt
 	}
 }
 
-// rules compares build rules by what they build from and into.
+// rules matches build rules by what they build from and into.
 func (c *comparison) rules(r binding.Repository, state binding.RepositoryState) {
 	field, unknown := message.New("page.field.rule"), state.NoRules()
 	has := map[string]binding.BuildRule{}
@@ -125,7 +125,7 @@ func (c *comparison) rules(r binding.Repository, state binding.RepositoryState) 
 	}
 }
 
-// ruleText is a rule as the pages show it, in the words of a declaration.
+// ruleText is a rule as the pages show it, with the terms of a declaration.
 func ruleText(r binding.BuildRule) string {
 	from := "branch: " + r.Branch
 	if r.Tag != "" {

@@ -7,17 +7,16 @@ import (
 )
 
 const (
-	// mostStreams bounds the browsers that wait for news at once; others look again
-	// by themselves.
+	// mostStreams limits the browsers that are notified at once. Others poll.
 	mostStreams = 64
-	// beat is how often a stream shows that it lives, and newsPause how long news
-	// gather before they are sent.
+	// beat is the interval of a stream's heartbeat, and newsPause how long events
+	// are collected before a notification.
 	beat      = 15 * time.Second
 	newsPause = 2 * time.Second
 )
 
-// live sends a browser one line, with a number that grows, when something happened.
-// What happened is on the page, which the browser loads again.
+// live sends a browser one line, with an increasing number, when something
+// happened. The browser then loads the page again.
 func (p *pages) live(w http.ResponseWriter, r *http.Request) {
 	select {
 	case p.streams <- struct{}{}:
@@ -28,7 +27,7 @@ func (p *pages) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // A proxy is not to wait for more.
+	w.Header().Set("X-Accel-Buffering", "no") // So that a proxy does not buffer.
 	control, person := http.NewResponseController(w), personOf(r)
 	_ = control.SetReadDeadline(time.Time{})
 	send := func(format string, args ...any) bool {

@@ -12,18 +12,18 @@ import (
 	"reconciler/internal/server/port"
 )
 
-// maxForm bounds what a browser may send, in bytes.
+// maxForm limits what a browser may send, in bytes.
 const maxForm = 8 << 10
 
-// signIn is what the page for signing in shows.
+// signIn is the data of the sign-in page.
 type signIn struct {
-	// Next is where the person wants to go, below the first page.
+	// Next is the page to show after the sign-in, relative to the first page.
 	Next string
-	// Problem says why nobody is signed in; zero for nothing.
+	// Problem says why the sign-in failed; zero if it did not.
 	Problem message.Message
 }
 
-// loginFor is the address where a person signs in to see this page.
+// loginFor is the address of the sign-in page that leads back to this page.
 func loginFor(r *http.Request) string {
 	here := strings.TrimPrefix(r.URL.RequestURI(), "/")
 	if r.Method != http.MethodGet || here == "" {
@@ -32,13 +32,13 @@ func loginFor(r *http.Request) string {
 	return "login?" + url.Values{"next": {here}}.Encode()
 }
 
-// nextOf is a page of ours, below the first one; anything else is the first page.
+// nextOf returns next if it is a page of ours, and otherwise the first page.
 func nextOf(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || strings.HasPrefix(next, "/") || strings.ContainsAny(next, "\\\r\n\t") {
 		return ""
 	}
-	if slices.Contains(strings.Split(u.Path, "/"), "..") { // A browser goes up for %2e%2e too.
+	if slices.Contains(strings.Split(u.Path, "/"), "..") { // A browser treats %2e%2e as .. too.
 		return ""
 	}
 	return next
@@ -61,8 +61,8 @@ func (p *pages) showLogin(w http.ResponseWriter, r *http.Request) {
 	p.write(w, r, http.StatusOK, screen{name: "login", data: data})
 }
 
-// login begins a session for whoever sends a token. A browser that keeps no cookie
-// is noticed on the way to the next page.
+// login begins a session for a person who sends a valid token. The redirect to the
+// next page detects a browser without cookies.
 func (p *pages) login(w http.ResponseWriter, r *http.Request) {
 	from := port.Peer(r.RemoteAddr)
 	data := signIn{Next: nextOf(r.PostFormValue("next"))}

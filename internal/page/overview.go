@@ -14,10 +14,10 @@ import (
 	"reconciler/internal/report"
 )
 
-// rowsOnAPage is how many bindings a page lists.
+// rowsOnAPage is how many bindings one page of the list shows.
 const rowsOnAPage = 100
 
-// filter says which bindings a person wants to see. It is part of the address.
+// filter selects the bindings to show. It is part of the address.
 type filter struct {
 	Query, Instance, Platform, Reason string
 	NotReady, Waiting                 bool
@@ -32,10 +32,10 @@ func filterOf(q url.Values) filter {
 	}
 }
 
-// Any reports whether something is filtered.
+// Any reports whether any filter is set.
 func (f filter) Any() bool { f.Page = 1; return f != filter{Page: 1} }
 
-// Address is where the same bindings are listed, at a page of the list.
+// Address is the address of a page of the list with the same filter.
 func (f filter) Address(page int) string {
 	var parts []string
 	for _, flag := range []struct {
@@ -57,7 +57,7 @@ func (f filter) Address(page int) string {
 	return "?" + strings.Join(parts, "&")
 }
 
-// shows reports whether a binding is among those that a person wants to see.
+// shows reports whether a binding matches the filter.
 func (f filter) shows(s *binding.Status) bool {
 	ready := readyOf(s)
 	switch {
@@ -71,7 +71,7 @@ func (f filter) shows(s *binding.Status) bool {
 	return f.Query == "" || found(s, strings.ToLower(f.Query))
 }
 
-// found reports whether what a person looks for is in a binding's declaration.
+// found reports whether the search words are in a binding's declaration.
 func found(s *binding.Status, words string) bool {
 	texts := []string{s.Name, s.Spec.Instance, string(s.Spec.Platform), s.Spec.Username, s.Spec.Address, s.File, readyOf(s).Reason}
 	for _, r := range s.Spec.Repositories {
@@ -103,18 +103,18 @@ func rowOf(s binding.Status) row {
 	}
 }
 
-// linkOf is the page of a binding, below the first one.
+// linkOf is the address of a binding's page, relative to the first page.
 func linkOf(instance, name string) string {
 	return "bindings/" + url.PathEscape(instance) + "/" + url.PathEscape(name)
 }
 
-// waitLink is the page of what a binding waits for.
+// waitLink is the address of the page with a binding's pending steps.
 func waitLink(instance, name string) string {
 	return "waiting/" + url.PathEscape(instance) + "/" + url.PathEscape(name)
 }
 
-// lastDay is the last day of something that ends at t: midnight belongs to the day
-// that it ends. It is zero where t is.
+// lastDay is the last day of something that ends at t: midnight counts as the end
+// of the previous day. It is zero if t is.
 func lastDay(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -122,7 +122,7 @@ func lastDay(t time.Time) time.Time {
 	return t.Add(-time.Nanosecond).UTC().Truncate(24 * time.Hour)
 }
 
-// instanceCard is an instance with how its bindings are.
+// instanceCard is an instance with a summary of its bindings.
 type instanceCard struct {
 	Name                  string
 	Link                  string
@@ -133,10 +133,10 @@ type instanceCard struct {
 	Bad                   []badInstance
 }
 
-// Share is a part of the instance's bindings, in thousandths.
+// Share is the share of n in the instance's bindings, in thousandths.
 func (c *instanceCard) Share(n int) int { return n * 1000 / max(c.All, 1) }
 
-// totals count all bindings and what is wrong.
+// totals counts all bindings and problems.
 type totals struct {
 	All, Ready, Not, Dark, Waiting, Overdue int
 	Ending, Broken, Down                    int
@@ -152,15 +152,16 @@ type overviewData struct {
 	Daemon    []binding.Condition
 }
 
-// paging is which part of a list a page shows.
+// paging says which part of a list a page shows.
 type paging struct {
 	Filter filter
-	// Found is how long the list is, First and Last number what is shown.
+	// Found is the length of the list. First and Last are the numbers of the
+	// first and last entry on the page.
 	Found, First, Last int
 	Pages              int
 }
 
-// pageOf is a page of a list; the last one where the list is shorter.
+// pageOf returns one page of a list, or the last one if the list is shorter.
 func pageOf[T any](all []T, f filter) ([]T, paging) {
 	p := paging{Filter: f, Found: len(all), Pages: max((len(all)+rowsOnAPage-1)/rowsOnAPage, 1)}
 	p.Filter.Page = min(f.Page, p.Pages)
@@ -200,7 +201,7 @@ func sortStatuses(all []binding.Status) {
 	})
 }
 
-// endingSoon is how long before its end a token is counted.
+// endingSoon is how long before its expiry a token counts as expiring soon.
 const endingSoon = 30 * 24 * time.Hour
 
 func (p *pages) count(all []binding.Status, problems report.Problems) totals {
@@ -232,7 +233,8 @@ func (t *totals) add(s *binding.Status) {
 	}
 }
 
-// cards are the instances of the bindings, which are sorted, and of the problems.
+// cards returns a card for each instance of the bindings, which are sorted, and
+// of the problems.
 func cards(all []binding.Status, problems report.Problems) []*instanceCard {
 	byName := map[string]*instanceCard{}
 	var list []*instanceCard

@@ -1,6 +1,6 @@
-// Package page is a page for people on the API's port: what the daemon knows, to
-// look at in a browser. It reads and changes nothing. It works without JavaScript;
-// with it, it follows what happens.
+// Package page serves web pages on the API's port that show what the daemon knows.
+// They change nothing. They work without JavaScript; with it, they update by
+// themselves.
 package page
 
 import (
@@ -27,29 +27,29 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Present is what is so now. Its methods are safe for concurrent use and answer
-// at once. What they return holds no secret.
+// Present reports the current state. Its methods are safe for concurrent use
+// and return at once. What they return contains no secret.
 type Present interface {
-	// Statuses are the bindings as they stand.
+	// Statuses returns the current bindings.
 	Statuses() []binding.Status
-	// Problems are what the daemon cannot know or do.
+	// Problems returns what the daemon currently cannot know or do.
 	Problems() report.Problems
-	// Conditions are the daemon's own.
+	// Conditions returns the daemon's own conditions.
 	Conditions() []binding.Condition
 }
 
-// Past is what happened. Its methods are safe for concurrent use.
+// Past reports what happened. Its methods are safe for concurrent use.
 type Past interface {
 	// Describe returns everything about a binding.
 	Describe(ctx context.Context, name, instance string) (report.Description, error)
-	// Events gives what happened after a sequence, and waits for something to happen
-	// as long as wait.
+	// Events returns the events after a sequence number. If there are none, it waits
+	// up to wait for one.
 	Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error)
-	// Syncs are the last syncs, the newest first.
+	// Syncs returns the last syncs, the newest first.
 	Syncs() []report.SyncRecord
 }
 
-// Options are what the page is made of.
+// Options are the options of New.
 type Options struct {
 	Present Present
 	Past    Past
@@ -59,7 +59,7 @@ type Options struct {
 	Log     *slog.Logger
 }
 
-// pages is the handler of everything on the page.
+// pages is the handler of all pages.
 type pages struct {
 	Options
 	gate     *server.Gate
@@ -69,7 +69,8 @@ type pages struct {
 	files    map[string]file
 }
 
-// New makes the page's handler for a gate that knows the tokens.
+// New makes a function that makes the handler of the pages for a gate that checks
+// tokens.
 func New(o Options) func(*server.Gate) http.Handler {
 	return func(gate *server.Gate) http.Handler {
 		p := &pages{
@@ -105,8 +106,8 @@ func (p *pages) routes() http.Handler {
 	return mux
 }
 
-// secured sets the headers that keep a page from being used by others. Everything
-// that a page loads comes from its own origin, and it has no script or style of its own.
+// secured sets the security headers. A page loads everything from its own origin, and
+// has no inline script or style.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -125,30 +126,30 @@ func secured(next http.Handler) http.Handler {
 }
 
 type screen struct {
-	// name is the template's and, below page.title, the title's.
+	// name is the name of the template and, below page.title, of the title.
 	name string
-	// of is what the page is about; empty where the title says it.
+	// of is what the page is about; empty if the title says it.
 	of   string
 	data any
 }
 
-// view is what a template gets.
+// view is the data of a template.
 type view struct {
-	// Root is the way from this page to the first one.
+	// Root is the relative path from this page to the first one.
 	Root string
 	// Here is the address of this page below Root.
 	Here string
-	// Page names the template, Of what it is about.
+	// Page is the name of the template, and Of what the page is about.
 	Page, Of string
 	Lang     string
 	Tongues  []*tongue
-	// Person is the session; nil for a page without one.
+	// Person is the session; nil if the page needs none.
 	Person *session
 	Now    time.Time
 	Data   any
 }
 
-// screen answers with a page. A page that did not change is not sent again.
+// screen makes the handler of a page. An unchanged page is not sent again.
 func (p *pages) screen(show func(*http.Request) (screen, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch s, err := show(r); {
@@ -163,8 +164,8 @@ func (p *pages) screen(show func(*http.Request) (screen, error)) http.HandlerFun
 	}
 }
 
-// footer begins what has the time at which a page was made, and nothing else that
-// changes.
+// footer is the beginning of the page's footer. The footer has the time at which
+// the page was made, and nothing else in it changes.
 const footer = "<footer"
 
 func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s screen) {
@@ -191,11 +192,12 @@ func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s scre
 		return
 	}
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text) // Who left needs no answer.
+	_, _ = io.WriteString(w, text) // The client may have gone.
 }
 
-// clean is a whole page without characters that turn the direction of writing or
-// control something. No template has one, so each is of a foreign text.
+// clean removes control characters, and those that change the direction of
+// writing, from a page. The templates have none, so they come from other
+// systems' texts.
 func clean(page string) string {
 	lines := strings.Split(page, "\n")
 	for i, line := range lines {
@@ -204,37 +206,37 @@ func clean(page string) string {
 	return strings.Join(lines, "\n")
 }
 
-// notFound answers for an address that shows nothing.
+// notFound answers requests for an unknown address.
 func (p *pages) notFound(w http.ResponseWriter, r *http.Request) {
 	p.write(w, r, http.StatusNotFound, screen{name: "not-found"})
 }
 
-// foreign refuses a form that another site sent.
+// foreign refuses a form that was sent from another site.
 func (p *pages) foreign(w http.ResponseWriter, r *http.Request) {
 	p.Log.Warn("a form of another site was refused", "from", port.Peer(r.RemoteAddr))
 	p.write(w, r, http.StatusForbidden, screen{name: "foreign"})
 }
 
-// rootOf is the relative way from a page to the first one. So the page works
-// below any path of a proxy.
+// rootOf is the relative path from a page to the first one, so that the pages
+// work below any path of a proxy.
 func rootOf(r *http.Request) string {
 	return "./" + strings.Repeat("../", max(0, strings.Count(r.URL.EscapedPath(), "/")-1))
 }
 
-// goTo sends a browser to a page, by an address that is relative.
+// goTo redirects a browser to a page, with a relative address.
 func goTo(w http.ResponseWriter, r *http.Request, to string) {
 	w.Header().Set("Location", rootOf(r)+to)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// file is an asset as it is sent.
+// file is an asset, ready to send.
 type file struct {
 	kind string
 	data []byte
 	tag  string
 }
 
-// readFiles are the assets that browsers may load.
+// readFiles returns the assets that browsers may load.
 func readFiles() map[string]file {
 	files := map[string]file{}
 	for name, kind := range map[string]string{
@@ -263,5 +265,5 @@ func (p *pages) asset(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(f.data) // Who left needs no answer.
+	_, _ = w.Write(f.data) // The client may have gone.
 }

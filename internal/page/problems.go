@@ -9,12 +9,13 @@ import (
 	"reconciler/internal/report"
 )
 
-// outage is a part that gives no usable answer, and what that causes.
+// outage is a part that gives no usable answer, and the consequences.
 type outage struct {
 	Part, Why, Effect message.Message
 	Reason            string
 	Since             time.Time
-	// Count is how many bindings it concerns, Link lists them; empty for no list.
+	// Count is how many bindings are affected. Link is the address of their list;
+	// empty if there is none.
 	Count int
 	Link  string
 }
@@ -24,11 +25,11 @@ type brokenFile struct {
 	File     string
 	Findings []brokenFinding
 	Holds    []held
-	// More is how many more it holds.
+	// More is how many more bindings the file holds.
 	More int
 }
 
-// mostHeld bounds the bindings that are named for one file.
+// mostHeld limits the bindings that are named for one file.
 const mostHeld = 10
 
 type brokenFinding struct {
@@ -58,12 +59,13 @@ func badInstanceOf(c report.InstanceCondition) badInstance {
 	return badInstance{c, filter{Instance: c.Instance}.Address(1), report.MessageOf(c.ID, c.Args, c.Message)}
 }
 
-// Empty reports whether nothing is wrong.
+// Empty reports whether there are no problems.
 func (d problemsData) Empty() bool {
 	return len(d.Down)+len(d.Instances)+len(d.Daemon)+len(d.Files) == 0
 }
 
-// problems shows what the daemon cannot know or do, since when, and what that causes.
+// problems is the page with what the daemon cannot know or do, since when, and the
+// consequences.
 func (p *pages) problems(*http.Request) (screen, error) {
 	all, found := p.Present.Statuses(), p.Present.Problems()
 	d := problemsData{Daemon: notTrue(p.Present.Conditions())}
@@ -101,8 +103,7 @@ func notTrue(conditions []binding.Condition) []binding.Condition {
 	return bad
 }
 
-// outageOf says what it means that a part gives no answer, and for how many
-// bindings.
+// outageOf says what the outage of a part means, and for how many bindings.
 func outageOf(u report.UnansweredPart, all []binding.Status) outage {
 	o := outage{
 		Part: message.New("part."+string(u.Part), "name", u.Name), Effect: message.New("page.effect." + string(u.Part)),
@@ -132,8 +133,8 @@ func concerns(u report.UnansweredPart, s binding.Status) bool {
 	}
 }
 
-// linkOfPart lists the bindings that a part concerns, s among them; empty where
-// no filter does.
+// linkOfPart is the address of the list of bindings that a part affects, such
+// as s; empty if no filter selects them.
 func linkOfPart(u report.UnansweredPart, s binding.Status) string {
 	switch {
 	case u.Part == binding.PartRegistry:

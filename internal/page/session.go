@@ -13,22 +13,22 @@ import (
 	"reconciler/internal/server/port"
 )
 
-// mostSessions bounds the sessions; one more ends the one that would end first.
+// mostSessions limits the sessions. One more ends the one that would expire first.
 const mostSessions = 1000
 
 // session is a person who signed in.
 type session struct {
-	// Name is the token's; empty for the one without a name.
+	// Name is the token's name, if it has one.
 	Name string
-	// Ends is when it ends by itself.
+	// Ends is when it expires.
 	Ends time.Time
-	// accepted checks whether the token that it began with still is.
+	// accepted checks whether its token is still accepted.
 	accepted func() (bool, error)
 }
 
-// sessions are those of now. They are known by the hash of a random number, which
-// only the browser's cookie has; neither holds a token. They are in memory: a
-// restart ends all. It is safe for concurrent use.
+// sessions are the current sessions. The key of a session is the hash of a random
+// number that only the browser's cookie has; neither contains a token. They are
+// in memory only, so that a restart ends them. It is safe for concurrent use.
 type sessions struct {
 	lasts time.Duration
 	now   func() time.Time
@@ -41,7 +41,7 @@ func newSessions(lasts time.Duration, now func() time.Time) *sessions {
 	return &sessions{lasts: lasts, now: now, all: map[[sha256.Size]byte]*session{}}
 }
 
-// begin begins a session and returns what the cookie holds.
+// begin begins a session and returns the value of its cookie.
 func (s *sessions) begin(name string, accepted func() (bool, error)) (id string, ends time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,7 +51,8 @@ func (s *sessions) begin(name string, accepted func() (bool, error)) (id string,
 	return id, ends
 }
 
-// makeRoom removes what has ended and, where that is not enough, what ends next.
+// makeRoom removes expired sessions and, if that is not enough, the one that
+// expires next.
 func (s *sessions) makeRoom() {
 	var next [sha256.Size]byte
 	for key, one := range s.all {
@@ -68,15 +69,15 @@ func (s *sessions) makeRoom() {
 	}
 }
 
-// find is the session of a cookie; nil for none. A session ends with its token. The
-// error says why it is not known whether the token still is accepted.
+// find returns the session of a cookie; nil if there is none. A session ends with
+// its token. The error says why it is unknown whether the token is still accepted.
 func (s *sessions) find(id string) (*session, error) {
 	key := sha256.Sum256([]byte(id))
 	s.mu.Lock()
 	found := s.all[key]
 	s.mu.Unlock()
 	if found == nil {
-		return nil, nil //nolint:nilnil // No session is no error.
+		return nil, nil //nolint:nilnil // No session is not an error.
 	}
 	if found.Ends.After(s.now()) {
 		switch accepted, err := found.accepted(); {
@@ -87,7 +88,7 @@ func (s *sessions) find(id string) (*session, error) {
 		}
 	}
 	s.end(id)
-	return nil, nil //nolint:nilnil // No session is no error.
+	return nil, nil //nolint:nilnil // No session is not an error.
 }
 
 func (s *sessions) end(id string) {
@@ -103,7 +104,7 @@ func personOf(r *http.Request) *session {
 	return s
 }
 
-// signedIn lets those through who have a session, and asks others to sign in.
+// signedIn requires a session, and redirects others to the sign-in page.
 func (p *pages) signedIn(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		found, err := p.sessions.find(sessionID(r))
@@ -125,14 +126,14 @@ func (p *pages) signedIn(next http.HandlerFunc) http.Handler {
 }
 
 // followedFromElsewhere reports whether a person followed a link on another site.
-// Then the browser keeps the cookie back, because it is SameSite=Strict, and a page
-// that loads itself again gets it.
+// Then the browser does not send the cookie, because it is SameSite=Strict. It does
+// once the page reloads itself.
 func followedFromElsewhere(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") == "navigate"
 }
 
-// cookieName has the port, because browsers keep one cookie for all ports of a
-// host, and a person may look at several daemons through tunnels.
+// cookieName includes the port, because browsers share cookies between all
+// ports of a host, and a person may use several daemons through tunnels.
 func cookieName(r *http.Request) string {
 	_, number, err := net.SplitHostPort(r.Host)
 	if err != nil {
@@ -141,7 +142,7 @@ func cookieName(r *http.Request) string {
 	return "__Host-reconciler-" + number
 }
 
-// sessionID is what the request's cookie holds; empty where there is not one.
+// sessionID is the value of the request's cookie; empty if there is none.
 func sessionID(r *http.Request) string {
 	cookies := r.CookiesNamed(cookieName(r))
 	if len(cookies) != 1 {
@@ -150,7 +151,7 @@ func sessionID(r *http.Request) string {
 	return cookies[0].Value
 }
 
-// setCookie gives the browser a session, or takes it away where id is empty.
+// setCookie sets the browser's cookie, or deletes it if id is empty.
 func setCookie(w http.ResponseWriter, r *http.Request, id string, lasts time.Duration) {
 	age := int(lasts / time.Second)
 	if id == "" {

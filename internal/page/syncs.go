@@ -13,13 +13,13 @@ type syncRow struct {
 	Counts []stateCount
 }
 
-// stateCount is how many actions came to an end.
+// stateCount is how many actions ended in a state.
 type stateCount struct {
 	State plan.OutcomeState
 	Count int
 }
 
-// Outcome is the worst that became of the sync, as the status of a condition.
+// Outcome is the worst outcome of the sync, as the status of a condition.
 func (s syncRow) Outcome() string {
 	if !s.Err.IsZero() {
 		return "False"
@@ -35,7 +35,7 @@ func (s syncRow) Outcome() string {
 	return "True"
 }
 
-// lastSyncs shows the last syncs that did something.
+// lastSyncs is the page with the last syncs that did something.
 func (p *pages) lastSyncs(r *http.Request) (screen, error) {
 	instance := r.URL.Query().Get("instance")
 	var rows []syncRow

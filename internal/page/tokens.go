@@ -9,21 +9,21 @@ import (
 	"reconciler/internal/binding"
 )
 
-// daysShown is how far the time line goes.
+// daysShown is how many days the time line has.
 const daysShown = 90
 
 type tokenRow struct {
 	binding.Status
 	Link    string
 	LastDay time.Time
-	// Left is how many whole days are left; negative where the last day is over.
+	// Left is how many whole days are left; negative after the last day.
 	Left int
 }
 
-// Bar is how much of the time line is left, in thousandths.
+// Bar is the length of the token's bar, in thousandths of the time line.
 func (t tokenRow) Bar() int { return min(max(t.Left+1, 0), daysShown) * 1000 / daysShown }
 
-// Grade says how near the end is: past, soon, near or far.
+// Grade says how soon the token expires: past, soon, near or far.
 func (t tokenRow) Grade() string { return grade(t.Left) }
 
 func grade(left int) string {
@@ -38,7 +38,7 @@ func grade(left int) string {
 	return "far"
 }
 
-// bar is a day of the time line on which tokens end.
+// bar is a day of the time line on which tokens expire.
 type bar struct {
 	Day          time.Time
 	Count        int
@@ -63,7 +63,7 @@ type tokensData struct {
 	Ticks                []tick
 }
 
-// tokens shows the tokens by their last day, the nearest first.
+// tokens is the page with the tokens by their last day, the nearest first.
 func (p *pages) tokens(r *http.Request) (screen, error) {
 	today := p.Now().UTC().Truncate(24 * time.Hour)
 	var d tokensData
@@ -101,13 +101,15 @@ func (d *tokensData) count(all []tokenRow) {
 	}
 }
 
-// Sizes of the drawing: a column has a day, the first one all days before today.
+// Sizes of the drawing. A column is one day, and the first column all days
+// before today.
 const (
 	columnWidth = 10
 	drawHeight  = 100
 )
 
-// draw puts a bar on every day on which tokens end, as high as there are many.
+// draw adds a bar for every day on which tokens expire. Its height is their
+// number.
 func (d *tokensData) draw(all []tokenRow, today time.Time) {
 	counts := map[int]int{}
 	most := 1

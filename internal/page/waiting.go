@@ -9,12 +9,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// task is what a binding waits for.
+// task is the pending steps of a binding.
 type task struct {
 	binding.Status
-	// Link is the binding's page, Own the task's.
+	// Link is the address of the binding's page, and Own of the task's.
 	Link, Own string
-	// Who can do it.
+	// Who says who can do the steps.
 	Who   message.Message
 	Steps []taskStep
 }
@@ -22,11 +22,11 @@ type task struct {
 // taskStep is what a person is asked to do to one object.
 type taskStep struct {
 	binding.PendingStep
-	// Anchor is its place in the task's page.
+	// Anchor is its anchor on the task's page.
 	Anchor string
 }
 
-// Overdue reports whether a step of the task is overdue.
+// Overdue reports whether any step of the task is overdue.
 func (t task) Overdue() bool {
 	return slices.ContainsFunc(t.Steps, func(s taskStep) bool { return s.Overdue })
 }
@@ -42,7 +42,7 @@ func taskOf(s binding.Status) task {
 	return t
 }
 
-// whoCan says who has what the steps of a binding need.
+// whoCan says who has the permissions for the steps of a binding.
 func whoCan(s binding.Status) message.Message {
 	if s.Spec.Platform.OAuth() {
 		return message.New("page.who.browser", "instance", s.Spec.Instance, "platform", s.Spec.Platform.Title(), "account", message.Foreign(s.Spec.Username))
@@ -53,11 +53,11 @@ func whoCan(s binding.Status) message.Message {
 type waitingData struct {
 	paging
 	Tasks []task
-	// One says that the page is about one binding.
+	// One is true if the page is about one binding.
 	One bool
 }
 
-// waiting lists what waits for a person, the oldest first.
+// waiting is the page with all pending steps, the oldest first.
 func (p *pages) waiting(r *http.Request) (screen, error) {
 	var d waitingData
 	d.Tasks, d.paging = pageOf(tasks(p.Present.Statuses()), filter{Page: filterOf(r.URL.Query()).Page})
@@ -81,8 +81,8 @@ func oldest(t task) taskStep {
 	return slices.MinFunc(t.Steps, func(a, b taskStep) int { return a.Since.Compare(b.Since) })
 }
 
-// waitingFor shows what one binding waits for. Its address can be sent to whoever is
-// to do it; when it is done, the page says so.
+// waitingFor is the page with the pending steps of one binding. Its address can be
+// sent to the person who has to do them. The page also shows when they are done.
 func (p *pages) waitingFor(r *http.Request) (screen, error) {
 	s, err := p.status(r)
 	if err != nil {

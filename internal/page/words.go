@@ -16,7 +16,7 @@ import (
 )
 
 type tongue struct {
-	// Tag is as in <html lang>, Name what the language calls itself.
+	// Tag is for <html lang>, and Name is the language's name in that language.
 	Tag, Name string
 	words     *report.Language
 	pages     map[string]*template.Template
@@ -26,14 +26,13 @@ type tongue struct {
 // screens are the names of the templates.
 var screens = []string{"overview", "waiting", "tokens", "binding", "syncs", "problems", "login", "again", "not-found", "unknown", "foreign"}
 
-// tongues are the languages of the catalogue; the first is for whoever asks for
-// none of them.
+// tongues returns the languages of the catalogue. The first one is the default.
 func tongues(now func() time.Time) []*tongue {
 	var all []*tongue
 	for _, tag := range report.Languages() {
 		words, err := report.LanguageNamed(tag)
 		if err != nil {
-			panic(err) // It is one of the catalogue's.
+			panic(err) // The catalogue has it.
 		}
 		t := &tongue{Tag: tag, words: words, pages: map[string]*template.Template{}, now: now}
 		t.Name = t.words.Text(message.New("page.language-name"))
@@ -46,11 +45,11 @@ func tongues(now func() time.Time) []*tongue {
 	return all
 }
 
-// languageCookie holds the language that a person chose.
+// languageCookie is the cookie with the language that a person chose.
 const languageCookie = "reconciler-language"
 
-// tongueOf is the language that a person chose, else the first of theirs that
-// there is, else the first.
+// tongueOf is the language that a person chose, or else the first of the
+// browser's languages that the catalogue has, or else the default.
 func (p *pages) tongueOf(r *http.Request) *tongue {
 	var tags []string
 	if c, err := r.Cookie(languageCookie); err == nil {
@@ -100,14 +99,14 @@ func (t *tongue) funcs() template.FuncMap {
 	}
 }
 
-// tab is one of the page's parts in the list of all.
+// tab is one entry of the navigation.
 type tab struct {
 	Root, To, Text string
 	Here           bool
 }
 
-// text is an entry of the catalogue, with arguments as pairs of a name and a
-// value. A test holds the templates' calls of it to the catalogue.
+// text returns an entry of the catalogue, with arguments as pairs of a name and
+// a value. A test checks that the catalogue has what the templates use.
 func (t *tongue) text(id string, pairs ...any) string {
 	m := message.Message{ID: id}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -119,13 +118,13 @@ func (t *tongue) text(id string, pairs ...any) string {
 // longestCell is how much of a name a table shows, in characters.
 const longestCell = 80
 
-// cut is a name as a table shows it.
+// cut shortens a name for a table.
 func cut(text any) string { return message.Cut(report.Clean(fmt.Sprint(text)), longestCell) }
 
 // hash is the beginning of a commit or a digest.
 func hash(text string) string { return cut(report.Short(strings.TrimPrefix(text, "sha256:"))) }
 
-// distance says how long ago something was, or how soon it is.
+// distance says how long ago something was, or when it will be.
 func distance(at, now time.Time) message.Message {
 	apart, soon := now.Sub(at), at.After(now)
 	if soon {
@@ -148,7 +147,7 @@ func distance(at, now time.Time) message.Message {
 	return message.New("page.ago."+unit, "count", n)
 }
 
-// number is a number that counts from 1; empty for 0.
+// number formats a number; empty for 0.
 func number(n int) string {
 	if n == 0 {
 		return ""
@@ -159,7 +158,7 @@ func number(n int) string {
 // yesNo is how a declaration writes a boolean.
 func yesNo(b bool) string { return strconv.FormatBool(b) }
 
-// took is a duration that people compare: 420ms, 3.2s, 1m5s.
+// took formats a duration for people: 420ms, 3.2s, 1m5s.
 func took(d time.Duration) string {
 	switch {
 	case d < time.Second:

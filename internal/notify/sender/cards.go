@@ -11,17 +11,17 @@ import (
 
 // slack is an incoming webhook of Slack (docs.slack.dev, "Sending messages using
 // incoming webhooks"): 200 and ok, or a status and a reason; 429 with Retry-After.
-// The rows are in blocks of plain_text, which has no mark-up and mentions nobody.
-// Only the text of the notification is mrkdwn, and escaped.
+// The rows are in blocks of plain_text, which has no markup and mentions nobody.
+// Only the text of the notification is mrkdwn, and it is escaped.
 type slack struct{ Options }
 
-// slackBlock bounds the text of a block; Slack takes 3,000 characters and 50
+// slackBlock limits the text of a block. Slack accepts 3,000 characters and 50
 // blocks.
 const slackBlock = 2900
 
 var slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// slackUser is the id of a user.
+// slackUser matches the ID of a user.
 var slackUser = regexp.MustCompile(`^[UW][A-Z0-9]{2,20}$`)
 
 func (s slack) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
@@ -49,7 +49,8 @@ func (s slack) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	return outcome(err)
 }
 
-// packed joins rows to texts of at most limit characters. A row is shorter.
+// packed joins rows to texts of at most limit characters. Each row must be shorter
+// than limit.
 func packed(rows []string, limit int) []string {
 	var texts []string
 	left := 0
@@ -68,7 +69,7 @@ func packed(rows []string, limit int) []string {
 // teams is a webhook of the Workflows app of Microsoft Teams
 // (learn.microsoft.com, "Create incoming webhooks with Workflows"): an Adaptive
 // Card in a message, 28 KB, answered with 202. The rows are TextRuns of a
-// RichTextBlock, which have no mark-up; <at> counts in a TextBlock only.
+// RichTextBlock, which have no markup; <at> works only in a TextBlock.
 type teams struct{ Options }
 
 func (s teams) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {

@@ -21,16 +21,16 @@ import (
 	"reconciler/internal/notify"
 )
 
-// Mail is a mail server and the addresses of the mails.
+// Mail is a mail server and the addresses of its mails.
 type Mail struct {
-	// Server is host:port. Port 465 speaks TLS from the start; every other has to
-	// offer STARTTLS.
+	// Server is host:port. Port 465 uses TLS from the start; on any other port
+	// the server must offer STARTTLS.
 	Server, From string
 	To           []string
-	// Username is empty where nobody logs in. Password goes with it.
+	// Username and Password are for the login; Username is empty if there is none.
 	Username string
 	Password Credential
-	// CAFile has roots in addition to the system's; empty for none.
+	// CAFile has root certificates in addition to the system's; empty for none.
 	CAFile string
 	// Dial opens connections.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -39,27 +39,28 @@ type Mail struct {
 // smtps is the port of RFC 8314.
 const smtps = 465
 
-// mailTimeout bounds each step with the server.
+// mailTimeout limits each step with the server.
 const mailTimeout = 20 * time.Second
 
-// maxCA bounds the file with roots.
+// maxCA limits the size of CAFile.
 const maxCA = 1 << 20
 
-// mailer sends plain text. A password is sent over TLS only.
+// mailer sends plain text. It sends a password over TLS only.
 type mailer struct{ Options }
 
 func (m mailer) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	named := m.named(t.Mentions)
 	err := m.sendTo(ctx, named, t)
-	// The mailbox of an owner who left keeps nobody else from the mail.
+	// If the mailbox of an owner no longer exists, the others must still get the mail.
 	if e, is := errors.AsType[*mail.SendError](err); is && e.Reason == mail.ErrSMTPRcptTo && len(named) > 0 {
 		err = m.sendTo(ctx, nil, t)
 	}
 	return outcome(m.smtp(err))
 }
 
-// named are the people who get the mail too: a declaration sends none to strangers,
-// and what is no address keeps nobody from the mail.
+// named returns the people to add to the mail: only addresses of the sender's own
+// domain, so that a declaration cannot send mail to strangers. Invalid addresses
+// are skipped.
 func (m mailer) named(people []string) []string {
 	return slices.DeleteFunc(slices.Clone(people), func(person string) bool {
 		_, err := netmail.ParseAddress(person)
@@ -67,10 +68,10 @@ func (m mailer) named(people []string) []string {
 	})
 }
 
-// domain is that of the sender, with its @.
+// domain is the sender's domain, with its @.
 func (m mailer) domain() string { return m.Mail.From[strings.LastIndex(m.Mail.From, "@"):] }
 
-// sendTo sends the mail to the receiver's addresses and the people who are named.
+// sendTo sends the mail to the receiver's addresses and to the named people.
 func (m mailer) sendTo(ctx context.Context, named []string, t notify.Text) error {
 	msg, err := m.message(slices.Concat(m.Mail.To, named), t)
 	if err != nil {
@@ -83,7 +84,7 @@ func (m mailer) sendTo(ctx context.Context, named []string, t notify.Text) error
 	return client.DialAndSendWithContext(ctx, msg)
 }
 
-// message is the mail. Its id is the same for every try.
+// message makes the mail. Its ID is the same for every attempt.
 func (m mailer) message(to []string, t notify.Text) (*mail.Msg, error) {
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := errors.Join(msg.From(m.Mail.From), msg.To(to...)); err != nil {
@@ -92,7 +93,7 @@ func (m mailer) message(to []string, t notify.Text) (*mail.Msg, error) {
 	msg.SetMessageIDWithValue(t.ID + m.domain())
 	msg.SetDateWithValue(t.At)
 	msg.Subject(t.Title)
-	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation notice answers.
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: prevents vacation notices.
 	msg.SetBodyString(mail.TypeTextPlain, strings.Join(t.Rows(m.Type.Limit()), "\n")+"\n")
 	return msg, nil
 }
@@ -137,7 +138,7 @@ func (m mailer) client(ctx context.Context) (*mail.Client, error) {
 	return client, nil
 }
 
-// roots are the system's and those of a file.
+// roots returns the root certificates of the system and of a file.
 func roots(file string) (*x509.CertPool, error) {
 	pem, err := boundedio.ReadFile(file, maxCA)
 	if err != nil {
@@ -153,8 +154,8 @@ func roots(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// smtp is an error of the server, or one of ours as it is. Its text is foreign and not shown; the code
-// says what it means (RFC 5321: 4xx is worth another try, 5xx is not).
+// smtp converts an error of the server; our own errors stay as they are. The server's text is not
+// shown. Its code says whether to try again (RFC 5321: after 4xx yes, after 5xx no).
 func (m mailer) smtp(err error) error {
 	if _, is := errors.AsType[*binding.Failure](err); is || err == nil {
 		return err

@@ -16,8 +16,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// The group robots of DingTalk, Feishu and WeCom answer HTTP 200 with a code of
-// their own in the body.
+// The group robots of DingTalk, Feishu and WeCom answer HTTP 200 with their own
+// code in the body.
 
 // robotAnswer is the body of an answer: DingTalk and WeCom have errcode, Feishu
 // has code.
@@ -26,17 +26,17 @@ type robotAnswer struct {
 	Code    *int `json:"code"`
 }
 
-// codes say what the codes of a service mean. A code that is in neither list is
-// a refusal.
+// codes says what a service's codes mean. A code in neither list is a refusal.
 type codes struct {
-	// busy are worth another try at once, throttled after the pause.
+	// After a busy code the message can be tried again soon, after a throttled one
+	// after the pause.
 	busy, throttled []int
 	pause           time.Duration
-	// meaning says what to do.
+	// meaning says what to do about a code.
 	meaning map[int]message.Message
 }
 
-// robot posts and reads the code of the answer.
+// robot sends a request and interprets the code in the answer.
 func (o Options) robot(ctx context.Context, r request, c codes) (notify.Retry, error) {
 	a, err := o.post(ctx, r)
 	if err == nil {
@@ -56,7 +56,7 @@ func (o Options) robot(ctx context.Context, r request, c codes) (notify.Retry, e
 	return outcome(o.coded(*code, c))
 }
 
-// coded is what a code means; nil for 0.
+// coded returns the error of a code; nil for 0.
 func (o Options) coded(code int, c codes) error {
 	is := func(list []int) bool {
 		return slices.Contains(list, code)
@@ -75,7 +75,7 @@ func (o Options) coded(code int, c codes) error {
 	return f
 }
 
-// signing reads the secret of the signature; nil for none.
+// signing calls sign with the secret of the signature, if there is one.
 func (o Options) signing(ctx context.Context, sign func(secrets.Secret)) error {
 	if o.Secret == nil {
 		return nil
@@ -89,7 +89,7 @@ func (o Options) signing(ctx context.Context, sign func(secrets.Secret)) error {
 	return nil
 }
 
-// withKeyword is a text with the keyword that the service looks for.
+// withKeyword adds the keyword that the service requires.
 func (o Options) withKeyword(s string) string {
 	if o.Keyword == "" || strings.Contains(s, o.Keyword) {
 		return s
@@ -97,16 +97,16 @@ func (o Options) withKeyword(s string) string {
 	return o.Keyword + ": " + s
 }
 
-// text is a message as plain text, with the keyword.
+// text returns a message as plain text, with the keyword.
 func (o Options) text(t notify.Text) string {
 	return o.withKeyword(strings.Join(append([]string{t.Title}, t.Rows(o.Type.Limit()-len(t.Title))...), "\n"))
 }
 
 // dingtalk is a custom robot of a group (open.dingtalk.com, "Custom robot access":
 // 20 messages a minute, then none for 10 minutes; 20,000 bytes). The signature is
-// HMAC-SHA256 of "timestamp\nsecret" with the secret as the key, and the time is
-// in milliseconds. The message is of the type text, which has no mark-up; people
-// are mentioned by lists of their own.
+// HMAC-SHA256 of "timestamp\nsecret" with the secret as the key; the time is in
+// milliseconds. The message has the type text, which has no markup; separate lists
+// mention people.
 type dingtalk struct{ Options }
 
 func (d dingtalk) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
@@ -134,10 +134,10 @@ func (d dingtalk) Send(ctx context.Context, t notify.Text) (notify.Retry, error)
 }
 
 // feishu is a custom bot of a group of Feishu or Lark (open.feishu.cn, "Use bots
-// in groups": 100 messages a minute, 20 KB). The signature is HMAC-SHA256 of
-// nothing, with "timestamp\nsecret" as the key, and the time is in seconds. The
-// message is a post, whose text elements have no mark-up; <at> counts in the type
-// text only.
+// in groups": 100 messages a minute, 20 KB). The signature is HMAC-SHA256 of an
+// empty text, with "timestamp\nsecret" as the key; the time is in seconds. The
+// message is a post, whose text elements have no markup; <at> works only in the
+// type text.
 type feishu struct{ Options }
 
 func (f feishu) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
@@ -173,7 +173,7 @@ func (f feishu) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 
 // wecom is a group robot of WeCom (developer.work.weixin.qq.com/document/path/91770:
 // 20 messages a minute, text of 2,048 bytes). The key in the URL is its only
-// credential. The message is of the type text, which has no mark-up.
+// credential. The message has the type text, which has no markup.
 type wecom struct{ Options }
 
 // wecomLimit is in bytes, title included.

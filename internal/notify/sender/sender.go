@@ -1,6 +1,6 @@
-// Package sender sends messages to the services that people read: one file per
-// service, without retries. What comes from outside is never mark-up: every
-// service gets it in a field that it shows as plain text.
+// Package sender sends messages to chat services, mail and webhooks, without
+// retries. Text from outside is never interpreted as markup: every service gets
+// it in a field that it shows as plain text.
 package sender
 
 import (
@@ -22,7 +22,7 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Type is a service, as the configuration spells it.
+// Type is a kind of service, as in the configuration.
 type Type string
 
 // Types.
@@ -36,33 +36,34 @@ const (
 	Email    Type = "email"
 )
 
-// Limit is how many bytes of text a message may have, with a margin for what is
-// around it.
+// Limit is how many bytes of text a message may have. It leaves a margin for
+// the format around the text.
 func (t Type) Limit() int {
 	switch t {
 	case WeCom:
 		return wecomLimit
 	case DingTalk, Feishu, Teams:
-		return 12_000 // DingTalk and Feishu take 20 KB, Teams 28 KB, all with the JSON around it.
+		return 12_000 // DingTalk and Feishu accept 20 KB, Teams 28 KB, including the JSON around the text.
 	case Slack, Email, Webhook:
 	}
 	return 30_000
 }
 
-// Credential reads a credential for the length of one Send.
+// Credential reads a credential for one Send.
 type Credential func(context.Context) (secrets.Secret, error)
 
-// Options are what a sender is made with. Which of them apply depends on Type.
+// Options are the options of a sender. Which of them apply depends on Type.
 type Options struct {
-	// Name is the receiver's.
+	// Name is the name of the receiver.
 	Name string
 	Type Type
-	// URL is the address to send to, and Secret that of the signature; nil for none.
+	// URL is the address to send to, and Secret the key of the signature; nil for
+	// none.
 	URL, Secret Credential
 	// Keyword must be in every message.
 	Keyword string
 	Mail    Mail
-	// Client is the guarded client.
+	// Client is the guarded HTTP client.
 	Client *http.Client
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -92,15 +93,16 @@ func New(o Options) (notify.Sender, error) {
 	return nil, message.NewError("sender.type", "receiver", o.Name, "type", o.Type)
 }
 
-// request is one POST.
+// request is one POST request.
 type request struct {
 	body any
-	// query is added to the URL, and header to the headers; both may have secrets.
+	// query is added to the URL, and header to the headers. Both may contain
+	// secrets.
 	query  url.Values
 	header http.Header
 }
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	body   []byte
@@ -108,7 +110,7 @@ type answer struct {
 	asked time.Duration
 }
 
-// maxAnswer bounds what is read of an answer.
+// maxAnswer limits what is read of an answer.
 const maxAnswer = 64 << 10
 
 // post sends JSON to the receiver's URL. The URL is a secret, so errors name the
@@ -141,7 +143,8 @@ func (o Options) post(ctx context.Context, r request) (answer, error) {
 	return o.do(req)
 }
 
-// encode writes JSON with < and > as they are: what is counted is what is sent.
+// encode writes JSON without escaping < and >, so that the counted size is the
+// sent size.
 func encode(body any) ([]byte, error) {
 	if data, is := body.([]byte); is {
 		return data, nil
@@ -156,7 +159,7 @@ func encode(body any) ([]byte, error) {
 func (o Options) do(req *http.Request) (answer, error) {
 	resp, err := o.Client.Do(req) //nolint:gosec // The operator names the address, and the client checks it.
 	if err != nil {
-		// An *url.Error has the URL in its text.
+		// The text of a *url.Error contains the URL.
 		if e, is := errors.AsType[*url.Error](err); is {
 			err = e.Err
 		}
@@ -173,8 +176,8 @@ func (o Options) do(req *http.Request) (answer, error) {
 
 func (a answer) ok() bool { return a.status >= 200 && a.status <= 299 }
 
-// verdict is what the status of an answer means; nil for 2xx. Nothing of the body
-// is shown: it is foreign, and may repeat the URL.
+// verdict returns the error of an answer's status; nil for 2xx. It shows nothing
+// of the body, which may repeat the URL.
 func (o Options) verdict(a answer) error {
 	code := fmt.Sprintf("HTTP%d", a.status)
 	switch {
@@ -192,7 +195,7 @@ func (o Options) verdict(a answer) error {
 	return o.refused(code, message.NewError("sender.refused"))
 }
 
-// failed is an error after which another try makes sense.
+// failed is an error after which to try again.
 func (o Options) failed(kind binding.FailureKind, code string, err error) *binding.Failure {
 	return &binding.Failure{Kind: kind, Code: code, Op: message.New("op.sender"), Object: o.Name, Err: err}
 }
@@ -202,14 +205,14 @@ func (o Options) refused(code string, err error) *binding.Failure {
 	return o.failed(binding.Refused, code, err)
 }
 
-// throttled is an error after which the service asks to wait.
+// throttled is an error after which the service wants us to wait.
 func (o Options) throttled(code string, after time.Duration) *binding.Failure {
 	f := o.failed(binding.Throttled, code, message.NewError("sender.limit"))
 	f.RetryAfter = after
 	return f
 }
 
-// outcome is an error as the outcome of a Send.
+// outcome converts an error to the result of a Send.
 func outcome(err error) (notify.Retry, error) {
 	f, is := errors.AsType[*binding.Failure](err)
 	switch {

@@ -18,7 +18,8 @@ import (
 
 // webhook posts JSON with the headers of Standard Webhooks
 // (https://github.com/standard-webhooks/standard-webhooks, spec 1.0): the
-// signature is HMAC-SHA256 of id.timestamp.body, the key what follows whsec_.
+// signature is HMAC-SHA256 of id.timestamp.body, and the key is the decoded
+// part of the secret after whsec_.
 type webhook struct{ Options }
 
 // Payload is the body of a generic webhook.
@@ -28,20 +29,20 @@ type Payload struct {
 	Data      Data      `json:"data"`
 }
 
-// Data is what a Payload reports.
+// Data is the content of a Payload.
 type Data struct {
 	Title    string           `json:"title"`
 	Severity finding.Severity `json:"severity"`
-	// Text is what people read.
+	// Text is the message for people.
 	Text []string `json:"text"`
-	// Items are the same for programs. Equal ids are the same event.
+	// Items are the same for programs. Equal IDs mean the same event.
 	Items []notify.Item `json:"items"`
 }
 
 // payloadType is the type of every Payload.
 const payloadType = "reconciler.notice"
 
-// maxRows is how many bytes of text a Payload has.
+// maxRows is the maximum number of bytes of text in a Payload.
 const maxRows = 100_000
 
 func (w webhook) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
@@ -82,5 +83,5 @@ func (w webhook) sign(ctx context.Context, parts ...[]byte) (string, error) {
 	return base64.StdEncoding.EncodeToString(secrets.New(key).MAC(parts...)), nil
 }
 
-// minKey is the shortest key that Standard Webhooks recommends.
+// minKey is the minimum length of a key that Standard Webhooks recommends.
 const minKey = 24

@@ -11,7 +11,7 @@ import (
 	"reconciler/internal/report"
 )
 
-// Full is a world in which every page has something to show.
+// Full makes a world in which every page has something to show.
 func Full() *World {
 	w := NewWorld()
 	broken := Bound("ledger-gitlab", "prod-hangzhou")
@@ -49,7 +49,7 @@ func Full() *World {
 	return w
 }
 
-// description is that of every binding of a full world.
+// description describes every binding of a full world.
 func description() report.Description {
 	declaration := binding.Declaration{Name: "payments-gitlab", Spec: Bound("payments-gitlab", "prod-hangzhou").Spec}
 	observed := binding.Observation{
@@ -79,7 +79,7 @@ func description() report.Description {
 	}
 }
 
-// Many is a world of n bindings on a few instances. Some are not ready.
+// Many makes a world with n bindings on a few instances. Some are not ready.
 func Many(n int) *World {
 	w := NewWorld()
 	w.Bindings = nil
@@ -95,7 +95,7 @@ func Many(n int) *World {
 	return w
 }
 
-// Hostile is a full world in which text stands wherever a text can.
+// Hostile makes a full world in which every text is text.
 func Hostile(text string) *World {
 	w := Full()
 	for _, v := range []any{&w.Bindings, &w.Trouble, &w.Own, &w.Described, &w.Synced, &w.Tokens} {
@@ -104,7 +104,7 @@ func Hostile(text string) *World {
 	return w
 }
 
-// spoil sets every text at v and below.
+// spoil sets every string in v.
 func spoil(v reflect.Value, text string) {
 	if v.Type() == reflect.TypeFor[message.Message]() {
 		v.Set(reflect.ValueOf(message.Verbatim(text)))
@@ -133,7 +133,7 @@ func spoil(v reflect.Value, text string) {
 	}
 }
 
-// spoilMap sets the texts of a map, and the first key that names something of ours.
+// spoilMap sets the strings of a map, and the first key that is a name.
 func spoilMap(v reflect.Value, text string) {
 	for _, key := range v.MapKeys() {
 		if v.Type().Elem().Kind() == reflect.Interface {

@@ -1,5 +1,5 @@
-// Package pagetest is a daemon for tests of the page: what it shows can be set, and it
-// serves the page on a port of its own.
+// Package pagetest is a fake daemon for tests of the pages: tests set what it shows,
+// and it serves the pages on its own port.
 package pagetest
 
 import (
@@ -22,31 +22,31 @@ import (
 	"reconciler/internal/server"
 )
 
-// Tokens of a World: one may read only, one may change too.
+// Tokens of a World: one may only read, the other may also change things.
 const (
 	ReadToken   = "reading-token-of-the-test"
 	ChangeToken = "changing-token-of-the-test"
 )
 
-// World is a daemon as far as the page sees it. It is safe for concurrent use.
+// World is a daemon as the pages see it. It is safe for concurrent use.
 type World struct {
 	mu       sync.Mutex
 	happened report.EventList
 	news     chan struct{}
 
-	// Bindings and the fields after it are what the page shows; change them by Do.
+	// Bindings and the fields after it are what the pages show. Change them with Do.
 	Bindings  []binding.Status
 	Trouble   report.Problems
 	Own       []binding.Condition
 	Described report.Description
-	// Undescribed is why nothing can be described; nil if it can.
+	// Undescribed is the error of Describe, if not nil.
 	Undescribed error
 	Synced      []report.SyncRecord
 	Tokens      map[string]*server.Token
 	Now         time.Time
 }
 
-// Do changes what the page shows.
+// Do runs f while nothing else reads or changes what the pages show.
 func (w *World) Do(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -68,7 +68,7 @@ func (w *World) Problems() (p report.Problems) { w.Do(func() { p = w.Trouble });
 // Conditions implements page.Present.
 func (w *World) Conditions() (c []binding.Condition) { w.Do(func() { c = w.Own }); return c }
 
-// Clock is the time of the page.
+// Clock is the current time of the pages.
 func (w *World) Clock() (now time.Time) { w.Do(func() { now = w.Now }); return now }
 
 // Describe implements page.Past.
@@ -105,7 +105,7 @@ func (w *World) Events(ctx context.Context, _ string, after int64, wait time.Dur
 	}
 }
 
-// Happen lets something happen.
+// Happen adds an event.
 func (w *World) Happen() {
 	w.Do(func() {
 		w.happened.Next++
@@ -132,7 +132,7 @@ func (w *World) token(candidate string) (t *server.Token, err error) {
 // Noon is the time at which a World begins.
 var Noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
-// NewWorld has two bindings. One waits for a person.
+// NewWorld makes a world with two bindings. One waits for a person.
 func NewWorld() *World {
 	w := &World{
 		Now: Noon, news: make(chan struct{}),
@@ -171,7 +171,8 @@ func Waiting(name, instance string) binding.Status {
 	return s
 }
 
-// Serve serves the page until the test ends, and returns the address of the first one.
+// Serve serves the pages until the test ends, and returns the address of the first
+// one.
 func (w *World) Serve(t testing.TB) string {
 	t.Helper()
 	s, err := server.Listen(t.Context(), server.Options{
