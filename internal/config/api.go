@@ -14,35 +14,36 @@ import (
 )
 
 const (
-	// minAPIToken is the shortest token that is taken, in bytes.
+	// minAPIToken is the minimum length of a token, in bytes.
 	minAPIToken = 20
 	maxAPIToken = 4 << 10
-	// longestSession bounds how long a person stays signed in to the page.
+	// longestSession limits how long a person stays signed in to the page.
 	longestSession = 31 * 24 * time.Hour
 )
 
-// API is the daemon's answers over TLS, or without a certificate on loopback, for
-// whoever has a token.
+// API is the daemon's API for clients with a token: over TLS or, without a
+// certificate, on loopback.
 type API struct {
 	Listen   string `yaml:"listen"`
 	CertFile string `yaml:"certFile"`
 	KeyFile  string `yaml:"keyFile"`
-	// TokenFile is a token without a name, which may change; empty for none.
+	// TokenFile has a token without a name that may change things; empty for
+	// none.
 	TokenFile string     `yaml:"tokenFile"`
 	Tokens    []APIToken `yaml:"tokens"`
 	Page      Page       `yaml:"page"`
 }
 
-// Page is the page for people on the API's port.
+// Page configures the web page on the API's port.
 type Page struct {
 	Enabled bool `yaml:"enabled"`
 	// Session is how long a sign-in lasts.
 	Session time.Duration `yaml:"session"`
 }
 
-// APIToken is one token of the API. Right is "read" or "change".
+// APIToken is one token of the API. Its permission Right is "read" or "change".
 type APIToken struct {
-	// Name is empty for the one of API.TokenFile.
+	// Name is empty for the token of API.TokenFile.
 	Name              string `yaml:"name"`
 	Right             string `yaml:"right"`
 	TokenFile         string `yaml:"tokenFile"`
@@ -52,7 +53,7 @@ type APIToken struct {
 	Field string `yaml:"-"`
 }
 
-// All are the tokens of the API, the one without a name first.
+// All returns the tokens of the API, the one without a name first.
 func (a *API) All() []APIToken {
 	var all []APIToken
 	if a.TokenFile != "" {
@@ -65,12 +66,12 @@ func (a *API) All() []APIToken {
 	return all
 }
 
-// ReadOnly reports whether the token changes nothing.
+// ReadOnly reports whether the token may only read.
 func (t APIToken) ReadOnly() bool { return t.Right != "change" }
 
-// Read gives the values that are taken for the token: the one of its file, and
-// the previous one while that file is there. The error names the file and holds
-// nothing of it; what could be read is given with the error.
+// Read returns the accepted values of the token: the current one, and the
+// previous one while its file exists. The error names the file without its
+// content; values that could be read are returned with the error.
 func (t APIToken) Read() (values [][]byte, err error) {
 	value, err := readToken(t.Field+".tokenFile", t.TokenFile)
 	if err == nil {
@@ -100,9 +101,9 @@ func readToken(field, path string) ([]byte, error) {
 	return data, nil
 }
 
-// CheckTokens says what keeps the tokens from being used: a file that cannot be
-// read, or one value for two tokens: the history could not show which
-// one was used.
+// CheckTokens returns an error if the tokens cannot be used: if a file cannot
+// be read, or if two tokens have the same value, because the history could not
+// show which one was used.
 func (a *API) CheckTokens() error {
 	var errs []error
 	of := map[[sha256.Size]byte]string{}

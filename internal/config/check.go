@@ -16,19 +16,21 @@ import (
 	"reconciler/internal/message"
 )
 
-// minInterval is the shortest interval that the daemon takes: a shorter one
-// only burdens the other side.
+// minInterval is the shortest allowed interval. A shorter one would only burden
+// the other side.
 const minInterval = time.Second
 
-// checker collects what the CUE definition cannot check, with places.
+// checker checks what the CUE definition cannot check, and collects findings with
+// their places.
 type checker struct {
 	file  string
 	data  []byte
 	found []finding.Finding
-	// places are where the fields stand, by their paths; nil if the document
+	// places has the positions of the fields by path; nil if the document
 	// cannot be parsed.
 	places binding.Positions
-	// parsed is the document, for the places of findings; nil before the first.
+	// parsed is the document, for the places of findings; nil before the first
+	// finding.
 	parsed *yaml.Node
 }
 
@@ -37,7 +39,7 @@ func (c *checker) root() *yaml.Node {
 	if c.parsed == nil {
 		c.parsed = &yaml.Node{}
 		var document yaml.Node
-		// The same bytes were parsed before; a failure here only costs places.
+		// The same bytes were parsed before. A failure here only loses the places.
 		if yaml.Unmarshal(c.data, &document) == nil && len(document.Content) > 0 {
 			c.parsed = document.Content[0]
 		}
@@ -45,13 +47,13 @@ func (c *checker) root() *yaml.Node {
 	return c.parsed
 }
 
-// add makes a finding at the field, or at the nearest enclosing one.
+// add adds a finding at the field, or at the nearest enclosing one.
 func (c *checker) add(code, path string, m message.Message) {
 	line, column := c.at(path)
 	c.found = append(c.found, finding.New(code, m).At(c.file, line, column).In(path))
 }
 
-// at is where the value at path starts, or where the nearest enclosing one does.
+// at is the start of the value at path, or of the nearest enclosing one.
 func (c *checker) at(path string) (line, column int) {
 	if c.places == nil {
 		return position(c.root(), path)
@@ -60,8 +62,8 @@ func (c *checker) at(path string) (line, column int) {
 	return at.Line, at.Column
 }
 
-// nameCredentials gives a secret that was found in the source's URL the code
-// of that rule, which says better what to do.
+// nameCredentials replaces the code of a finding about a secret in the source's
+// URL with that of the rule about such URLs, which says better what to do.
 func (c *checker) nameCredentials(found []finding.Finding) []finding.Finding {
 	const at = "source.git.url"
 	line, column := position(c.root(), at)
@@ -73,8 +75,7 @@ func (c *checker) nameCredentials(found []finding.Finding) []finding.Finding {
 	return finding.Sort(found)
 }
 
-// position is where the value at path starts, or where the nearest enclosing
-// one does.
+// position is the start of the value at path, or of the nearest enclosing one.
 func position(node *yaml.Node, path string) (line, column int) {
 	for step := range strings.FieldsFuncSeq(path, func(r rune) bool { return strings.ContainsRune(".[]", r) }) {
 		next := child(node, step)
@@ -111,7 +112,7 @@ func child(node *yaml.Node, step string) *yaml.Node {
 	return nil
 }
 
-// values checks what single values mean and how they go together.
+// values checks single values and whether they fit together.
 func (c *checker) values(config Config) {
 	c.git(config.Source.Git)
 	c.instances(config)
@@ -146,7 +147,7 @@ func (c *checker) atLeastSecond(path string, d time.Duration) {
 	}
 }
 
-// git checks the repository's URL. Its value is never printed: it may hold a
+// git checks the repository's URL. It never prints the URL, which may contain a
 // credential.
 func (c *checker) git(git *Git) {
 	if git == nil {
@@ -173,7 +174,7 @@ func (c *checker) git(git *Git) {
 	}
 }
 
-// gitVerify checks that every set of keys has files, and keys.
+// gitVerify checks that every set of keys has patterns of files, and keys.
 func (c *checker) gitVerify(verify *GitVerify) {
 	if verify == nil {
 		return
@@ -193,8 +194,8 @@ func (c *checker) gitVerify(verify *GitVerify) {
 	}
 }
 
-// unused reports what is written of an instance and has no effect, before defaults
-// are filled in.
+// unused reports fields of an instance that have no effect. It must run before
+// defaults are filled in.
 func (c *checker) unused(at string, i Instance) {
 	switch i.Driver {
 	case "console":
@@ -264,8 +265,8 @@ func (c *checker) vault(config Config) {
 	if v == nil {
 		return
 	}
-	// The switch for unsafe code hosts does not cover the store of all
-	// secrets: clear text is for this machine only.
+	// The setting for unsafe code hosts does not apply to the secret store:
+	// http is allowed only on this machine.
 	c.endpoint("vault.address", v.Address, false)
 	if (v.ClientCertFile == "") != (v.ClientKeyFile == "") {
 		c.add("config-conflict", "vault", message.New("config.together", "fields", []string{"clientCertFile", "clientKeyFile"}))

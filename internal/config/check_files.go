@@ -11,9 +11,9 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// files checks that what the configuration names is there now. It is a
-// warning: a mount may come later, and CI checks configurations of machines
-// that it is not.
+// files warns about named files that do not exist. It is only a warning,
+// because a mount may come later, and CI checks configurations of other
+// machines.
 func (c *checker) files(config Config) {
 	for _, field := range config.fileFields() {
 		if *field.value == "" {
@@ -29,7 +29,7 @@ func (c *checker) files(config Config) {
 	}
 }
 
-// wireProfiles checks the wire profiles and notes their digests.
+// wireProfiles checks the wire profiles and stores their digests.
 func (c *checker) wireProfiles(config *Config) {
 	for n := range config.Instances {
 		i := &config.Instances[n]
@@ -49,7 +49,8 @@ func (c *checker) wireProfiles(config *Config) {
 	}
 }
 
-// profileOf checks that an instance can send the calls of its wire profile, and does.
+// profileOf checks that an instance can send the calls of its wire profile, and that
+// its driver does.
 func (c *checker) profileOf(at string, i Instance, profile *wire.Profile) {
 	switch {
 	case i.Driver == "personal" && i.WireNamesInstance && i.InstanceID == "":
@@ -67,7 +68,7 @@ func (c *checker) profileOf(at string, i Instance, profile *wire.Profile) {
 	}
 }
 
-// reason is the path and cause of a file system's error without its operation.
+// reason is a file system's error without its operation: only path and cause.
 func reason(err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return message.Within(pathError.Path, pathError.Err)

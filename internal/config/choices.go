@@ -6,7 +6,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// choices checks the alternatives, before defaults are filled in.
+// choices checks alternative fields. It must run before defaults are filled in.
 func (c *checker) choices(config Config) {
 	c.one("source", []choice{{"git", config.Source.Git != nil}, {"folder", config.Source.Folder != nil}})
 	if git := config.Source.Git; git != nil {
@@ -51,7 +51,7 @@ func (c *checker) gitAuth(auth *GitAuth) {
 	}
 }
 
-// choice is one of several fields, and whether it is set.
+// choice is one of several alternative fields, and whether it is set.
 type choice struct {
 	name string
 	set  bool

@@ -1,5 +1,5 @@
-// Package config is the configuration: its types, defaults and checks. It reads
-// files and opens no connection.
+// Package config has the types, defaults and checks of the configuration. It
+// reads files and opens no connection.
 package config
 
 import (
@@ -11,16 +11,16 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Config is the configuration of the daemon and of the commands that talk to
-// the outside world: one document of kind Configuration. Its definition, with
-// the meaning of every field, is schema/config.cue; docs/configuration.md is
-// made from that. File paths are absolute once Load returned it.
+// Config is the configuration of the daemon and of the commands: one document
+// of kind Configuration. schema/config.cue defines it, with the meaning of
+// every field; docs/configuration.md is generated from that. After Load, file
+// paths are absolute.
 type Config struct {
 	APIVersion string     `yaml:"apiVersion"`
 	Kind       string     `yaml:"kind"`
 	Source     Source     `yaml:"source"`
 	Instances  []Instance `yaml:"instances"`
-	// Vault is nil when no secret store is configured.
+	// Vault is nil if no secret store is configured.
 	Vault     *Vault    `yaml:"vault"`
 	CodeHosts CodeHosts `yaml:"codeHosts"`
 	Sync      Sync      `yaml:"sync"`
@@ -29,27 +29,27 @@ type Config struct {
 	Status    Status    `yaml:"status"`
 	Safety    Safety    `yaml:"safety"`
 	Policy    Policy    `yaml:"policy"`
-	// Windows are those of the instances that have none of their own.
+	// Windows apply to the instances without their own windows.
 	Windows Windows `yaml:"windows"`
-	// ExpiryWarnings are days before a token's end.
+	// ExpiryWarnings are numbers of days before a token expires.
 	ExpiryWarnings []int  `yaml:"expiryWarnings"`
 	State          State  `yaml:"state"`
 	Server         Server `yaml:"server"`
 	Log            Log    `yaml:"log"`
-	// Webhooks is nil where only the interval looks at the source.
+	// Webhooks is nil if the source is read only at the interval.
 	Webhooks *Webhooks `yaml:"webhooks"`
-	// Language is that of what people read; empty for the reader's own.
+	// Language is the language of texts for people; empty for the reader's own.
 	Language string `yaml:"language"`
-	// Notify is nil where nobody gets messages.
+	// Notify is nil if no messages are sent.
 	Notify *Notify `yaml:"notify"`
 }
 
-// Observer says where the token is kept that observes a host.
+// Observer says where the token for observing a code host is stored.
 type Observer struct {
 	Vault binding.VaultRef `yaml:"vault"`
 }
 
-// Sync says how often the daemon looks. Jitter is a part of one.
+// Sync says how often the daemon syncs. Jitter is a fraction, from 0 to 1.
 type Sync struct {
 	Interval      time.Duration `yaml:"interval"`
 	Jitter        float64       `yaml:"jitter"`
@@ -58,31 +58,31 @@ type Sync struct {
 	Settle time.Duration `yaml:"settle"`
 }
 
-// Drift says when repairing drift ends, because the repairs do not last.
+// Drift says when the daemon stops repairing drift that keeps coming back.
 type Drift struct {
 	MaxRepairs int           `yaml:"maxRepairs"`
 	Within     time.Duration `yaml:"within"`
 }
 
-// People says how long people's steps may wait.
+// People says how long steps may wait for people.
 type People struct {
 	Deadline time.Duration `yaml:"deadline"`
 }
 
-// Status says how long what is known last is shown while there is no answer;
-// zero is three drift intervals.
+// Status says how long the last known state is shown while there is no answer;
+// zero means three drift intervals.
 type Status struct {
 	MaxAge time.Duration `yaml:"maxAge"`
 }
 
-// Safety says what stops and asks before it deletes.
+// Safety says how many deletions need a person's approval.
 type Safety struct {
 	MaxDeletionPercent int  `yaml:"maxDeletionPercent"`
 	MinDeletions       int  `yaml:"minDeletions"`
 	AllowDeletions     bool `yaml:"allowDeletions"`
 }
 
-// State says where the daemon's memory is.
+// State says where the daemon's state file is.
 type State struct {
 	Path string `yaml:"path"`
 }
@@ -91,11 +91,11 @@ type State struct {
 type Server struct {
 	Listen string `yaml:"listen"`
 	Socket string `yaml:"socket"`
-	// GracePeriod is the longest that a stop takes.
+	// GracePeriod is the maximum time for a stop.
 	GracePeriod time.Duration `yaml:"gracePeriod"`
 	// SocketGroup is the group that may open the socket; empty for none.
 	SocketGroup string `yaml:"socketGroup"`
-	// API is nil where nothing is answered over TLS.
+	// API is nil if there is no API over TLS.
 	API *API `yaml:"api"`
 }
 
@@ -106,7 +106,7 @@ type Log struct {
 	Format string `yaml:"format"`
 }
 
-// resolve makes relative paths absolute, starting at folder.
+// resolve makes relative paths absolute, relative to folder.
 func (c *Config) resolve(folder string) {
 	paths := []*string{&c.State.Path, &c.Server.Socket}
 	for _, file := range c.fileFields() {
@@ -119,25 +119,25 @@ func (c *Config) resolve(folder string) {
 	}
 }
 
-// Vary changes a pause by up to the configured part either way, so that many
-// daemons do not ask one server at the same second.
+// Vary makes a pause randomly longer or shorter by up to the configured
+// fraction, so that many daemons do not ask one server at the same second.
 func (s Sync) Vary(pause time.Duration) time.Duration {
-	spread := (rand.Float64()*2 - 1) * s.Jitter //nolint:gosec // Jitter is no secret.
+	spread := (rand.Float64()*2 - 1) * s.Jitter //nolint:gosec // Jitter needs no secure random numbers.
 	return time.Duration(float64(pause) * (1 + spread))
 }
 
-// ForCalls is the part of the grace period that calls in flight have to end.
+// ForCalls is the part of the grace period for calls in flight.
 func (c Server) ForCalls() time.Duration { return c.GracePeriod * 4 / 6 }
 
-// ForAnswers is the part of the grace period that answers to people have to
-// end, and once more that of Vault's sign-out.
+// ForAnswers is the part of the grace period for requests in flight. Vault's
+// sign-out has the same time again.
 func (c Server) ForAnswers() time.Duration { return c.GracePeriod / 6 }
 
-// SlogLevel is the least level that is logged.
+// SlogLevel is the lowest level that is logged.
 func (c Log) SlogLevel() slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return slog.LevelInfo // The schema has refused any other word.
+		return slog.LevelInfo // The schema has rejected any other value.
 	}
 	return level
 }

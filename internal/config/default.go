@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Default holds the defaults of every section that is always there.
-// schema/config.cue states the same ones; a test holds the two together.
+// Default returns the defaults of every section that always exists.
+// schema/config.cue states the same ones; a test checks that they agree.
 func Default() Config {
 	return Config{
 		Source: Source{MaxFiles: 50_000},
@@ -29,8 +29,7 @@ func Default() Config {
 	}
 }
 
-// fillDefaults sets the defaults of sections that are there only when
-// configured.
+// fillDefaults sets the defaults of optional sections.
 func (c *Config) fillDefaults() {
 	if git := c.Source.Git; git != nil {
 		if git.Branch == "" && git.Tag == "" && git.Commit == "" {
@@ -99,7 +98,7 @@ func (a *VaultAuth) fillDefaults() {
 	}
 }
 
-// setDefault gives value the default where it is zero.
+// setDefault sets value to the default if it is zero.
 func setDefault[T comparable](value *T, def T) {
 	*value = cmp.Or(*value, def)
 }

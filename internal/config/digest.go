@@ -11,9 +11,10 @@ import (
 	"sync"
 )
 
-// Digest stands for everything that decides whether a file is a valid configuration,
-// unless that names wire profiles: this program, and the file's place and content.
-// It is empty where it is not known which build of the program this is.
+// Digest identifies everything that decides whether a file is a valid configuration:
+// this program, and the file's path and content. Wire profiles, which a
+// configuration may name, are not included. It is empty if the build of this program
+// is unknown.
 func Digest(path string, data []byte) string {
 	place, err := filepath.Abs(path)
 	if err != nil || program() == "" {
@@ -21,12 +22,13 @@ func Digest(path string, data []byte) string {
 	}
 	sum := sha256.New()
 	_, _ = fmt.Fprintf(sum, "%q %q %d\n", program(), place, len(data))
-	_, _ = sum.Write(data) // A hash has no errors.
+	_, _ = sum.Write(data) // A hash never fails.
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // ValidBy is the Digest of the file of a configuration without errors: a file with
-// the same one has none. It is empty where other files decide too.
+// the same digest has no errors either. It is empty if validity also depends on
+// other files.
 func (c *Config) ValidBy(path string, data []byte) string {
 	if slices.ContainsFunc(c.Instances, func(i Instance) bool { return i.WireProfileFile != "" }) {
 		return ""
@@ -34,8 +36,8 @@ func (c *Config) ValidBy(path string, data []byte) string {
 	return Digest(path, data)
 }
 
-// program names this build of the program. Builds of one commit can differ, and
-// their files then have other times.
+// program identifies this build of the program. It includes the time of the
+// file, because builds of one commit can differ.
 var program = sync.OnceValue(func() string {
 	build, known := debug.ReadBuildInfo()
 	path, errPath := os.Executable()

@@ -18,7 +18,7 @@ type Exposure struct {
 	// Field is where the configuration names it.
 	Field, Path string
 	Problem     message.Message
-	// Writes says that others may change what the daemon trusts: it does not
+	// Writes is true if others may change what the daemon trusts. It does not
 	// start then.
 	Writes bool
 }
@@ -28,8 +28,8 @@ const (
 	othersWrite = 0o002
 )
 
-// Exposures are the exposed files and folders. What is not there, or cannot be
-// looked at, is not one. Windows has no such modes.
+// Exposures returns the exposed files and folders. It skips what does not exist
+// or cannot be read. Windows has no such modes.
 func (c *Config) Exposures() []Exposure {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -37,7 +37,8 @@ func (c *Config) Exposures() []Exposure {
 	return append(c.exposedFiles(), c.exposedState()...)
 }
 
-// exposedFiles are those among the files and folders that fields name.
+// exposedFiles returns the exposed ones among the files and folders that fields
+// name.
 func (c *Config) exposedFiles() []Exposure {
 	var found []Exposure
 	for _, f := range c.fileFields() {
@@ -55,7 +56,8 @@ func (c *Config) exposedFiles() []Exposure {
 	return found
 }
 
-// exposedState are the state, its folder and that of the socket.
+// exposedState returns the exposed ones among the state file, its folder and
+// the socket's folder.
 func (c *Config) exposedState() []Exposure {
 	var found []Exposure
 	add := func(field, path string, problem message.Message, writes bool) {
@@ -80,7 +82,7 @@ func (c *Config) exposedState() []Exposure {
 	return found
 }
 
-// openFolder reports whether everybody may replace the files of a folder.
+// openFolder reports whether everybody may replace files in a folder.
 func openFolder(info fs.FileInfo) bool {
 	return info.IsDir() && info.Mode()&othersWrite != 0 && info.Mode()&fs.ModeSticky == 0
 }
@@ -91,7 +93,8 @@ func isSecret(field string) bool {
 	return !slices.Contains([]string{"certFile", "clientCertFile", "caFile", "knownHostsFile", "openpgpFile", "allowedSignersFile", "wireProfile"}, name)
 }
 
-// CheckExposures is an error for what lets others write, and reports the rest.
+// CheckExposures returns an error if others may write to anything, and passes
+// other exposures to report.
 func (c *Config) CheckExposures(report func(Exposure)) error {
 	var errs []error
 	for _, e := range c.Exposures() {

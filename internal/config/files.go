@@ -10,12 +10,12 @@ import (
 type fileField struct {
 	path  string
 	value *string
-	// folder says that a folder is meant.
+	// folder is true if the field names a folder.
 	folder bool
 }
 
-// fileFields lists every field that names something which must be there: the
-// source's folder, and each string whose field is called …File and is not empty.
+// fileFields returns every field that names something that must exist: the
+// source's folder, and each non-empty field whose name ends in File.
 func (c *Config) fileFields() []fileField {
 	var fields []fileField
 	if c.Source.Folder != nil {
@@ -27,7 +27,7 @@ func (c *Config) fileFields() []fileField {
 	return fields
 }
 
-// eachFile calls add for each file that is named at v and below.
+// eachFile calls add for each file that v or one of its fields names.
 func eachFile(v reflect.Value, path string, add func(path string, value *string)) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -39,7 +39,7 @@ func eachFile(v reflect.Value, path string, add func(path string, value *string)
 	case reflect.Struct:
 		for field, value := range v.Fields() {
 			if value.IsZero() {
-				continue // It names no file.
+				continue // The field names no file.
 			}
 			at := strings.TrimPrefix(path+"."+field.Tag.Get("yaml"), ".")
 			if file, ok := reflect.TypeAssert[*string](value.Addr()); ok && strings.HasSuffix(field.Name, "File") {

@@ -10,16 +10,17 @@ type Instance struct {
 	Region string `yaml:"region"`
 	// Driver is "personal", "enterprise" or "console".
 	Driver string `yaml:"driver"`
-	// InstanceID is the registry's identifier of the instance.
+	// InstanceID is the registry's ID of the instance.
 	InstanceID string `yaml:"instanceId"`
-	// Edition is empty where the configuration does not say it (see Editions).
+	// Edition is empty if the configuration does not name it (see Editions).
 	Edition  binding.Edition `yaml:"edition"`
 	Endpoint string          `yaml:"endpoint"`
-	// WireProfileFile describes the undocumented calls; empty for the profile that
-	// is built in. WireProfileDigest identifies its content.
+	// WireProfileFile describes the undocumented calls; empty for the built-in
+	// profile. WireProfileDigest identifies its content.
 	WireProfileFile   string `yaml:"wireProfile"`
 	WireProfileDigest string `yaml:"-"`
-	// WireNamesInstance says that its calls name the instance by InstanceID.
+	// WireNamesInstance is true if the profile's calls name the instance by
+	// InstanceID.
 	WireNamesInstance bool `yaml:"-"`
 	// Signature is "acs3" or "v2".
 	Signature string `yaml:"signature"`
@@ -30,12 +31,12 @@ type Instance struct {
 	Burst             int     `yaml:"burst"`
 	// Windows, if not nil, are used instead of those of the whole configuration.
 	Windows *Windows `yaml:"windows"`
-	// Quotas are what may be there; see PlanQuotas.
+	// Quotas limit what the instance may have; see PlanQuotas.
 	Quotas Quotas `yaml:"quotas"`
 }
 
-// Quotas bound how many namespaces and image repositories an instance has. 0 is no
-// limit, nil the edition's own.
+// Quotas limit how many namespaces and image repositories an instance has. 0 means
+// no limit, nil the edition's own limit.
 type Quotas struct {
 	Namespaces   *int `yaml:"namespaces"`
 	Repositories *int `yaml:"repositories"`
@@ -60,21 +61,21 @@ type Profile struct {
 	Name string `yaml:"name"`
 }
 
-// Static takes the access key from files. An empty SecurityTokenFile
-// means a lasting access key.
+// Static takes the access key from files. Without SecurityTokenFile, the access
+// key is permanent.
 type Static struct {
 	AccessKeyIDFile     string `yaml:"accessKeyIdFile"`
 	AccessKeySecretFile string `yaml:"accessKeySecretFile"`
 	SecurityTokenFile   string `yaml:"securityTokenFile"`
 }
 
-// RAMRole takes temporary keys from the ECS metadata service. An empty
-// Name means the role that the service names.
+// RAMRole takes temporary keys from the ECS metadata service. Without Name, it
+// takes the role that the service names.
 type RAMRole struct {
 	Name string `yaml:"name"`
 }
 
-// OIDC takes temporary keys for a workload's OIDC token.
+// OIDC exchanges a workload's OIDC token for temporary keys.
 type OIDC struct {
 	RoleARN     string `yaml:"roleArn"`
 	ProviderARN string `yaml:"providerArn"`
@@ -82,7 +83,7 @@ type OIDC struct {
 	SessionName string `yaml:"sessionName"`
 }
 
-// InstanceNames lists the names that declarations may use.
+// InstanceNames returns the names that declarations may use.
 func (c *Config) InstanceNames() []string {
 	var names []string
 	for _, instance := range c.Instances {
@@ -91,7 +92,8 @@ func (c *Config) InstanceNames() []string {
 	return names
 }
 
-// Editions are those of the instances whose edition the configuration says.
+// Editions returns the editions of the instances whose edition the configuration
+// names.
 func (c *Config) Editions() map[string]binding.Edition {
 	editions := map[string]binding.Edition{}
 	for _, i := range c.Instances {
@@ -102,9 +104,9 @@ func (c *Config) Editions() map[string]binding.Edition {
 	return editions
 }
 
-// KnownEdition is the instance's edition as the configuration says it: by the
-// driver, or for one that is for every edition by itself. Empty means that the
-// configuration does not say it.
+// KnownEdition is the instance's edition according to the configuration: it
+// follows from the driver or, for a driver for every edition, from Edition. It
+// is empty if the configuration does not name it.
 func (i Instance) KnownEdition() binding.Edition {
 	if i.Driver == "console" {
 		return i.Edition

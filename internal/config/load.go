@@ -13,14 +13,14 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// maxConfigBytes is the most that a configuration file may hold.
+// maxConfigBytes is the maximum size of a configuration file.
 const maxConfigBytes = 1 << 20
 
-// Load reads the configuration at path, applies the defaults, makes file
-// paths absolute (relative ones start at the configuration's folder) and
-// checks it. What is wrong with its content comes back as findings, with their
-// places in path; the Config is of use only when none of them is an error. The
-// error is for a file that cannot be read.
+// Load reads the configuration at path, applies the defaults, makes file paths
+// absolute (relative ones start at the configuration's folder) and checks it.
+// Problems of its content are returned as findings with their places. The
+// Config is usable only if none of them is an error. The returned error means
+// that the file cannot be read.
 func Load(path string) (Config, []finding.Finding, error) {
 	data, err := Read(path)
 	if err != nil {
@@ -29,7 +29,7 @@ func Load(path string) (Config, []finding.Finding, error) {
 	return Parse(path, data)
 }
 
-// Parse is Load for the content of a file that Read read.
+// Parse is Load for the content that Read has read.
 func Parse(path string, data []byte) (Config, []finding.Finding, error) {
 	config, check, err := parse(path, data)
 	return config, finding.Sort(check.found), err
@@ -58,7 +58,7 @@ func parse(path string, data []byte) (Config, *checker, error) {
 	return config, check, nil
 }
 
-// Read gives the content of a configuration file, which is at most 1 MiB.
+// Read returns the content of a configuration file, which is at most 1 MiB.
 func Read(path string) ([]byte, error) {
 	data, err := boundedio.ReadFile(path, maxConfigBytes)
 	if errors.Is(err, fs.ErrNotExist) {

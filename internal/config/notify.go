@@ -11,10 +11,10 @@ import (
 	"reconciler/internal/message"
 )
 
-// Notify says who gets messages, and of what.
+// Notify says who gets messages, and about what.
 type Notify struct {
-	// Hold is how long a condition keeps its status before it is reported, and
-	// DownFor how long a part gives no answer.
+	// Hold is how long a condition must keep its status before it is reported,
+	// and DownFor how long a part must give no answer.
 	Hold      time.Duration    `yaml:"hold"`
 	DownFor   time.Duration    `yaml:"downFor"`
 	Receivers []NotifyReceiver `yaml:"receivers"`
@@ -27,17 +27,17 @@ type NotifyReceiver struct {
 	// Type is "webhook", "dingtalk", "feishu", "wecom", "slack", "teams" or "email".
 	Type     string `yaml:"type"`
 	Language string `yaml:"language"`
-	// URL is a secret, because most services put the credential into it.
+	// URL is a secret, because for most services it contains the credential.
 	URL    *NotifySecret `yaml:"url"`
 	Secret *NotifySecret `yaml:"secret"`
 	// Keyword is a word that the service requires in every message.
 	Keyword string `yaml:"keyword"`
 	Mail    *Mail  `yaml:"mail"`
-	// AllowPrivateAddresses lets it be in a private network.
+	// AllowPrivateAddresses allows the receiver to be in a private network.
 	AllowPrivateAddresses bool `yaml:"allowPrivateAddresses"`
 }
 
-// Mail is a mail server and the addresses of the mails.
+// Mail is a mail server and the addresses of its mails.
 type Mail struct {
 	Server   string        `yaml:"server"`
 	From     string        `yaml:"from"`
@@ -54,7 +54,7 @@ type NotifySecret struct {
 	Vault     *binding.VaultRef `yaml:"vault"`
 }
 
-// NotifyRoute gives what it matches to receivers. What is empty restricts nothing.
+// NotifyRoute sends what it matches to receivers. Empty fields restrict nothing.
 type NotifyRoute struct {
 	Receivers []string `yaml:"receivers"`
 	Files     []string `yaml:"files"`
@@ -64,7 +64,7 @@ type NotifyRoute struct {
 	Severity  string   `yaml:"severity"`
 }
 
-// ReceiverNames are the names of the receivers of messages.
+// ReceiverNames returns the names of the receivers of messages.
 func (c *Config) ReceiverNames() []string {
 	if c.Notify == nil {
 		return nil
@@ -76,7 +76,7 @@ func (c *Config) ReceiverNames() []string {
 	return names
 }
 
-// fillDefaults sets the defaults of what is configured.
+// fillDefaults sets the defaults of the configured receivers.
 func (n *Notify) fillDefaults() {
 	setDefault(&n.Hold, 5*time.Minute)
 	setDefault(&n.DownFor, 10*time.Minute)
@@ -132,7 +132,7 @@ func (c *checker) known(at string, names, exist []string) {
 	}
 }
 
-// receiver checks that a receiver has what its type needs, and nothing else.
+// receiver checks that a receiver has the fields that its type needs, and no others.
 func (c *checker) receiver(at string, r NotifyReceiver, vault bool) {
 	mail := r.Type == "email"
 	signs := r.Type == "webhook" || r.Type == "dingtalk" || r.Type == "feishu"

@@ -26,7 +26,7 @@ type VaultToken struct {
 	Environment string `yaml:"environment"`
 }
 
-// VaultAppRole signs in by AppRole. Wrapped says that the secret id is
+// VaultAppRole signs in by AppRole. Wrapped is true if the secret ID is
 // response-wrapped.
 type VaultAppRole struct {
 	Mount        string `yaml:"mount"`
@@ -55,19 +55,19 @@ type VaultCert struct {
 	Role  string `yaml:"role"`
 }
 
-// CodeHosts says how the code hosts are asked.
+// CodeHosts says how to reach the code hosts.
 type CodeHosts struct {
 	Codeup    Codeup   `yaml:"codeup"`
 	GitHub    CodeHost `yaml:"github"`
 	Bitbucket CodeHost `yaml:"bitbucket"`
 	// UnsafeAllowPrivateAddresses lets the guarded clients reach loopback and
-	// private networks, and speak http.
+	// private networks, and use http.
 	UnsafeAllowPrivateAddresses bool `yaml:"unsafeAllowPrivateAddresses"`
 }
 
-// Codeup is Codeup's API. Region says that Endpoint is a region
-// edition's, whose paths name no organization; ProbeWebhooks allows the one
-// question that writes.
+// Codeup is Codeup's API. Region is true if Endpoint belongs to a region
+// edition, whose paths name no organization. ProbeWebhooks allows the only
+// check that writes.
 type Codeup struct {
 	Endpoint      string `yaml:"endpoint"`
 	Organization  string `yaml:"organization"`
@@ -75,8 +75,8 @@ type Codeup struct {
 	ProbeWebhooks bool   `yaml:"probeWebhooks"`
 }
 
-// CodeHost is one code host's API. Observer is nil where questions are
-// asked without a token.
+// CodeHost is one code host's API. Observer is nil if it is observed without a
+// token.
 type CodeHost struct {
 	Endpoint string    `yaml:"endpoint"`
 	Observer *Observer `yaml:"observer"`

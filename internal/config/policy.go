@@ -12,7 +12,7 @@ import (
 
 // Policy says what the declarations of each folder may use.
 type Policy struct {
-	// Default is "allow" or "deny": what holds where no rule does.
+	// Default is "allow" or "deny", for declarations to which no rule applies.
 	Default string `yaml:"default"`
 	// AllowAddressChangeWithSecret lets a token be sent to a different host than
 	// the one it was applied with.
@@ -21,13 +21,13 @@ type Policy struct {
 	RequireHTTPS bool                  `yaml:"requireHTTPS"`
 	Rules        []manifest.AccessRule `yaml:"rules"`
 
-	// Where is the file and line of the policy that denies by default,
-	// RequireHTTPSWhere that of RequireHTTPS.
+	// Where is the file and line of Default, and RequireHTTPSWhere that of
+	// RequireHTTPS.
 	Where             string `yaml:"-"`
 	RequireHTTPSWhere string `yaml:"-"`
 }
 
-// Access is the policy as declarations are held to it.
+// Access returns the policy for checking declarations.
 func (c *Config) Access() manifest.Access {
 	return manifest.Access{
 		Deny: c.Policy.Default == "deny", Where: c.Policy.Where, Rules: c.Policy.Rules,
@@ -36,22 +36,22 @@ func (c *Config) Access() manifest.Access {
 }
 
 // knownIntervals is for how many drift intervals a last known status is shown
-// where the configuration does not say.
+// by default.
 const knownIntervals = 3
 
-// PlanPolicy is what plans are held to.
+// PlanPolicy returns the policy for plans.
 func (c *Config) PlanPolicy() plan.Policy {
 	return plan.Policy{
 		MaxDeletionPercent: c.Safety.MaxDeletionPercent, MinDeletions: c.Safety.MinDeletions,
 		AllowDeletions: c.Safety.AllowDeletions, ExpiryWarnings: c.ExpiryWarnings,
 		AllowAddressChangeWithSecret: c.Policy.AllowAddressChangeWithSecret,
-		// Looked for too seldom, no drift would ever count as a fight.
+		// If drift were checked too rarely, it would never count as flapping.
 		StatusMaxAge: cmp.Or(c.Status.MaxAge, knownIntervals*max(c.Sync.DriftInterval, time.Second)),
 		MaxRepairs:   c.Drift.MaxRepairs, PersonDeadline: c.People.Deadline, Settle: c.Sync.Settle, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
 	}
 }
 
-// policy checks the patterns, and writes down where the rules stand.
+// policy checks the patterns, and stores the places of the rules.
 func (c *checker) policy(policy *Policy) {
 	if policy.Default == "deny" {
 		policy.Where = c.place("policy.default")
@@ -97,7 +97,7 @@ func (c *checker) pattern(path, pattern string, check func(string) error) {
 	}
 }
 
-// place is where the field at path stands: file:line.
+// place is the place of the field at path, as file:line.
 func (c *checker) place(path string) string {
 	line, _ := c.at(path)
 	return fmt.Sprintf("%s:%d", c.file, line)

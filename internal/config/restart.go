@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// ParseNext is Parse for a daemon that runs with another configuration: a field
-// that cannot change without a restart is a finding too.
+// ParseNext is Parse for a daemon that already runs: it also reports a changed
+// field that requires a restart.
 func ParseNext(path string, data []byte, running Config) (Config, []finding.Finding, error) {
 	next, check, err := parse(path, data)
 	if err == nil && !finding.HasErrors(check.found) {
@@ -18,7 +18,7 @@ func ParseNext(path string, data []byte, running Config) (Config, []finding.Find
 	return next, finding.Sort(check.found), err
 }
 
-// fixedField is a field that a running daemon cannot exchange.
+// fixedField is a field that a running daemon cannot change.
 type fixedField struct{ path, value string }
 
 func (c *Config) fixedFields() []fixedField {
@@ -47,7 +47,7 @@ func (c *Config) fixedFields() []fixedField {
 	}
 }
 
-// fixed adds a finding for each field that would need a restart.
+// fixed adds a finding for each changed field that requires a restart.
 func (c *checker) fixed(running, next Config) {
 	were := running.fixedFields()
 	for n, f := range next.fixedFields() {

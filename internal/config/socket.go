@@ -8,9 +8,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Socket is where the daemon of a configuration listens, for a client: as far as
-// the content of the file can be read, even if it is invalid, and the default
-// otherwise. A relative path starts at the file's folder.
+// Socket is the daemon's socket, for a client. It is read from the content of
+// the configuration if possible, even if that is invalid, and otherwise is the
+// default. A relative path is relative to the file's folder.
 func Socket(path string, data []byte) string {
 	type listener struct {
 		Socket string `yaml:"socket"`
@@ -25,17 +25,18 @@ func Socket(path string, data []byte) string {
 	return server.Socket
 }
 
-// Language is the language that a configuration names, as far as the content of
-// the file can be read, even if it is invalid; empty for none.
+// Language is the language that a configuration names, even if the
+// configuration is invalid; empty if none can be read.
 func Language(data []byte) string {
 	return readable(data, "language", func(name string) bool { return name != "" })
 }
 
-// readable is a section of a file whose other sections may be invalid; zero
-// where nothing fits. Where a line begins with its name, nothing else is read.
+// readable reads one section of a file whose other sections may be invalid;
+// zero if nothing fits. If a line begins with the section's name, it reads
+// nothing else.
 func readable[T any](data []byte, name string, fits func(T) bool) T {
 	if !bytes.Contains(data, []byte(name)) && !bytes.ContainsAny(data, "\\\x00") {
-		return *new(T) // Only an escape or another encoding could spell it.
+		return *new(T) // The name could only be there as an escape or in another encoding.
 	}
 	parts := topLevel(data)
 	parts = append(slices.DeleteFunc(slices.Clone(parts), func(part []byte) bool { return !bytes.HasPrefix(part, []byte(name)) }), append([][]byte{data}, parts...)...)
@@ -52,8 +53,8 @@ func readable[T any](data []byte, name string, fits func(T) bool) T {
 	return *new(T)
 }
 
-// topLevel cuts a file at the lines that are not indented, so that one section
-// can be read while another one is no YAML.
+// topLevel splits a file at the lines that are not indented, so that one
+// section can be read even if another is not valid YAML.
 func topLevel(data []byte) [][]byte {
 	var sections [][]byte
 	for line := range bytes.Lines(data) {

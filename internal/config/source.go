@@ -9,7 +9,7 @@ import (
 type Source struct {
 	Git    *Git    `yaml:"git"`
 	Folder *Folder `yaml:"folder"`
-	// MaxFiles is the most declaration files that are read.
+	// MaxFiles is the maximum number of declaration files.
 	MaxFiles int `yaml:"maxFiles"`
 }
 
@@ -23,18 +23,19 @@ type Git struct {
 	Auth    *GitAuth      `yaml:"auth"`
 	CAFile  string        `yaml:"caFile"`
 	Timeout time.Duration `yaml:"timeout"`
-	// Verify says which commits are taken; nil takes all.
+	// Verify says which commits are accepted; nil accepts all.
 	Verify *GitVerify `yaml:"verify"`
 }
 
-// GitVerify says whose signed commits are taken, all from Since on.
+// GitVerify says whose signed commits are accepted. It applies to all commits
+// after Since.
 type GitVerify struct {
 	Since string    `yaml:"since"`
 	Keys  []GitKeys `yaml:"keys"`
 }
 
-// GitKeys are signing keys, and patterns of the files that they are trusted
-// for.
+// GitKeys are signing keys, and patterns of the files for which they are
+// trusted.
 type GitKeys struct {
 	Name               string   `yaml:"name"`
 	Files              []string `yaml:"files"`
@@ -55,8 +56,8 @@ type GitBasic struct {
 	PasswordFile string `yaml:"passwordFile"`
 }
 
-// GitSSH is an ssh key or agent; exactly one of KeyFile and Agent is
-// set. An empty KnownHostsFile means ~/.ssh/known_hosts.
+// GitSSH is an ssh key or agent; exactly one of KeyFile and Agent is set.
+// Without KnownHostsFile, ~/.ssh/known_hosts is used.
 type GitSSH struct {
 	User           string `yaml:"user"`
 	KeyFile        string `yaml:"keyFile"`
@@ -70,8 +71,8 @@ type Folder struct {
 	Path string `yaml:"path"`
 }
 
-// SourceKey names the source in the state file, so that another source's
-// revisions are not taken for this one's.
+// SourceKey identifies the source in the state file, so that the revisions of
+// different sources are not confused.
 func (c *Config) SourceKey() string {
 	if f := c.Source.Folder; f != nil {
 		return "folder " + f.Path
@@ -80,7 +81,8 @@ func (c *Config) SourceKey() string {
 	return "git " + g.URL + " " + g.Branch + " " + g.Path
 }
 
-// SourceKind is the part of SourceKey that says what a revision is one of.
+// SourceKind is the part of SourceKey that says what kind of revisions the
+// source has.
 func (c *Config) SourceKind() string {
 	if c.Source.Folder != nil {
 		return "folder"

@@ -8,7 +8,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Target is the instance as plans name it: where their actions go.
+// Target is the instance as plans name it.
 func (i Instance) Target() plan.Instance {
 	target := plan.Instance{
 		Name: i.Name, Region: i.Region, Endpoint: i.Endpoint, Driver: i.Driver, Account: i.Credentials.account(),
@@ -23,8 +23,8 @@ func (i Instance) Target() plan.Instance {
 	return target
 }
 
-// PlanQuotas are the quotas of the instance. Those of the Personal Edition are
-// published; the Enterprise Edition's depend on what is paid for.
+// PlanQuotas returns the quotas of the instance. Those of the Personal Edition
+// are published; the Enterprise Edition's depend on the subscription.
 func (i Instance) PlanQuotas() plan.Quotas {
 	own := plan.Quotas{Namespaces: 3, Repositories: 300}
 	if i.KnownEdition() == binding.Enterprise {
@@ -39,10 +39,10 @@ func (i Instance) PlanQuotas() plan.Quotas {
 	return own
 }
 
-// account names the vendor's account that credentials belong to, as far as the
-// configuration says; empty where the vendor's default chain finds it. No part
-// of it is secret. Of a role it is the account's number, so that a plan made
-// with one role can be applied with another of the same account.
+// account names the vendor's account that the credentials belong to, as far as
+// the configuration shows; empty if the vendor's default chain determines it.
+// No part of it is secret. For a role it is the account's number, so that a
+// plan made with one role can be applied with another role of the same account.
 func (c *Credentials) account() string {
 	switch {
 	case c == nil:
@@ -62,7 +62,7 @@ func (c *Credentials) account() string {
 }
 
 // accountOf is the account's number in the ARN of a role
-// (acs:ram::NUMBER:role/NAME), or all of an ARN that has none.
+// (acs:ram::NUMBER:role/NAME), or the whole ARN if it has none.
 func accountOf(arn string) string {
 	if parts := strings.Split(arn, ":"); len(parts) == 5 && parts[3] != "" {
 		return parts[3]

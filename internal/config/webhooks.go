@@ -9,10 +9,10 @@ import (
 	"reconciler/internal/server/webhook"
 )
 
-// Webhooks is the port for code hosts' webhooks.
+// Webhooks configures the port for code hosts' webhooks.
 type Webhooks struct {
 	Listen string `yaml:"listen"`
-	// CertFile and KeyFile are both set where the port speaks TLS.
+	// CertFile and KeyFile are both set if the port uses TLS.
 	CertFile string          `yaml:"certFile"`
 	KeyFile  string          `yaml:"keyFile"`
 	Senders  []WebhookSender `yaml:"senders"`
@@ -33,7 +33,7 @@ type WebhookAlias struct {
 	To   string `yaml:"to"`
 }
 
-// WebhookSettings are what the webhooks need to know of a configuration.
+// WebhookSettings returns the settings of the webhooks.
 func (c *Config) WebhookSettings() webhook.Settings {
 	var s webhook.Settings
 	if git := c.Source.Git; git != nil {

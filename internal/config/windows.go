@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"time"
 
-	// The image has no time zones of its own, and a window in a zone that is
-	// not found would never open.
+	// The image contains no time zones, and a window in an unknown zone would
+	// never open.
 	_ "time/tzdata"
 
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
-// Windows says when an instance may be changed. TimeZone is that of the
-// windows that name none.
+// Windows says when an instance may be changed. TimeZone is the default time
+// zone of the windows.
 type Windows struct {
 	TimeZone          string   `yaml:"timeZone"`
 	Allow             []Window `yaml:"allow"`
@@ -21,17 +21,17 @@ type Windows struct {
 	LetRepairsThrough bool     `yaml:"letRepairsThrough"`
 }
 
-// Window is a span of time that comes again: by a cron expression, for a
-// duration. An empty TimeZone means that of the Windows.
+// Window is a recurring span of time: it starts by a cron expression and lasts
+// for a duration. Without TimeZone, that of the Windows applies.
 type Window struct {
 	Schedule string        `yaml:"schedule"`
 	Duration time.Duration `yaml:"duration"`
 	TimeZone string        `yaml:"timeZone"`
 }
 
-// WindowsOf are the windows of an instance: its own, or those of the whole
-// configuration. What Load would refuse becomes a window that cannot be
-// evaluated, which is closed.
+// WindowsOf returns the windows of an instance: its own, or those of the whole
+// configuration. An invalid window, which Load would report, cannot be
+// evaluated and is closed.
 func (c *Config) WindowsOf(instance Instance) plan.Windows {
 	config := c.Windows
 	if instance.Windows != nil {
@@ -48,7 +48,7 @@ func (c *Config) WindowsOf(instance Instance) plan.Windows {
 }
 
 func (c Windows) window(w Window) plan.Window {
-	// An error leaves the zero value, which Window.Check refuses.
+	// An error leaves the zero value, which Window.Check rejects.
 	schedule, _ := plan.ParseSchedule(w.Schedule)
 	zone, _ := loadZone(c.zoneOf(w))
 	return plan.Window{Schedule: schedule, Zone: zone, Length: w.Duration}
@@ -61,8 +61,9 @@ func (c Windows) zoneOf(w Window) string {
 	return c.TimeZone
 }
 
-// loadZone finds a zone by its name. That of the machine is none: the same
-// configuration would mean another time elsewhere.
+// loadZone finds a time zone by its name. The machine's local zone is not
+// allowed, because the configuration would mean a different time on another
+// machine.
 func loadZone(name string) (*time.Location, error) {
 	if name == "" || name == "Local" {
 		return nil, message.NewError("config.no-zone")
