@@ -17,20 +17,22 @@ const ignoreFile = ".reconcilerignore"
 const (
 	maxIgnoreBytes    = 64 << 10
 	maxIgnorePatterns = 2_000
-	// maxIgnoreSteps bounds the work of all comparisons of one selection. It
-	// is counted and not timed, so that the same tree gives the same result.
+	// maxIgnoreSteps limits the work of all comparisons of one selection. It
+	// counts steps instead of time, so that the same tree always gives the same
+	// result.
 	maxIgnoreSteps = 1 << 27
-	// lookups is how many bytes of a path can be looked up in the time of a step.
+	// lookups is how many bytes of a path can be looked up in the time of one
+	// step.
 	lookups = 8
 )
 
 // ignoreList is one ignore file: the patterns for its folder and below.
 type ignoreList struct {
-	// base is the length of the folder's path with its slash.
+	// base is the length of the folder's path, including its slash.
 	base     int
 	patterns []ignorePattern
-	// needles finds patterns by a few bytes that every path they match holds;
-	// others are those without such bytes. Both ascend.
+	// needles finds patterns by a few bytes that every path they match
+	// contains. others are the patterns without such bytes. Both are sorted.
 	needles map[needle][]int
 	others  []int
 }
@@ -38,20 +40,21 @@ type ignoreList struct {
 // needle is a part of a path.
 type needle [3]byte
 
-// ignorePattern is one line of an ignore file, read as git's dir.c does.
+// ignorePattern is one line of an ignore file, parsed as in git's dir.c.
 type ignorePattern struct {
 	text []byte
-	// literal is how many bytes before the first wildcard are compared as they
-	// are; ending are those that every match ends with.
+	// literal is how many bytes before the first wildcard are compared
+	// literally. ending is what every match ends with.
 	literal int
 	ending  []byte
-	// negated takes up again what an earlier pattern leaves out, folder matches
-	// folders only, anywhere has no slash and is compared with the name alone.
+	// A negated pattern includes again what an earlier pattern excluded. folder
+	// is for a pattern that matches only folders, and anywhere for one without
+	// a slash, which is compared only with the name.
 	negated, folder, anywhere bool
 }
 
-// parseIgnore reads an ignore file that lies in the folder at the path of
-// names. A pattern that cannot be read is a finding and is left out.
+// parseIgnore parses an ignore file in the folder at the path names. An invalid
+// pattern is skipped and becomes a finding.
 func parseIgnore(data []byte, names []string) (*ignoreList, []finding.Finding) {
 	file := join(names, ignoreFile)
 	list := &ignoreList{base: len(file) - len(ignoreFile), needles: map[needle][]int{}}
@@ -74,7 +77,7 @@ func parseIgnore(data []byte, names []string) (*ignoreList, []finding.Finding) {
 	return list, findings
 }
 
-// trimSpaces cuts the spaces at the end that no backslash protects.
+// trimSpaces removes trailing spaces that no backslash protects.
 func trimSpaces(text []byte) []byte {
 	end := 0
 	for i := 0; i < len(text); i++ {
@@ -105,8 +108,8 @@ func parsePattern(text []byte) ignorePattern {
 	return p
 }
 
-// wellFormed reports whether there is a name that the pattern matches as far as
-// its syntax goes.
+// wellFormed reports whether the pattern's syntax is valid, so that it can
+// match a name.
 func (p *ignorePattern) wellFormed() bool {
 	text := p.text
 	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
@@ -129,7 +132,7 @@ func (p *ignorePattern) wellFormed() bool {
 	return true
 }
 
-// add takes up a pattern under the needle that the fewest others have.
+// add adds a pattern under the needle that the fewest others have.
 func (l *ignoreList) add(p ignorePattern) {
 	i := len(l.patterns)
 	l.patterns = append(l.patterns, p)
@@ -150,8 +153,8 @@ func (l *ignoreList) add(p ignorePattern) {
 	l.needles[best] = append(l.needles[best], i)
 }
 
-// literals are the parts of a pattern that stand as they are in each path that
-// it matches. The slash after ** may stand for nothing.
+// literals returns the parts of a pattern that each matching path contains
+// literally. The slash after ** may match nothing.
 func literals(text []byte) [][]byte {
 	var runs [][]byte
 	for len(text) > 0 {
@@ -174,8 +177,8 @@ func literals(text []byte) [][]byte {
 	return runs
 }
 
-// decide says whether one of the patterns is about the entry at a path, and
-// then whether the last of them leaves it out.
+// decide reports whether one of the patterns matches the entry at a path and,
+// if so, whether the last such pattern excludes it.
 func (l *ignoreList) decide(at string, folder bool, steps *int) (about, out bool) {
 	below := at[l.base:]
 	*steps -= len(below) / lookups
@@ -191,8 +194,8 @@ func (l *ignoreList) decide(at string, folder bool, steps *int) (about, out bool
 	return true, !l.patterns[best].negated
 }
 
-// last is the last of some patterns that matches a path below the list's
-// folder, or best where none after that does.
+// last returns the last of some patterns that matches a path below the list's
+// folder, or best if none after best does.
 func (l *ignoreList) last(some []int, best int, below string, folder bool, steps *int) int {
 	for n := len(some) - 1; n >= 0 && some[n] > best; n-- {
 		if *steps--; *steps < 0 {
@@ -220,15 +223,15 @@ func (p *ignorePattern) match(below string, steps *int) bool {
 		return len(text) == len(pattern)
 	}
 	if !p.anywhere {
-		// Git compares what follows the literal beginning by itself, so that
-		// "a**/b" means what "**/b" means below "a".
+		// Git compares the part after the literal prefix separately, so that
+		// "a**/b" means the same as "**/b" below "a".
 		pattern, text = pattern[p.literal:], text[p.literal:]
 	}
 	return wildmatch{slashes: !p.anywhere, steps: steps}.match(pattern, []byte(text)) == matches
 }
 
-// ignored reports whether the ignore files on the way leave out the entry at a
-// path. The deepest file with a pattern about it decides.
+// ignored reports whether the ignore files on the way to an entry exclude it.
+// The deepest file with a matching pattern decides.
 func (s *selection) ignored(at string, folder bool) bool {
 	for n := len(s.ignore) - 1; n >= 0; n-- {
 		if about, out := s.ignore[n].decide(at, folder, &s.steps); about {

@@ -16,17 +16,17 @@ import (
 const policyFolder = "policy"
 
 const (
-	// maxPolicyFiles is how many policy files are read; one more stands for
-	// all that are not, and is empty.
+	// maxPolicyFiles is how many policy files are read. One more, which is
+	// empty, stands for all others.
 	maxPolicyFiles = 100
-	// maxPolicyBytes is the most of one of them.
+	// maxPolicyBytes is the maximum size of one policy file.
 	maxPolicyBytes = 64 << 10
 )
 
 // Policies reads the policy files of a tree: policy/*.cue at its root, sorted
 // by path. Ignore files do not apply to them. One that cannot be read is a
-// finding and has no data, so that the reader of the policies knows that one is
-// missing. An error means that nothing is known about the tree.
+// finding and has no data, which shows that a policy is missing. An error means
+// that nothing is known about the tree.
 func Policies(tree Tree) ([]binding.File, []finding.Finding, error) {
 	root, err := tree.List(Entry{})
 	if err != nil {

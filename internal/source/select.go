@@ -31,27 +31,27 @@ const (
 type Entry struct {
 	Name string
 	Kind Kind
-	// ID is the tree's own word for the entry.
+	// ID is the tree's own ID of the entry.
 	ID string
-	// policies says that the directory holds the policies.
+	// policies is true if the directory contains the policies.
 	policies bool
 }
 
-// Errors that a Tree gives for one file, which become findings.
+// Errors of a Tree about one file, which become findings.
 var (
 	ErrTooLarge   = message.NewError("source.err-large")
 	ErrUnreadable = message.NewError("source.err-unreadable")
 )
 
-// Tree is what declarations are selected from.
+// Tree is a tree of files from which declarations are selected.
 type Tree interface {
-	// List gives the entries of a directory that List gave before, or of the
-	// root for the zero Entry. An error that is not ErrUnreadable ends the
+	// List returns the entries of a directory that List returned before, or of
+	// the root for the zero Entry. Any error except ErrUnreadable ends the
 	// selection.
 	List(dir Entry) ([]Entry, error)
-	// Read gives a regular file's content and digest. A file of more than
-	// limit bytes is ErrTooLarge; any other error that is not ErrUnreadable
-	// ends the selection.
+	// Read returns a regular file's content and digest. For a file of more than
+	// limit bytes, the error is ErrTooLarge. Any other error except
+	// ErrUnreadable ends the selection.
 	Read(file Entry, limit int64) (data []byte, digest string, err error)
 }
 
@@ -63,9 +63,9 @@ const (
 
 // Select reads the declaration files of a tree: those named .yaml or .yml, in
 // folders of any depth, that no ignore file excludes. Folders named .git are
-// skipped. What cannot be read is a finding, and so is a name that ends in .YAML
-// or the like. Files and findings are sorted. An error means that nothing is
-// known about the tree.
+// skipped. A file that cannot be read is a finding, and so is a name that ends
+// in .YAML or the like. Files and findings are sorted. An error means that
+// nothing is known about the tree.
 func Select(ctx context.Context, tree Tree, limits Limits) ([]binding.File, []finding.Finding, error) {
 	s := selection{tree: tree, limits: limits, steps: maxIgnoreSteps}
 	if err := s.directory(ctx, Entry{}, nil); err != nil && !errors.Is(err, errLimit) {
@@ -75,8 +75,8 @@ func Select(ctx context.Context, tree Tree, limits Limits) ([]binding.File, []fi
 	return s.files, finding.Sort(s.findings), nil
 }
 
-// Readable gives to use the files that a snapshot of a tree may read, as far as
-// their names say: a tree whose files are fetched when they are needed fetches
+// Readable calls use for the files that a snapshot of a tree may read,
+// according to their names. A tree that fetches files on demand can then fetch
 // them together.
 func Readable(ctx context.Context, tree Tree, use func(Entry)) error {
 	entries := 0
@@ -107,24 +107,24 @@ func Readable(ctx context.Context, tree Tree, use func(Entry)) error {
 	return walk(Entry{}, 0)
 }
 
-// Wanted gives to use the files that Select reads, and reads none except for the
-// ignore files. They are more where Select stops at a limit of bytes.
+// Wanted calls use for the files that Select reads, and itself reads only the
+// ignore files. If Select stops at a limit of bytes, Wanted includes more.
 func Wanted(ctx context.Context, tree Tree, limits Limits, use func(Entry)) {
 	s := selection{tree: tree, limits: limits, steps: maxIgnoreSteps, use: use}
 	_ = s.directory(ctx, Entry{}, nil) // Select reports it.
 }
 
-// errLimit ends a walk early; the walk has reported the finding.
+// errLimit ends a walk early, after the walk has reported the finding.
 var errLimit = message.NewError("source.err-limit")
 
 // selection is the state of one walk.
 type selection struct {
 	tree   Tree
 	limits Limits
-	// use is given each file instead of reading it; nil reads them.
+	// use is called for each file instead of reading it; nil reads the files.
 	use func(Entry)
-	// ignore are the ignore files of the folder and those around it, steps is
-	// what may still be spent on comparing with them.
+	// ignore has the ignore files of the folder and of the folders above. steps
+	// is how many steps comparing with them may still take.
 	ignore   []*ignoreList
 	patterns int
 	steps    int
@@ -138,7 +138,7 @@ func (s *selection) report(code, file string, m message.Message) {
 	s.findings = append(s.findings, finding.New(code, m).At(file, 0, 0))
 }
 
-// directory walks the directory at the path of names.
+// directory walks the directory at the path names.
 func (s *selection) directory(ctx context.Context, dir Entry, names []string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -162,8 +162,8 @@ func (s *selection) directory(ctx context.Context, dir Entry, names []string) er
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
 
-	// The patterns of this folder hold for it and below, so they go when it is
-	// done.
+	// The patterns of this folder apply to it and below, so they are removed at
+	// the end.
 	ignore, patterns := s.ignore, s.patterns
 	defer func() { s.ignore, s.patterns = ignore, patterns }()
 	if err := s.ignores(entries, names); err != nil {
@@ -182,7 +182,7 @@ func (s *selection) directory(ctx context.Context, dir Entry, names []string) er
 	return nil
 }
 
-// ignores takes up the ignore file among entries, if there is one.
+// ignores reads the ignore file among entries, if there is one.
 func (s *selection) ignores(entries []Entry, names []string) error {
 	i := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == ignoreFile && e.Kind == Regular })
 	if i < 0 {
@@ -211,7 +211,7 @@ func (s *selection) ignores(entries []Entry, names []string) error {
 	return nil
 }
 
-// entry takes one entry of the directory at the path of names.
+// entry handles one entry of the directory at the path names.
 func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 	if e.Name == ".git" {
 		return nil
@@ -293,7 +293,7 @@ func declarationName(name string) bool {
 }
 
 // validName reports whether a name can be shown and stays in its folder. Names
-// come from git objects, which hold any bytes.
+// in git objects may be any bytes.
 func validName(name string) bool {
 	return name != "" && name != "." && name != ".." && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r == '/' || !unicode.IsGraphic(r) })

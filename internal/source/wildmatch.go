@@ -2,28 +2,28 @@ package source
 
 import "bytes"
 
-// verdict is what a comparison of a pattern with a text found.
+// verdict is the result of comparing a pattern with a text.
 type verdict int
 
 const (
 	differs verdict = iota
 	matches
-	// hopeless says that no later place of the text matches either.
+	// hopeless means that no later position of the text can match either.
 	hopeless
-	// pastSlash says that only a ** further left can still match.
+	// pastSlash means that only a ** further left can still match.
 	pastSlash
 )
 
-// wildmatch compares patterns with names in the way of git's wildmatch.c, byte
-// by byte, so that a file is left out here exactly where git leaves it out.
-// Some patterns cost exponential time, so steps bounds the work.
+// wildmatch compares patterns with names byte by byte, as in git's wildmatch.c,
+// so that a file is excluded exactly if git excludes it. Some patterns take
+// exponential time, so steps limits the work.
 type wildmatch struct {
-	// slashes says that * and ? do not match a slash, and that ** does.
+	// slashes is true if * and ? do not match a slash, but ** does.
 	slashes bool
 	steps   *int
 }
 
-// match compares the whole text. It finds no match when no steps are left.
+// match compares the whole text. Without steps left, nothing matches.
 func (w wildmatch) match(pattern, text []byte) verdict {
 	whole := pattern
 	for len(pattern) > 0 {
@@ -66,7 +66,7 @@ func (w wildmatch) match(pattern, text []byte) verdict {
 	return matches
 }
 
-// star compares a pattern that begins with * and is the end of whole.
+// star compares a pattern that begins with * and is a suffix of whole.
 func (w wildmatch) star(whole, pattern, text []byte) verdict {
 	before := whole[:len(whole)-len(pattern)]
 	rest := bytes.TrimLeft(pattern, "*")
@@ -91,14 +91,14 @@ func (w wildmatch) star(whole, pattern, text []byte) verdict {
 	return w.after(rest, text, crosses)
 }
 
-// folders reports whether the stars between before and rest stand for folders.
+// folders reports whether the stars between before and rest match folders.
 func folders(before, rest []byte) bool {
 	return (len(before) == 0 || before[len(before)-1] == '/') &&
 		(len(rest) == 0 || rest[0] == '/' || bytes.HasPrefix(rest, []byte(`\/`)))
 }
 
-// after looks for the rest of a pattern behind each length of what a star can
-// stand for.
+// after tries to match the rest of a pattern after each possible length of the
+// star's match.
 func (w wildmatch) after(rest, text []byte, crosses bool) verdict {
 	for ; len(text) > 0; text = text[1:] {
 		if !special(rest[0]) {
@@ -121,8 +121,8 @@ func (w wildmatch) after(rest, text []byte, crosses bool) verdict {
 
 func special(c byte) bool { return c == '*' || c == '?' || c == '[' || c == '\\' }
 
-// class says whether c is in the bracket expression that pattern begins with,
-// and gives what follows it; nil where the expression cannot be read.
+// class reports whether c is in the bracket expression at the beginning of
+// pattern, and returns what follows it; nil if the expression is invalid.
 func class(pattern []byte, c byte) (in bool, rest []byte) {
 	p := pattern[1:]
 	negated := len(p) > 0 && (p[0] == '!' || p[0] == '^')
@@ -143,8 +143,8 @@ func class(pattern []byte, c byte) (in bool, rest []byte) {
 	return false, nil
 }
 
-// member reads one member of a bracket expression: how many bytes it has, 0
-// where it cannot be read, and from which byte a range may begin after it.
+// member parses one member of a bracket expression. n is its number of bytes, 0
+// if it is invalid, and last the byte that a range after it may begin with.
 func member(p []byte, previous, c byte) (hit bool, last byte, n int) {
 	switch {
 	case p[0] == '\\':
@@ -167,7 +167,7 @@ func member(p []byte, previous, c byte) (hit bool, last byte, n int) {
 	return p[0] == c, p[0], 1
 }
 
-// named reads [:name:] in a bracket expression.
+// named parses [:name:] in a bracket expression.
 func named(p []byte, c byte) (hit bool, last byte, n int) {
 	end := bytes.IndexByte(p[2:], ']')
 	switch {
@@ -183,7 +183,7 @@ func named(p []byte, c byte) (hit bool, last byte, n int) {
 	return in(c), 0, 2 + end + 1
 }
 
-// classes are the character classes of git, which are those of ASCII.
+// classes are git's character classes, which cover only ASCII.
 var classes = map[string]func(byte) bool{
 	"alnum":  func(c byte) bool { return letter(c) || digit(c) },
 	"alpha":  letter,

@@ -1,6 +1,5 @@
-// Package folder gives snapshots of a folder of files, and says when one of
-// them changes. It follows the ways in which editors and Kubernetes exchange
-// files.
+// Package folder makes snapshots of a folder, and reports when a file changes.
+// It supports the ways in which editors and Kubernetes replace files.
 package folder
 
 import (
@@ -23,33 +22,33 @@ import (
 
 // Options say which folder to read.
 type Options struct {
-	// Path is the folder. It may itself be a symbolic link, which is resolved
-	// again for each snapshot.
+	// Path is the folder. It may be a symbolic link, which is resolved again
+	// for each snapshot.
 	Path string
-	// Limits bound a snapshot; those that are 0 are the default.
+	// Limits are the limits of a snapshot. Those that are 0 have the default.
 	Limits source.Limits
-	// Debounce is how long Watch gathers changes before it reports them; 0 is
-	// 200 ms.
+	// Debounce is how long Watch collects changes before it reports them; 0
+	// means 200 ms.
 	Debounce time.Duration
 }
 
 const defaultDebounce = 200 * time.Millisecond
 
-// swapped is the link that Kubernetes exchanges to put all files of a
-// ConfigMap or Secret in place at once.
+// swapped is the link that Kubernetes replaces to update all files of a
+// ConfigMap or Secret at once.
 const swapped = "..data"
 
-// Source reads a folder. Snapshots are read by one goroutine at a time; Watch
-// may run next to it.
+// Source reads a folder. Only one goroutine at a time may call Snapshot; Watch
+// may run concurrently.
 type Source struct {
 	options Options
-	// last is the revision that was given last.
+	// last is the revision that was returned last.
 	last string
 }
 
 var _ source.Source = (*Source)(nil)
 
-// New checks the options and touches nothing outside.
+// New checks the options. It does not read the folder.
 func New(options Options) (*Source, error) {
 	if options.Path == "" {
 		return nil, message.NewError("folder.no-path")
@@ -69,13 +68,13 @@ func New(options Options) (*Source, error) {
 // String is the folder's absolute path.
 func (s *Source) String() string { return s.options.Path }
 
-// Close implements source.Source; nothing is held.
+// Close implements source.Source. There is nothing to release.
 func (*Source) Close() error { return nil }
 
-// Snapshot implements source.Source. The revision is a SHA-256 over all paths
-// and contents and over the findings, so that a file that can be read again
-// makes a new one. unchanged is only true for a revision that this Source
-// itself has given. A folder has no history, so it is never rewritten.
+// Snapshot implements source.Source. The revision is a SHA-256 over all paths,
+// contents and findings, so that it changes when an unreadable file becomes
+// readable. unchanged is only true for a revision that this Source itself has
+// returned. A folder has no history, so it is never rewritten.
 func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot, bool, error) {
 	snapshot, err := s.read(ctx)
 	if err != nil {
@@ -88,7 +87,7 @@ func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot
 	return snapshot, false, nil
 }
 
-// read reads until one read saw the same tree from its beginning to its end.
+// read reads the folder again until it did not change during one read.
 func (s *Source) read(ctx context.Context) (source.Snapshot, error) {
 	for n := 1; ; n++ {
 		snapshot, stable, err := s.readOnce(ctx)
@@ -106,7 +105,7 @@ func (s *Source) read(ctx context.Context) (source.Snapshot, error) {
 	}
 }
 
-// readOnce reads the folder, and says whether it stayed the same meanwhile.
+// readOnce reads the folder, and reports whether it stayed the same meanwhile.
 func (s *Source) readOnce(ctx context.Context) (snapshot source.Snapshot, stable bool, err error) {
 	resolved, err := filepath.EvalSymlinks(s.options.Path)
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// pollEvery is how often a folder is looked at that is not watched whole.
+// pollEvery is how often a folder is polled that cannot be watched completely.
 const pollEvery = 2 * time.Second
 
-// look is a digest over the names, sizes and times below a folder, without
-// reading a file.
+// look is a digest of the names, sizes and times of everything below a folder.
+// It reads no file.
 func look(path string) [32]byte {
 	hash := sha256.New()
 	root, err := filepath.EvalSymlinks(path)
@@ -22,7 +22,7 @@ func look(path string) [32]byte {
 	_, _ = fmt.Fprintf(hash, "%q\n", root)
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return nil //nolint:nilerr // it went away, or the snapshot tells of it.
+			return nil //nolint:nilerr // it was removed, or the snapshot reports it
 		}
 		if entry.IsDir() && entry.Name() == ".git" {
 			return fs.SkipDir

@@ -13,27 +13,26 @@ import (
 	"reconciler/internal/message"
 )
 
-// errUnstable says that no read saw one and the same tree from its beginning
-// to its end.
+// errUnstable means that the folder changed during every read.
 var errUnstable = message.NewError("folder.changing")
 
-// attempts is how often a snapshot is read before errUnstable, and pause is
-// the wait before the second, which doubles.
+// attempts is how often a snapshot is read before errUnstable. pause is the
+// wait before the second attempt; it doubles each time.
 const (
 	attempts = 5
 	pause    = 50 * time.Millisecond
 )
 
-// stamp is what was seen of a file or folder when it was read. Its zero is what
-// was not there.
+// stamp is the state of a file or folder when it was read. The zero stamp means
+// that it did not exist.
 type stamp struct {
 	info fs.FileInfo
-	// names are those of a folder's entries, each with its type.
+	// names are the names of a folder's entries, each with its type.
 	names []string
 }
 
-// same reports whether two looks saw the same file or folder. What is in a
-// folder is compared by the caller.
+// same reports whether a file or folder is still the same. The caller compares
+// the entries of a folder.
 func (s stamp) same(info fs.FileInfo) bool {
 	if s.info == nil || info == nil {
 		return s.info == nil && info == nil
@@ -42,12 +41,12 @@ func (s stamp) same(info fs.FileInfo) bool {
 		(info.IsDir() || s.info.Size() == info.Size() && s.info.ModTime().Equal(info.ModTime()))
 }
 
-// note keeps in mind what was seen at a path before it was read.
+// note stores the state of a path before it is read.
 func (t *tree) note(id string, s stamp) { t.seen[id] = s }
 
-// stable reports whether everything that was read is still as it was seen, and
-// the path still leads to it. What was seen twice, before and after all was
-// read, was there together in between.
+// stable reports whether nothing that was read has changed, and the path still
+// leads to the same folder. What is unchanged before and after everything was
+// read existed together in between.
 func (t *tree) stable(folder, resolved string) bool {
 	if now, err := filepath.EvalSymlinks(folder); t.torn || err != nil || now != resolved {
 		return false
@@ -59,7 +58,7 @@ func (t *tree) stable(folder, resolved string) bool {
 	if now, err := os.Stat(folder); err != nil || !os.SameFile(opened, now) {
 		return false
 	}
-	t.leave() // It may be another folder now.
+	t.leave() // It may be a different folder now.
 	for _, id := range slices.Sorted(maps.Keys(t.seen)) {
 		s := t.seen[id]
 		info := t.stat(id)
@@ -76,7 +75,7 @@ func (t *tree) stable(folder, resolved string) bool {
 	return true
 }
 
-// stat is what is at a path now; nil for nothing.
+// stat is the current state of a path; nil if nothing is there.
 func (t *tree) stat(id string) fs.FileInfo {
 	if folder := t.in(path.Dir(id)); folder != nil {
 		if info, err := folder.Lstat(path.Base(id)); err == nil && info.Mode().IsRegular() {
@@ -90,8 +89,8 @@ func (t *tree) stat(id string) fs.FileInfo {
 	return info
 }
 
-// entryNames are the names and types of a folder's entries that matter to a
-// snapshot, sorted: a file that others write in the same folder does not.
+// entryNames returns the names and types of a folder's entries that matter to a
+// snapshot, sorted. Foreign files in the same folder do not matter.
 func entryNames(entries []fs.DirEntry) []string {
 	names := []string{}
 	for _, e := range entries {

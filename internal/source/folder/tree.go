@@ -17,25 +17,26 @@ import (
 	"reconciler/internal/source"
 )
 
-// tree reads a folder through an os.Root, which never lets a link lead out of
-// it. An entry's ID is its path.
+// tree reads a folder through an os.Root, so that no link leads out of it. An
+// entry's ID is its path.
 type tree struct {
 	root   *os.Root
 	newest time.Time
-	// seen is what was read, by its path, for stable.
+	// seen has the state of everything that was read, by path, for stable.
 	seen map[string]stamp
-	// torn says that something was listed and was not there when it was read.
+	// torn is true if something that was listed no longer existed when it was
+	// read.
 	torn bool
-	// folder is the folder at the path at, open while its files are read.
+	// folder is the folder with the path at. It is open while its files are read.
 	folder *os.Root
 	at     string
 }
 
-// readOnly opens a file for reading. Without waiting, a pipe that takes a file's
-// place holds nothing up, and the runtime asks nothing more of the file.
+// readOnly opens a file for reading. With O_NONBLOCK, opening a pipe with a
+// file's name does not block, and the runtime makes fewer calls.
 const readOnly = os.O_RDONLY | syscall.O_NONBLOCK
 
-// open opens what is at a path, from its folder where that is possible.
+// open opens what is at a path, relative to its folder if possible.
 func (t *tree) open(id string) (*os.File, error) {
 	if folder := t.in(path.Dir(id)); folder != nil {
 		if f, err := folder.OpenFile(path.Base(id), readOnly, 0); err == nil {
@@ -45,8 +46,8 @@ func (t *tree) open(id string) (*os.File, error) {
 	return t.root.OpenFile(id, readOnly, 0)
 }
 
-// in is the folder at a path; nil where it cannot be opened. It is good until
-// another is asked for.
+// in returns the folder at a path; nil if it cannot be opened. It is valid
+// until another folder is requested.
 func (t *tree) in(at string) *os.Root {
 	if at == "." {
 		return t.root
@@ -70,9 +71,9 @@ func (t *tree) leave() {
 	}
 }
 
-// List implements source.Tree. Names that begin with two dots are left out:
-// Kubernetes keeps the real files of a mount in such folders, and they are
-// read through the links next to them.
+// List implements source.Tree. It leaves out names that begin with two dots:
+// Kubernetes keeps the real files of a mount in such folders, and they are read
+// through the links next to them.
 func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 	at := dir.ID
 	if at == "" {
@@ -108,8 +109,8 @@ func (t *tree) entries(at string) ([]fs.DirEntry, error) {
 	return f.ReadDir(-1)
 }
 
-// unreadable keeps an error about the root itself as it is: nothing can be
-// said about such a folder.
+// unreadable leaves an error about the root as it is, because then nothing is
+// known about the folder.
 func unreadable(id string, err error) error {
 	if id == "" {
 		return err
@@ -117,13 +118,13 @@ func unreadable(id string, err error) error {
 	return message.Within(source.ErrUnreadable, err)
 }
 
-// kind resolves a link to a regular file inside the folder, and a link of
-// Kubernetes to a folder, to what it leads to.
+// kind is the kind of an entry. It resolves a link to a regular file inside the
+// folder, and Kubernetes' link to a folder.
 func (t *tree) kind(id string, mode fs.FileMode) source.Kind {
 	if mode&fs.ModeSymlink == 0 {
 		return kindOf(mode)
 	}
-	// Stat of a Root fails for a link that leads out.
+	// Stat of a Root fails for a link that leads out of it.
 	info, err := t.root.Stat(id)
 	if err != nil {
 		t.note(id, stamp{})
@@ -138,8 +139,8 @@ func (t *tree) kind(id string, mode fs.FileMode) source.Kind {
 }
 
 // mounted reports whether a link leads into Kubernetes' folder of real files.
-// It is followed because that folder is not read otherwise, so nothing comes
-// twice and no link leads round in a circle.
+// Such a link is followed. That folder is not read otherwise, so nothing is
+// read twice and there is no cycle.
 func (t *tree) mounted(id string) bool {
 	target, err := t.root.Readlink(id)
 	return err == nil && !strings.Contains(id, "/") && strings.HasPrefix(filepath.ToSlash(target), swapped+"/")
@@ -156,8 +157,9 @@ func kindOf(mode fs.FileMode) source.Kind {
 	}
 }
 
-// emptied is how long a file must be empty to be read as empty: who writes a file
-// in place empties it first. It is less than the pauses between all attempts.
+// emptied is how long a file must have been empty to be read as empty, because a
+// program that writes a file in place truncates it first. It is less than the sum
+// of the pauses between attempts.
 const emptied = 400 * time.Millisecond
 
 func justNow(at time.Time) bool {

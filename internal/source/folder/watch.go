@@ -13,16 +13,16 @@ import (
 	"reconciler/internal/message"
 )
 
-// maxWatched bounds how many folders are watched; a larger tree is polled.
+// maxWatched limits how many folders are watched. A larger tree is polled.
 const maxWatched = 10_000
 
 var errTooManyFolders = message.NewError("folder.too-many", "limit", maxWatched)
 
 // Watch reports changes below the folder until ctx ends, when the channel is
-// closed. Changes that come close together are reported once, and one that is not
-// yet taken stands for all that follow. What is reported is only that something
-// may have changed: the truth is the next snapshot's revision. Where the system
-// watches no more folders, the folder is polled too, and report is called with
+// closed. Changes that are close together are reported once. While a report waits
+// in the channel, later changes add no other. A report means only that something
+// may have changed: compare the revision of the next snapshot. If the system
+// cannot watch more folders, the folder is also polled, and report is called with
 // the reason, from any goroutine.
 func (s *Source) Watch(ctx context.Context, report func(error)) (<-chan struct{}, error) {
 	watcher, err := fsnotify.NewWatcher()
@@ -33,7 +33,7 @@ func (s *Source) Watch(ctx context.Context, report func(error)) (<-chan struct{}
 	return s.watch(ctx, watcher, report)
 }
 
-// watch is Watch with what the system gave, which may be nil.
+// watch is Watch with the system's watcher, which may be nil.
 func (s *Source) watch(ctx context.Context, watcher *fsnotify.Watcher, report func(error)) (<-chan struct{}, error) {
 	tree := &watchedTree{path: s.options.Path, watcher: watcher, report: report}
 	w := &watch{
@@ -48,43 +48,44 @@ func (s *Source) watch(ctx context.Context, watcher *fsnotify.Watcher, report fu
 	return w.changes, nil
 }
 
-// watch is one run of Watch or WatchFile. Folders are watched and not files,
-// for editors and Kubernetes put a new file in the old one's place.
+// watch is one run of Watch or WatchFile. It watches folders instead of files,
+// because editors and Kubernetes replace files.
 type watch struct {
 	debounce time.Duration
-	// watcher is nil where the system gives none.
+	// watcher is nil if the system provides none.
 	watcher *fsnotify.Watcher
 	changes chan struct{}
-	// add watches what is there now. To add a folder again does no harm.
+	// add watches the folders that exist now. Adding a folder twice is harmless.
 	add func() error
-	// concerns leaves out what happens to the neighbours of what is watched.
+	// concerns reports whether an event is about the watched files and not about
+	// others in the same folder.
 	concerns func(name string) bool
-	// polled says whether a look at the files shows a change that no event may
-	// have reported; nil where all is watched.
+	// polled checks the files for a change that no event has reported; nil if
+	// everything is watched.
 	polled func() bool
 }
 
-// watchedTree is a folder with all that is below it.
+// watchedTree is a folder with everything below it.
 type watchedTree struct {
 	path    string
 	watcher *fsnotify.Watcher
 	report  func(error)
-	// root is where the folder really is, ways all that could be exchanged so
-	// that its path leads elsewhere.
+	// root is the resolved path of the folder. ways are the folders and links
+	// on its path: replacing one would make the path lead elsewhere.
 	root string
 	ways map[string]bool
-	// incomplete says that not all is watched, and last what the files looked
-	// like then.
+	// incomplete is true if not everything is watched. last is the last state
+	// of the files.
 	incomplete bool
 	last       [32]byte
 }
 
-// add watches every folder of the tree, and those on the way to it. What is
-// watched and no longer part of that is no longer watched.
+// add watches every folder of the tree, and those on the path to it. It stops
+// watching all others.
 func (w *watchedTree) add() error {
 	root, err := filepath.EvalSymlinks(w.path)
 	if err != nil {
-		// The way is watched, so that its coming back is seen.
+		// Watch the path, so that the folder is noticed when it comes back.
 		_ = w.watch(w.onTheWay())
 		return err
 	}
@@ -96,7 +97,7 @@ func (w *watchedTree) add() error {
 		case err != nil && path == root:
 			return err
 		case err != nil:
-			return nil //nolint:nilerr // it went away, or the snapshot tells of it.
+			return nil //nolint:nilerr // it was removed, or the snapshot reports it
 		case !entry.IsDir():
 			return nil
 		case entry.Name() == ".git":
@@ -119,7 +120,7 @@ func (w *watchedTree) add() error {
 	return nil
 }
 
-// onTheWay sets ways and gives the folders to watch for them.
+// onTheWay sets ways and returns the folders to watch for them.
 func (w *watchedTree) onTheWay() map[string]bool {
 	w.ways = map[string]bool{}
 	folders := map[string]bool{}
@@ -130,7 +131,8 @@ func (w *watchedTree) onTheWay() map[string]bool {
 	return folders
 }
 
-// watch watches exactly the wanted folders, and gives why one is not watched.
+// watch watches exactly the wanted folders, and returns why one cannot be
+// watched.
 func (w *watchedTree) watch(wanted map[string]bool) error {
 	if w.watcher == nil {
 		return message.NewError("folder.no-watcher")
@@ -150,7 +152,7 @@ func (w *watchedTree) watch(wanted map[string]bool) error {
 	return failed
 }
 
-// fallBack begins or ends the polling, and reports when it begins.
+// fallBack starts or ends polling, and reports when it starts.
 func (w *watchedTree) fallBack(failed error) {
 	if failed != nil && !w.incomplete {
 		w.last = look(w.path)
@@ -187,8 +189,8 @@ func (w *watch) run(ctx context.Context) {
 	timer := time.NewTimer(w.debounce)
 	timer.Stop()
 	defer timer.Stop()
-	// A timer that runs is not set again, so that a folder that never rests is
-	// reported too.
+	// A running timer is not reset, so that a folder that changes all the time
+	// is reported too.
 	waiting := false
 	for {
 		select {
@@ -206,7 +208,7 @@ func (w *watch) run(ctx context.Context) {
 			if !ok {
 				return
 			}
-			// Events were lost, most likely: look at everything.
+			// Events were probably lost: check everything.
 			waiting = true
 			timer.Reset(w.debounce)
 		case <-poll.C:
@@ -221,11 +223,11 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-// show adds folders that came, so that what is in them already is seen by
-// the read that follows, and reports a change.
+// signal watches new folders, so that the next read sees what is already in
+// them, and reports a change.
 func (w *watch) signal() {
-	// A folder that is gone for a moment comes back with an event of the
-	// folder above it.
+	// If a folder disappears for a moment, the folder above it reports its
+	// return.
 	_ = w.add()
 	select {
 	case w.changes <- struct{}{}:

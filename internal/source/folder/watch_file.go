@@ -11,14 +11,14 @@ import (
 	"reconciler/internal/message"
 )
 
-// maxLinks bounds the symbolic links on the way to a file, as the kernel does.
+// maxLinks limits the symbolic links on the path to a file, as the kernel does.
 const maxLinks = 40
 
 // WatchFile reports changes of one file until ctx ends; then it closes the
 // channel. It reports that the file was written or replaced, and that a
 // symbolic link on its path was replaced, which is how Kubernetes changes a
 // ConfigMap. Changes that are close together are reported once. A report means
-// only that something may have changed. Where the system watches no more
+// only that something may have changed. If the system cannot watch more
 // folders, the file is polled.
 func WatchFile(ctx context.Context, path string) (<-chan struct{}, error) {
 	path, err := filepath.Abs(path)
@@ -32,7 +32,7 @@ func WatchFile(ctx context.Context, path string) (<-chan struct{}, error) {
 	return watchFile(ctx, path, watcher)
 }
 
-// watchFile is WatchFile with what the system gave, which may be nil.
+// watchFile is WatchFile with the system's watcher, which may be nil.
 func watchFile(ctx context.Context, path string, watcher *fsnotify.Watcher) (<-chan struct{}, error) {
 	file := &watchedFile{path: path, watcher: watcher}
 	w := &watch{
@@ -47,20 +47,21 @@ func watchFile(ctx context.Context, path string, watcher *fsnotify.Watcher) (<-c
 	return w.changes, nil
 }
 
-// watchedFile is a file and all that could be exchanged so that its path means
-// another: its folder, and the links on the way to it.
+// watchedFile is a file with everything whose replacement makes its path mean
+// another file: its folder, and the links on the path.
 type watchedFile struct {
 	path    string
 	watcher *fsnotify.Watcher
 	names   map[string]bool
-	// incomplete says that not all is watched, and last what the file was then.
+	// incomplete is true if not everything is watched. last is the last state
+	// of the file.
 	incomplete bool
 	last       stamp
 }
 
 // add watches the folder of the file, the parent folder, and those of the
-// links. Each has its real name, because a folder that is watched under two
-// names reports its events under one of them.
+// links. Each has its resolved name, because a folder that is watched under two
+// names reports its events under only one of them.
 func (f *watchedFile) add() error {
 	found := links(f.path)
 	inside := filepath.Dir(found[len(found)-1])
@@ -93,7 +94,7 @@ func (f *watchedFile) polled() bool {
 	return !before.same(f.last.info)
 }
 
-// stampOf is what is at the end of a path now.
+// stampOf is the current state of what a path leads to.
 func stampOf(path string) stamp {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -104,8 +105,8 @@ func stampOf(path string) stamp {
 
 func (f *watchedFile) concerns(name string) bool { return f.names[name] }
 
-// links are the symbolic links on the way to path, each where it really is,
-// and the file that they end at.
+// links returns the resolved paths of the symbolic links on path, and of the
+// file that they lead to.
 func links(path string) []string {
 	var found []string
 	way := ways(path)
@@ -117,8 +118,8 @@ func links(path string) []string {
 	return append(found, way[len(way)-1])
 }
 
-// ways are the folders and symbolic links on the way to path, each where it
-// really is, and what they end at.
+// ways returns the resolved paths of the folders and symbolic links on path,
+// and of what they lead to.
 func ways(path string) []string {
 	var found []string
 	followed := 0
@@ -130,7 +131,7 @@ func ways(path string) []string {
 		found = append(found, next)
 		target, err := os.Readlink(next)
 		if err != nil {
-			at = next // No link, or not there.
+			at = next // Not a link, or it does not exist.
 			continue
 		}
 		if followed++; followed > maxLinks {

@@ -12,14 +12,14 @@ import (
 	"reconciler/internal/source"
 )
 
-// aheadBatch is how many files a reader takes at once. Another store is opened for no
-// fewer.
+// aheadBatch is how many files a reader takes at once. For fewer, no further store is
+// opened.
 const aheadBatch = 256
 
-// ahead reads files of a snapshot before anybody asks for them, by as many readers as
-// there are processors, and few: a store reads one object at a time, and each has an
-// index of all. What is not read, or
-// cannot be, is read when it is asked for, and reported then.
+// ahead reads the files of a snapshot in advance, with one reader per processor, up
+// to mostReaders. Each reader needs its own store with an index of all objects,
+// because a store reads one object at a time. Files that it does not or cannot read
+// are read, and reported, when they are needed.
 type ahead struct {
 	open    func() (*localStore, error)
 	limits  source.Limits
@@ -28,14 +28,14 @@ type ahead struct {
 	// left is how many bytes may still be read.
 	left atomic.Int64
 	mu   sync.Mutex
-	// found is what was read; nobody else has it before all readers have ended.
+	// found is what was read. Only the readers use it before they have all ended.
 	found map[plumbing.Hash][]byte
 }
 
-// mostReaders bounds the stores that are open at once.
+// mostReaders limits the stores that are open at once.
 const mostReaders = 4
 
-// readAhead reads what a snapshot of the tree needs and nobody has read.
+// readAhead reads what a snapshot of the tree needs and was not read before.
 func (l *Local) readAhead(ctx context.Context, t *tree) {
 	readers := min(runtime.GOMAXPROCS(0), mostReaders)
 	if readers == 1 {
@@ -69,7 +69,7 @@ func (l *Local) readAhead(ctx context.Context, t *tree) {
 	maps.Copy(l.read, a.found)
 }
 
-// another is a reader with a store of its own.
+// another runs a reader with its own store.
 func (a *ahead) another(ctx context.Context) {
 	store, err := a.open()
 	if err != nil {

@@ -5,15 +5,15 @@ import (
 	"reconciler/internal/message"
 )
 
-// SecretFunc gives a password, token or passphrase. It is called at each use,
-// so that a file that was exchanged is taken up, and its result is not kept.
+// SecretFunc returns a password, token or passphrase. It is called at each use,
+// so that a replaced file takes effect, and its result is not kept.
 type SecretFunc func() ([]byte, error)
 
-// maxSecretBytes bounds what is read of a secret or key file.
+// maxSecretBytes limits the size of a secret or key file.
 const maxSecretBytes = 64 << 10
 
-// SecretFile reads a secret from a file at each use, without the line end at
-// its end. Its errors name the file and never its content.
+// SecretFile reads a secret from a file at each use, without the trailing line
+// end. Its errors name the file, never its content.
 func SecretFile(path string) SecretFunc {
 	return func() ([]byte, error) {
 		data, err := boundedio.ReadText(path, maxSecretBytes)
@@ -27,8 +27,8 @@ func SecretFile(path string) SecretFunc {
 	}
 }
 
-// Auth says how to sign in. At most one of Basic, Token and SSH is set, and
-// the URL's scheme must fit; for ssh one is required.
+// Auth says how to sign in. At most one of Basic, Token and SSH is set, and it
+// must match the URL's scheme. SSH is required for ssh.
 type Auth struct {
 	Basic *Basic
 	Token *Token
@@ -41,8 +41,8 @@ type Basic struct {
 	Password SecretFunc
 }
 
-// Token signs in over HTTPS with a token, sent as the password of basic
-// authentication, which is what the code hosts ask for.
+// Token signs in over HTTPS with a token. It is sent as the password of basic
+// authentication, as the code hosts require.
 type Token struct {
 	// Username is sent with the token; empty means "git", which GitHub and
 	// GitLab accept. Bitbucket requires x-token-auth, GitLab's OAuth tokens
@@ -53,11 +53,10 @@ type Token struct {
 
 // SSH signs in over SSH, with a key from a file, an agent, or either.
 type SSH struct {
-	// User is the one to sign in as where the URL names none; empty means
-	// "git".
+	// User is the user if the URL names none; empty means "git".
 	User string
-	// KeyFile is a private key in OpenSSH or PEM form; PassphraseFile is
-	// needed where it is encrypted.
+	// KeyFile is a private key in OpenSSH or PEM form. PassphraseFile is needed
+	// if it is encrypted.
 	KeyFile, PassphraseFile string
 	// KnownHostsFile is required: an unknown host is never trusted.
 	KnownHostsFile string
@@ -65,7 +64,7 @@ type SSH struct {
 	Agent bool
 }
 
-// check returns an error about settings that do not fit together.
+// check returns an error if settings do not fit together.
 func (a Auth) check(scheme string) error {
 	set := 0
 	for _, is := range []bool{a.Basic != nil, a.Token != nil, a.SSH != nil} {
@@ -92,8 +91,8 @@ func (a Auth) check(scheme string) error {
 	return nil
 }
 
-// basic gives the user and password for HTTP; ok is false for an anonymous
-// one.
+// basic returns the user and password for HTTP; ok is false for anonymous
+// access.
 func (a Auth) basic() (user string, password []byte, ok bool, err error) {
 	switch {
 	case a.Basic != nil:

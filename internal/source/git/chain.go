@@ -14,26 +14,26 @@ import (
 	"reconciler/internal/message"
 )
 
-// chain checks the commits of a store.
+// chain checks the signatures of a chain of commits.
 type chain struct {
 	store objects
 	rings []ring
 	path  []string
 	now   time.Time
-	// trees counts the folders that were compared, paths the files that differ.
+	// trees counts the compared folders, and paths the files that differ.
 	trees, paths int
 }
 
-// Bounds of what is compared: a tree may name one folder a thousand times, and
-// that folder another one, and so on down.
+// Limits of a comparison: a tree may contain one folder a thousand times, that
+// folder another one a thousand times, and so on.
 const (
 	maxTrees     = 100_000
 	maxPaths     = 5_000_000
 	maxTreeDepth = 200
 )
 
-// follow checks tip and its first parents up to an anchor. Without an anchor,
-// there is nothing to compare with: tip has to be signed for all files.
+// follow checks tip and its first parents down to an anchor. Without an anchor
+// there is nothing to compare with, so tip must be signed for all files.
 func (c *chain) follow(ctx context.Context, tip plumbing.Hash, anchors map[plumbing.Hash]bool) error {
 	for h := tip; !anchors[h]; {
 		if err := ctx.Err(); err != nil {
@@ -61,9 +61,9 @@ func (c *chain) follow(ctx context.Context, tip plumbing.Hash, anchors map[plumb
 	return nil
 }
 
-// check says why a commit is not taken, compared with the tree before it. Whose key
-// it is comes first: what nobody trusted signed is refused at the first file that it
-// changes, whatever else is in its trees.
+// check returns why a commit is rejected, compared with the previous tree. It checks
+// the key first: a commit that no trusted key signed is rejected at the first file
+// that it changes, whatever else is in its trees.
 func (c *chain) check(ctx context.Context, h plumbing.Hash, commit signedCommit, before plumbing.Hash) error {
 	was, err := c.enter(before)
 	if err != nil {
@@ -85,7 +85,8 @@ func (c *chain) check(ctx context.Context, h plumbing.Hash, commit signedCommit,
 	})
 }
 
-// trusted are the rings whose keys signed a commit; reason says why there is none.
+// trusted returns the rings whose keys signed a commit. reason says why there is
+// none.
 func (c *chain) trusted(h plumbing.Hash, commit signedCommit) (trusted []ring, reason error) {
 	if len(commit.signature) == 0 {
 		return nil, &UnverifiedError{Code: codeUnsigned, Commit: h.String(), Reason: message.New("git.verify.unsigned")}
@@ -138,7 +139,7 @@ func (c *chain) tree(h plumbing.Hash) (map[string]object.TreeEntry, error) {
 	return entries, nil
 }
 
-// enter is the source's folder in a tree; zero where it has none.
+// enter finds the source's folder in a tree; zero if it does not exist.
 func (c *chain) enter(root plumbing.Hash) (plumbing.Hash, error) {
 	for _, name := range c.path {
 		entries, err := c.tree(root)
@@ -154,7 +155,7 @@ func (c *chain) enter(root plumbing.Hash) (plumbing.Hash, error) {
 	return root, nil
 }
 
-// diff calls visit for each path at which two folders differ, and ends with its
+// diff calls visit for each path at which two folders differ, and stops at its
 // first error.
 func (c *chain) diff(ctx context.Context, at string, depth int, was, is plumbing.Hash, visit func(path string) error) error {
 	if was == is {
@@ -190,7 +191,7 @@ func (c *chain) diff(ctx context.Context, at string, depth int, was, is plumbing
 	return nil
 }
 
-// entry compares what two folders have under one name.
+// entry compares the entries of two folders with one name.
 func (c *chain) entry(ctx context.Context, path string, depth int, was, is object.TreeEntry, visit func(path string) error) error {
 	if was.Hash == is.Hash && was.Mode == is.Mode {
 		return nil

@@ -18,8 +18,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// failure turns any error of a conversation into a *binding.Failure. The
-// repository's address is shown without credentials, for it never has any.
+// failure turns any error of a conversation into a *binding.Failure. It shows
+// the repository's address, which never contains credentials.
 func (s *Source) failure(err error) error {
 	if err == nil {
 		return nil
@@ -34,7 +34,7 @@ func (s *Source) failure(err error) error {
 		}
 	}
 	if _, ok := errors.AsType[*fs.PathError](err); ok && f.Fault == "" {
-		f.Fault = binding.FaultCredentials // No other files are read.
+		f.Fault = binding.FaultCredentials // All files that are read hold credentials.
 	}
 	if s.repeats(err) {
 		f.Err = errRepeated
@@ -42,11 +42,11 @@ func (s *Source) failure(err error) error {
 	return f
 }
 
-// errRepeated stands for the words of a server that said our password.
+// errRepeated replaces a server's message that contains our password.
 var errRepeated = message.NewError("git.repeats")
 
-// repeats reports whether an error holds the credentials that were sent, in
-// clear or as they went over the wire: a server chooses its own words.
+// repeats reports whether an error contains the sent credentials, in clear text
+// or as encoded for sending. A server may put anything into its messages.
 func (s *Source) repeats(err error) bool {
 	user, password, ok, readErr := s.options.Auth.basic()
 	if !ok || readErr != nil {
@@ -97,7 +97,7 @@ func ofHTTP(f *binding.Failure, err error) bool {
 	return true
 }
 
-// ofTrust is about who the other side is, and who we are to it.
+// ofTrust handles errors about the server's identity and about our credentials.
 func ofTrust(f *binding.Failure, err error) bool {
 	_, tlsError := errors.AsType[*tls.CertificateVerificationError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
@@ -118,7 +118,7 @@ func ofTrust(f *binding.Failure, err error) bool {
 	return true
 }
 
-// ofServer reads what a git server itself said.
+// ofServer handles messages of the git server itself.
 func ofServer(f *binding.Failure, err error) bool {
 	text := ""
 	if line, ok := errors.AsType[*pktline.ErrorLine](err); ok {
@@ -147,7 +147,7 @@ func ofServer(f *binding.Failure, err error) bool {
 	return true
 }
 
-// says is what a server said, quoted.
+// says quotes a server's message.
 func says(text string) message.Message {
 	return message.New("git.says", "text", message.Foreign(message.Cut(text, 200)))
 }

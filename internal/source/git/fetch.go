@@ -44,8 +44,8 @@ func (s *Source) converse(ctx context.Context, f func(context.Context, conversat
 	return err
 }
 
-// open opens a session and lists the refs. The session, where there is one, is
-// the caller's to close, also after an error.
+// open opens a session and lists the refs. The caller closes the session if
+// there is one, even after an error.
 func (s *Source) open(ctx context.Context) (c conversation, err error) {
 	defer s.observe("list", s.options.Now(), &err)
 	if c.session, err = s.remote.open(ctx); err != nil {
@@ -58,13 +58,13 @@ func (s *Source) open(ctx context.Context) (c conversation, err error) {
 // fetch is the second half of a conversation.
 func (s *Source) fetch(ctx context.Context, c conversation, o order, store *store) (err error) {
 	defer s.observe("fetch", s.options.Now(), &err)
-	// An ignore file or a policy may be larger than a declaration.
+	// An ignore file or a policy may be larger than the limit for declarations.
 	const least = 1 << 20
 	return fetch(ctx, c.session, c.refs, o, store, bounds{s.options.MaxRepositoryBytes, max(s.options.Limits.FileBytes, least)})
 }
 
-// observe reports a request that began at a given time and ends now to the
-// observer.
+// observe reports to the observer a request that began at a given time and ends
+// now.
 func (s *Source) observe(operation string, begun time.Time, err *error) {
 	s.options.Observe(Exchange{Operation: operation, OK: *err == nil, Took: s.options.Now().Sub(begun)})
 }
@@ -100,8 +100,8 @@ func (s *Source) noRef(name string) error {
 	}
 }
 
-// collect fetches tip, on top of what is cached, and gives the store that
-// holds it. It is partial if its blobs are still to be fetched.
+// collect fetches tip, using what is cached, and returns the store with it.
+// partial means that its blobs are still to be fetched.
 func (s *Source) collect(ctx context.Context, c conversation, tip plumbing.Hash) (fetched *store, partial bool, err error) {
 	fetched = newStore()
 	partial = !s.whole && c.refs.Capabilities.Supports(capability.Filter) && c.refs.Capabilities.Supports(capability.AllowReachableSHA1InWant)
@@ -111,8 +111,8 @@ func (s *Source) collect(ctx context.Context, c conversation, tip plumbing.Hash)
 		o.have, o.haveShallow = s.tip, true
 	}
 	if s.options.Commit != "" && !offersCommit(c.refs, tip) {
-		// The server gives only what a ref points to, so the commit is looked
-		// for in the history of the default branch.
+		// The server only serves what a ref points to, so search for the commit
+		// in the history of the default branch.
 		if c.refs.Head == nil {
 			return fetched, false, s.noRef("HEAD")
 		}
@@ -121,8 +121,8 @@ func (s *Source) collect(ctx context.Context, c conversation, tip plumbing.Hash)
 	return fetched, partial, s.fetch(ctx, c, o, fetched)
 }
 
-// fill fetches the blobs that the snapshot of tip will read. A server that does
-// not give them is asked for all of the commit.
+// fill fetches the blobs that the snapshot of tip will read. If the server does
+// not serve single blobs, it fetches the whole commit.
 func (s *Source) fill(ctx context.Context, store *store, tip plumbing.Hash) error {
 	t := &tree{store: store, used: map[plumbing.Hash]held{}}
 	blobs, err := t.wanted(ctx, tip, s.path)
@@ -141,7 +141,7 @@ func (s *Source) fill(ctx context.Context, store *store, tip plumbing.Hash) erro
 	})
 }
 
-// offersCommit reports whether the server gives h when asked for it by id.
+// offersCommit reports whether the server serves h by its ID.
 func offersCommit(refs *packp.AdvRefs, h plumbing.Hash) bool {
 	if refs.Capabilities.Supports(capability.AllowReachableSHA1InWant) || refs.Head != nil && *refs.Head == h {
 		return true
@@ -154,8 +154,8 @@ func offersCommit(refs *packp.AdvRefs, h plumbing.Hash) bool {
 	return false
 }
 
-// read selects the declarations of the commit tip, and keeps as the cache
-// what that needed.
+// read selects the declarations of the commit tip, and keeps the objects that
+// it needed as the cache.
 func (s *Source) read(ctx context.Context, store *store, tip plumbing.Hash) (source.Snapshot, error) {
 	t := &tree{store: store, used: map[plumbing.Hash]held{}}
 	obj, err := t.get(tip, plumbing.CommitObject)
@@ -181,8 +181,8 @@ func (s *Source) read(ctx context.Context, store *store, tip plumbing.Hash) (sou
 		return source.Snapshot{}, err
 	}
 	snapshot.Revision, snapshot.Time, snapshot.Author = tip.String(), commit.Committer.When, commit.Author.Name
-	// The ids of all objects were computed from their content, so what is kept
-	// is what the commit's id stands for.
+	// The IDs of all objects were computed from their content, so the cache
+	// really belongs to the commit's ID.
 	s.store, s.tip = storing(t.used), tip
 	return snapshot, nil
 }

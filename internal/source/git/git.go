@@ -1,7 +1,7 @@
-// Package git gives snapshots of a git repository, over HTTPS or SSH. It
-// fetches one commit without history, reads the tree straight from an object
-// store in memory, and keeps of it only what the snapshot needs: nothing is
-// checked out, and neither memory nor disk grows with the commits seen.
+// Package git makes snapshots of a git repository, over HTTPS or SSH. It
+// fetches one commit without history, reads the tree from an object store in
+// memory, and keeps only what the snapshot needs: nothing is checked out, and
+// neither memory nor disk usage grows with the number of commits.
 package git
 
 import (
@@ -21,41 +21,40 @@ import (
 // Options say which repository to read, and how.
 type Options struct {
 	// URL is https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH, without
-	// credentials. http is for hosts on loopback.
+	// credentials. http is allowed only for hosts on loopback.
 	URL string
-	// Branch, Tag or Commit, at most one; without any, what the remote's HEAD
-	// points to. Commit is a full id.
+	// At most one of Branch, Tag and Commit is set; without any, the remote's
+	// HEAD is read. Commit is a full ID.
 	Branch, Tag, Commit string
 	// Path is a folder of the repository; empty is its root. Files are named
 	// relative to it, and it must exist at every commit.
 	Path string
 	Auth Auth
-	// CAFile contains, in PEM form, authorities to trust in addition to the
+	// CAFile has certificate authorities, as PEM, to trust in addition to the
 	// system's.
 	CAFile string
-	// Timeout bounds each conversation with the server, dial and pack
-	// included; 0 is one minute.
+	// Timeout limits each conversation with the server, including dial and
+	// pack; 0 means one minute.
 	Timeout time.Duration
-	// Limits bound a snapshot; those that are 0 are the default.
+	// Limits are the limits of a snapshot. Those that are 0 have the default.
 	Limits source.Limits
-	// Verify says which commits are taken; nil takes all. A Commit that is named
-	// is taken without it.
+	// Verify says which commits are accepted; nil accepts all. It does not apply
+	// to Commit.
 	Verify *Verify
-	// MaxRepositoryBytes bounds the objects of one fetch, also those that are
-	// not read; 0 is 512 MiB.
+	// MaxRepositoryBytes limits the objects of one fetch, including those that
+	// are not read; 0 means 512 MiB.
 	MaxRepositoryBytes int64
-	// Observe, if not nil, gets every request to the server.
+	// Observe, if not nil, is called after every request to the server.
 	Observe func(Exchange)
-	// Now is the clock that Observe's times come from; nil is time.Now.
+	// Now is the clock for Observe; nil is time.Now.
 	Now func() time.Time
 }
 
 // Exchange is one request to the server, for metrics. It names no repository.
 type Exchange struct {
-	// Operation is list (where the refs stand, and whatever comes before that)
-	// or fetch.
+	// Operation is list (the refs, and everything before) or fetch.
 	Operation string
-	// OK says that the answer was read whole.
+	// OK is true if the whole answer was read.
 	OK   bool
 	Took time.Duration
 }
@@ -65,27 +64,27 @@ const (
 	defaultMaxRepositoryBytes = 512 << 20
 )
 
-// Source reads a git repository. It is used by one goroutine at a time.
+// Source reads a git repository. Only one goroutine at a time may use it.
 type Source struct {
 	options  Options
 	endpoint binding.GitURL
 	remote   remote
 	path     []string
 
-	// store holds what the snapshot of tip needed and nothing else.
+	// store has only what the snapshot of tip needed.
 	store *store
 	tip   plumbing.Hash
-	// good is the last commit that was taken.
+	// good is the last accepted commit.
 	good plumbing.Hash
-	// whole says that the server does not give blobs by their ids, so that it is
-	// asked for all of a commit.
+	// whole is true if the server does not serve blobs by their IDs, so that
+	// whole commits are fetched.
 	whole bool
 }
 
 var _ source.Source = (*Source)(nil)
 
-// New checks the options and touches nothing outside. Its errors never hold
-// the URL.
+// New checks the options. It sends no request. Its errors never contain the
+// URL.
 func New(options Options) (*Source, error) {
 	at, err := binding.ParseGitURL(options.URL)
 	if err != nil {
@@ -155,13 +154,13 @@ func (s *Source) Close() error {
 func (s *Source) forget() { s.store, s.tip = nil, plumbing.ZeroHash }
 
 // Snapshot implements source.Source. unchanged is true only for a revision that
-// this Source itself has read, so that a new process with a revision from its
-// records gets the files too. Its errors are *binding.Failure.
+// this Source itself has read, so that a new process with a remembered revision
+// still gets the files. Its errors are *binding.Failure.
 func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot, bool, error) {
 	snapshot, unchanged, err := s.attempt(ctx, previous)
 	if _, ok := errors.AsType[*doubt](err); ok && ctx.Err() == nil {
-		// The fault may be in the cache, so it is dropped and the repository is
-		// fetched again, once.
+		// The cache may be the cause, so drop it and fetch the repository
+		// again, once.
 		s.forget()
 		snapshot, unchanged, err = s.attempt(ctx, previous)
 	}
@@ -171,12 +170,12 @@ func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot
 	return snapshot, unchanged, nil
 }
 
-// doubt is an error that may come from what is cached.
+// doubt is an error that the cache may have caused.
 type doubt struct{ error }
 
 func (d *doubt) Unwrap() error { return d.error }
 
-// doubted marks err as one that a fresh clone may not have.
+// doubted marks err as one that the cache may have caused.
 func (s *Source) doubted(err error) error {
 	if _, failed := errors.AsType[*binding.Failure](err); err == nil || failed || s.store == nil {
 		return err
@@ -202,7 +201,7 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 	if err != nil {
 		return source.Snapshot{}, false, err
 	}
-	// Whose it is comes before what is in it.
+	// Verify the signature before reading the content.
 	newest, held := tip, error(nil)
 	if tip != s.tip {
 		if tip, store, held, err = s.taken(ctx, tip, store, previous); err != nil {

@@ -8,15 +8,15 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// depths are how many commits back a search for the previous revision goes:
-// most often a few are enough, and beyond the last it is given up.
+// depths is how many commits back to search for the previous revision: usually
+// a few are enough, and after the last depth the search ends.
 func depths() []int { return []int{20, 200} }
 
-// descent is what a walk through history found.
+// descent is the result of a walk through history.
 type descent int
 
 const (
-	unknown descent = iota // the store does not hold enough
+	unknown descent = iota // the store does not have enough history
 	descends
 	parted
 )
@@ -56,13 +56,13 @@ func commitAt(store objects, h plumbing.Hash) (object.Commit, error) {
 	return c, c.Decode(obj)
 }
 
-// rewritten says whether tip could not be shown to descend from previous. It
-// fetches history, without trees where the server can, up to a bound; the
-// commits go into a store of their own that is thrown away. fetched is what the
-// fetch of tip brought, often enough already.
+// rewritten returns true if tip could not be shown to descend from previous. It
+// fetches history up to a limit, without trees if the server supports that,
+// into a temporary store. fetched is the result of the fetch of tip, which is
+// often enough.
 func (s *Source) rewritten(ctx context.Context, fetched objects, tip plumbing.Hash, revision string) (bool, error) {
 	if !plumbing.IsHash(revision) {
-		return true, nil // a revision of another kind of source
+		return true, nil // a revision of a different kind of source
 	}
 	previous := plumbing.NewHash(revision)
 	if found := descentOf(fetched, tip, previous); found != unknown {
@@ -70,8 +70,8 @@ func (s *Source) rewritten(ctx context.Context, fetched objects, tip plumbing.Ha
 	}
 	for _, depth := range depths() {
 		store := newStore()
-		// To claim the previous revision spares us what lies before it; of
-		// the answer only commits are looked at.
+		// Claiming to have the previous revision spares us what comes before
+		// it. Only the commits of the answer are read.
 		o := order{want: tip, have: previous, depth: depth, commits: true}
 		err := s.converse(ctx, func(ctx context.Context, c conversation) error {
 			return s.fetch(ctx, c, o, store)

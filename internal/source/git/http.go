@@ -22,25 +22,25 @@ const (
 	uploadPack   = "git-upload-pack"
 	infoRefs     = "/info/refs"
 	maxRedirects = 5
-	// maxRefsBytes bounds the list of refs, about 300,000 of them.
+	// maxRefsBytes limits the list of refs, to about 300,000 refs.
 	maxRefsBytes = 32 << 20
-	// maxHeaderBytes bounds the header of an answer.
+	// maxHeaderBytes limits the headers of an answer.
 	maxHeaderBytes = 64 << 10
 )
 
-// httpRemote speaks git's smart HTTP protocol, version 0. It is written here
-// and not taken from go-git because there a client is installed for the whole
-// process, and because redirects, limits and errors are ours to decide.
+// httpRemote speaks git's smart HTTP protocol, version 0. It does not use
+// go-git's client, which is installed for the whole process and does not let us
+// control redirects, limits and errors.
 type httpRemote struct {
 	endpoint binding.GitURL
 	auth     Auth
 	caFile   string
 
 	client *http.Client
-	ca     []byte // what client was built with
+	ca     []byte // the authorities that client was built with
 }
 
-// open prepares a session; nothing is sent yet.
+// open prepares a session. It sends nothing yet.
 func (r *httpRemote) open(context.Context) (session, error) {
 	if err := r.build(); err != nil {
 		return nil, err
@@ -95,16 +95,17 @@ func (r *httpRemote) build() error {
 			MaxIdleConns:           2,
 			MaxResponseHeaderBytes: maxHeaderBytes,
 			ForceAttemptHTTP2:      true,
-			// A connection that stays open must not remember the password that
-			// it sent, as HTTP/2 does to name a header by number the next time.
+			// A connection that stays open must not keep the sent password.
+			// HTTP/2 would keep it, to refer to the header by number.
 			HTTP2: &http.HTTP2Config{MaxEncoderHeaderTableSize: 1},
 		}},
 	}
 	return nil
 }
 
-// proxy is the operator's, from the environment, as git itself uses it. The
-// error for a malformed one would repeat its address, password included.
+// proxy is the operator's proxy from the environment, as for git itself. The
+// original error about a malformed address would repeat it, including the
+// password.
 func proxy(req *http.Request) (*url.URL, error) {
 	u, err := http.ProxyFromEnvironment(req)
 	if err != nil {
@@ -121,8 +122,8 @@ func readCA(path string) ([]byte, error) {
 	return data, nil
 }
 
-// redirectError says why a redirect was refused, and where it would have led by
-// host only: its URL may hold a secret.
+// redirectError says why a redirect was refused. It names only the target's
+// host, because the URL may contain a secret.
 type redirectError struct {
 	why message.Message
 	to  string
@@ -137,8 +138,8 @@ func (e *redirectError) Says() message.Message {
 	return message.New("git.redirect-to", "to", e.to, "why", e.why)
 }
 
-// readable refuses a redirect whose address cannot be read: the error of net/http
-// would repeat it.
+// readable refuses a redirect with an invalid address, because the error of
+// net/http would repeat the address.
 type readable struct{ *http.Transport }
 
 func (t readable) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -157,9 +158,9 @@ func (t readable) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, &redirectError{why: why}
 }
 
-// checkRedirect lets a redirect of the first request stay on its scheme and
-// host, which hosts use to correct a path, and refuses all others: credentials
-// stay with the host they are for.
+// checkRedirect allows a redirect of the first request to the same scheme and
+// host, which hosts use to correct a path, and refuses all others, so that
+// credentials are sent only to their host.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	first := via[0]
 	var why message.Message
@@ -181,8 +182,8 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // sameHost reports whether two URLs lead to the same host, and to the same port
-// where they have the same scheme. A port that is the scheme's own may be
-// written out.
+// where they have the same scheme. The scheme's default port may be written
+// explicitly.
 func sameHost(a, b *url.URL) bool {
 	return strings.EqualFold(a.Hostname(), b.Hostname()) && (a.Scheme != b.Scheme || binding.Port(a) == binding.Port(b))
 }
@@ -199,7 +200,7 @@ func (e *statusError) Says() message.Message {
 	return message.New("git.status", "status", e.status, "text", message.Foreign(http.StatusText(e.status)))
 }
 
-// errNotGit says that the other side does not speak the protocol.
+// errNotGit means that the other side does not use the git protocol.
 var errNotGit = message.NewError("git.not-git")
 
 type httpSession struct {
@@ -238,8 +239,8 @@ func (s *httpSession) request(ctx context.Context, body []byte) (io.ReadCloser, 
 	return res.Body, nil
 }
 
-// do sends a request with our credentials and takes an answer of the wanted
-// type only.
+// do sends a request with our credentials, and accepts only an answer of the
+// wanted type.
 func (s *httpSession) do(req *http.Request, want string) (*http.Response, error) {
 	user, password, ok, err := s.remote.auth.basic()
 	if err != nil {
@@ -253,7 +254,7 @@ func (s *httpSession) do(req *http.Request, want string) (*http.Response, error)
 	req.Header.Set("Accept", want)
 	res, err := s.remote.client.Do(req)
 	if err != nil {
-		// The error of net/http repeats the URL, of a redirect too.
+		// The error of net/http repeats the URL, also that of a redirect.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
@@ -272,8 +273,8 @@ func (s *httpSession) do(req *http.Request, want string) (*http.Response, error)
 	return nil, err
 }
 
-// isType reports whether a Content-Type is the wanted one, with whatever
-// parameters, as git itself compares it.
+// isType reports whether a Content-Type is the wanted one, ignoring parameters,
+// as git does.
 func isType(header, want string) bool {
 	got, _, _ := strings.Cut(header, ";")
 	return strings.EqualFold(strings.TrimSpace(got), want)

@@ -9,21 +9,21 @@ import (
 	"reconciler/internal/message"
 )
 
-// maxKeyFile bounds a file of keys, in bytes.
+// maxKeyFile limits a file of keys, in bytes.
 const maxKeyFile = 1 << 20
 
 // Keys are the signing keys that are trusted for some files.
 type Keys struct {
 	Name string
-	// Covers says whether they are trusted for the file at a path from the
-	// source's root.
+	// Covers reports whether they are trusted for a file, by its path relative
+	// to the source's root.
 	Covers func(path string) bool
-	// OpenPGPFile holds armored public keys, AllowedSignersFile SSH keys in
-	// OpenSSH's form; one may be empty. They are read for every new commit.
+	// OpenPGPFile has armored public keys, and AllowedSignersFile SSH keys in
+	// OpenSSH's format. One may be empty. They are read for every new commit.
 	OpenPGPFile, AllowedSignersFile string
 }
 
-// ring is Keys, read.
+// ring is Keys whose files were read.
 type ring struct {
 	Keys
 	verify func(payload, signature []byte, now time.Time) error
@@ -72,7 +72,7 @@ func (v *Verify) read() ([]ring, error) {
 	return rings, nil
 }
 
-// verifyEither picks the kind of signature.
+// verifyEither checks a signature of either kind.
 func verifyEither(ofPGP, ofSSH func(payload, signature []byte, now time.Time) error, payload, signature []byte, now time.Time) error {
 	switch {
 	case bytes.HasPrefix(signature, []byte("-----BEGIN PGP SIGNATURE-----")) && ofPGP != nil:

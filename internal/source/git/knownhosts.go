@@ -3,7 +3,7 @@ package git
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // OpenSSH hashes names with it; it secures nothing.
+	"crypto/sha1" //nolint:gosec // OpenSSH hashes names with it. No security depends on it.
 	"encoding/base64"
 	"errors"
 	"net"
@@ -17,24 +17,24 @@ import (
 	"reconciler/internal/message"
 )
 
-// maxKnownHosts bounds a known_hosts file, in bytes.
+// maxKnownHosts limits a known_hosts file, in bytes.
 const maxKnownHosts = 16 << 20
 
-// What known_hosts says about a key that is not the host's.
+// Why a host key is refused.
 var (
 	errUnknownHost    = message.NewError("git.host-unknown")
 	errHostKeyChanged = message.NewError("git.host-other-keys")
 	errHostKeyRevoked = message.NewError("git.host-revoked")
 )
 
-// The marks that a line may begin with.
+// The markers that a line may begin with.
 const (
 	markRevoked   = "@revoked"
 	markAuthority = "@cert-authority"
 )
 
-// preference is OpenSSH's order of host keys. A server answers with the first
-// that it has.
+// preference is OpenSSH's order of host key algorithms. A server uses the first
+// one that it has.
 var preference = []string{
 	ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
 	ssh.CertAlgoSKED25519v01, ssh.CertAlgoSKECDSA256v01, ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
@@ -48,22 +48,21 @@ const certificates = 8
 // trust is what known_hosts says about one host.
 type trust struct {
 	host string
-	// names are what the host is called in known_hosts: with its port, then
+	// names are the names of the host in known_hosts: with its port, then
 	// without.
 	names []string
 	lines []knownLine
 }
 
-// knownLine is one line that can be read.
+// knownLine is one valid line.
 type knownLine struct {
 	mark, names string
 	key         ssh.PublicKey
 }
 
-// trusted reads what a known_hosts file says about a host and port. It decides as
-// OpenSSH does, which the libraries for such files do not: about names with
-// wildcards and capitals, revoked keys, and certificates. A line that cannot be
-// read says nothing.
+// trusted reads what a known_hosts file says about a host and port. Unlike the
+// libraries for such files, it handles names with wildcards and capitals, revoked
+// keys, and certificates as OpenSSH does. It ignores an invalid line.
 func trusted(file, host, address string) (trust, error) {
 	data, err := boundedio.ReadFile(file, maxKnownHosts)
 	if err != nil {
@@ -89,8 +88,8 @@ func trusted(file, host, address string) (trust, error) {
 	return t, nil
 }
 
-// parseKnown reads MARK NAMES TYPE KEY COMMENT; the first and the last may be
-// missing.
+// parseKnown parses MARKER NAMES TYPE KEY COMMENT. The first and the last may
+// be missing.
 func parseKnown(line []byte) (l knownLine, ok bool) {
 	words := bytes.Fields(line)
 	if len(words) > 0 && words[0][0] == '@' {
@@ -108,7 +107,7 @@ func parseKnown(line []byte) (l knownLine, ok bool) {
 	return l, err == nil && l.key.Type() == string(words[1])
 }
 
-// speaksOf reports whether the line is about a name in lower case.
+// speaksOf reports whether the line applies to a name, which is in lower case.
 func (l knownLine) speaksOf(name string) bool {
 	if hashed, ok := strings.CutPrefix(l.names, "|1|"); ok {
 		return isHash(hashed, name)
@@ -127,7 +126,7 @@ func (l knownLine) speaksOf(name string) bool {
 	return found
 }
 
-// isHash reports whether SALT|HASH is that of a name.
+// isHash reports whether SALT|HASH is the hash of a name.
 func isHash(hashed, name string) bool {
 	salt, sum, _ := strings.Cut(hashed, "|")
 	key, saltErr := base64.StdEncoding.DecodeString(salt)
@@ -137,7 +136,7 @@ func isHash(hashed, name string) bool {
 	return saltErr == nil && sumErr == nil && hmac.Equal(mac.Sum(nil), want)
 }
 
-// wildcards turns a quoted name of known_hosts into an expression.
+// wildcards turns a quoted name of known_hosts into a regular expression.
 var wildcards = strings.NewReplacer(`\*`, `.*`, `\?`, `.`)
 
 func matchName(pattern, name string) bool {
@@ -148,8 +147,8 @@ func matchName(pattern, name string) bool {
 	return matched && err == nil
 }
 
-// algorithms are all kinds of host keys, those that known_hosts has for the
-// host first: an old line of a weaker kind does not hide a right
+// algorithms returns all host key algorithms, those that known_hosts has for
+// the host first, so that an old line with a weaker key does not hide a valid
 // one.
 func (t trust) algorithms() []string {
 	var known, others []string
@@ -163,7 +162,7 @@ func (t trust) algorithms() []string {
 	return append(known, others...)
 }
 
-// offers reports whether the line may hold for a key of preference[i].
+// offers reports whether the line may have a key of preference[i].
 func (l knownLine) offers(i int) bool {
 	kind := preference[i]
 	if kind == ssh.KeyAlgoRSASHA512 || kind == ssh.KeyAlgoRSASHA256 {
@@ -172,8 +171,8 @@ func (l knownLine) offers(i int) bool {
 	return l.mark == markAuthority && i < certificates || l.mark == "" && l.key.Type() == kind
 }
 
-// check implements ssh.HostKeyCallback. What is said about the host without its
-// port counts where nothing is said about it with its port.
+// check implements ssh.HostKeyCallback. Lines about the host without its port
+// apply only if there are none with its port.
 func (t trust) check(_ string, _ net.Addr, key ssh.PublicKey) error {
 	err := errUnknownHost
 	for _, name := range t.names {
@@ -184,8 +183,8 @@ func (t trust) check(_ string, _ net.Addr, key ssh.PublicKey) error {
 	return err
 }
 
-// checkAs checks a key by what is said about one name. A certificate that does not
-// count is a key like others.
+// checkAs checks a key by the lines about one name. A certificate that no line
+// accepts is treated as a plain key.
 func (t trust) checkAs(name string, key ssh.PublicKey) error {
 	cert, certified := key.(*ssh.Certificate)
 	if certified {
@@ -210,7 +209,7 @@ func (t trust) checkAs(name string, key ssh.PublicKey) error {
 	return err
 }
 
-// valid reports whether a certificate is the host's and holds now.
+// valid reports whether a certificate is the host's and is valid now.
 func (t trust) valid(cert *ssh.Certificate) bool {
 	return cert.CertType == ssh.HostCert && new(ssh.CertChecker).CheckCert(t.host, cert) == nil
 }

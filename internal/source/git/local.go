@@ -14,22 +14,22 @@ import (
 )
 
 // Local reads the commits of a clone on disk. It reads git objects and refs
-// only, never the work tree, and writes nothing. It is used by one goroutine at
-// a time.
+// only, never the work tree, and writes nothing. Only one goroutine at a time
+// may use it.
 type Local struct {
 	store  *localStore
 	reopen func() (*localStore, error)
 	root   string
 	limits source.Limits
-	// listed and read are kept from commit to commit (see tree).
+	// listed and read are kept between commits (see tree).
 	listed map[plumbing.Hash][]source.Entry
 	read   map[plumbing.Hash][]byte
 }
 
 // OpenLocal opens the repository that the folder dir belongs to, which it
-// looks for upward. A clone is its objects and references: of its
-// configuration only the formats of these are read, so that nothing else in it
-// keeps the clone from being read.
+// searches for upward. It uses only objects and references. It reads only their
+// formats from the clone's configuration, so that nothing else there can
+// prevent reading the clone.
 func OpenLocal(dir string, limits source.Limits) (*Local, error) {
 	store, root, err := openStore(dir)
 	if errors.Is(err, gogit.ErrRepositoryNotExists) {
@@ -48,16 +48,16 @@ func OpenLocal(dir string, limits source.Limits) (*Local, error) {
 	}, nil
 }
 
-// Root is the top folder of the work tree; empty for a bare repository.
+// Root is the root folder of the work tree; empty for a bare repository.
 func (l *Local) Root() string { return l.root }
 
-// Top is the folder that paths of the repository begin at: that of the work tree,
-// or a bare repository's own.
+// Top is the folder that the repository's paths are relative to: the root of the
+// work tree, or the folder of a bare repository.
 func (l *Local) Top() string { return cmp.Or(l.root, l.store.common) }
 
-// Snapshot reads the folder path, or the root where that is empty, at the
-// commit with the full id. Files are named relative to it. Where there is no
-// such folder at the commit, the error is a *binding.Failure of kind NotFound.
+// Snapshot reads the folder path, or the root if path is empty, at the commit
+// with the full ID id. The paths of files are relative to the folder. If the
+// commit has no such folder, the error is a *binding.Failure of kind NotFound.
 func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot, error) {
 	names, err := cleanPath(path)
 	if err != nil {
@@ -80,7 +80,7 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 	return snapshot, err
 }
 
-// missing is the failure to read an object that the clone does not hold.
+// missing is the failure to read an object that the clone does not have.
 func (l *Local) missing(op message.Message, lacks plumbing.ObjectType, id string, err error) error {
 	return &binding.Failure{
 		Kind: binding.Unreadable, Code: "incomplete", Op: op, Object: id, Err: err,

@@ -11,16 +11,16 @@ import (
 	"reconciler/internal/message"
 )
 
-// errNotKnown says that history is cut off before the merge base.
+// errNotKnown means that the history is cut off before the merge base.
 var errNotKnown = message.NewError("git.history-cut")
 
-// errUnrelated says that there is no merge base.
+// errUnrelated means that there is no merge base.
 var errUnrelated = message.NewError("git.unrelated")
 
-// MergeBase gives the commit at which head left base: the best one that both
-// descend from. Both are full ids. Where there is none, or where the clone's history
-// is cut off before it, it is an error and no guess: what others merged since would
-// look like a part of the change.
+// MergeBase returns the commit at which head branched off from base: the best common
+// ancestor. Both are full IDs. If there is none, or if the clone's history is cut
+// off before it, the result is an error and not a guess, because what others merged
+// since would look like a part of the change.
 func (l *Local) MergeBase(base, head string) (string, error) {
 	g := graph{store: l.store, known: map[plumbing.Hash]*node{}}
 	ends := [2]plumbing.Hash{plumbing.NewHash(base), plumbing.NewHash(head)}
@@ -55,7 +55,7 @@ func (l *Local) MergeBase(base, head string) (string, error) {
 	return g.best(slices.Collect(maps.Keys(found))).String(), nil
 }
 
-// graph is the history in a store, as far as it was looked at.
+// graph is the part of a store's history that was read.
 type graph struct {
 	store objects
 	known map[plumbing.Hash]*node
@@ -66,7 +66,7 @@ type node struct {
 	time    time.Time
 }
 
-// node gives a commit; nil where the store does not hold it.
+// node returns a commit; nil if the store does not have it.
 func (g *graph) node(h plumbing.Hash) *node {
 	n, ok := g.known[h]
 	if !ok {
@@ -78,8 +78,8 @@ func (g *graph) node(h plumbing.Hash) *node {
 	return n
 }
 
-// walk gives the commits that some descend from, themselves included, without
-// going beyond those where stop holds, and says whether one was missing.
+// walk returns the given commits and their ancestors, without going beyond
+// those for which stop returns true, and reports whether one was missing.
 func (g *graph) walk(stop func(plumbing.Hash) bool, from ...plumbing.Hash) (reached map[plumbing.Hash]bool, cut bool) {
 	reached = map[plumbing.Hash]bool{}
 	for queue := slices.Clone(from); len(queue) > 0; queue = queue[1:] {
@@ -100,7 +100,7 @@ func (g *graph) walk(stop func(plumbing.Hash) bool, from ...plumbing.Hash) (reac
 	return reached, cut
 }
 
-// best is the newest of the commits from which no other of them descends.
+// best is the newest of the commits that are not ancestors of others among them.
 func (g *graph) best(of []plumbing.Hash) plumbing.Hash {
 	older := map[plumbing.Hash]bool{}
 	for _, h := range of {

@@ -8,33 +8,34 @@ import (
 	"reconciler/internal/source"
 )
 
-// objects is where a tree reads: what was fetched, or a clone. An object's size
-// costs no more than a look at its header.
+// objects is where a tree reads objects: what was fetched, or a clone. The size
+// of an object is found by reading only its header.
 type objects interface {
 	EncodedObject(plumbing.ObjectType, plumbing.Hash) (plumbing.EncodedObject, error)
 	EncodedObjectSize(plumbing.Hash) (int64, error)
 }
 
-// held is an object that a snapshot needed. One above the limit has no content.
+// held is an object that a snapshot needed. An object above the limit has no
+// content.
 type held struct {
 	kind    plumbing.ObjectType
 	content []byte
 	size    int64
 }
 
-// store holds what the snapshot of one commit needed and, while the next one is
+// store has what the snapshot of one commit needed and, while the next one is
 // read, the packs that were fetched for it.
 type store struct {
 	held  map[plumbing.Hash]held
 	packs []*pack
 }
 
-// storing is a store of some objects.
+// storing makes a store of some objects.
 func storing(objects map[plumbing.Hash]held) *store { return &store{held: objects} }
 
 func newStore() *store { return storing(map[plumbing.Hash]held{}) }
 
-// before is what was held before anything was fetched.
+// before is the store as it was before anything was fetched.
 func (s *store) before() *store { return storing(s.held) }
 
 // release closes the packs.
@@ -48,7 +49,8 @@ func (s *store) release() {
 	s.packs = nil
 }
 
-// get gives an object. An object above the limit is source.ErrTooLarge.
+// get returns an object. For one above the limit, the error is
+// source.ErrTooLarge.
 func (s *store) get(typ plumbing.ObjectType, h plumbing.Hash) (held, error) {
 	if found, ok := s.held[h]; ok {
 		return found, nil
@@ -70,8 +72,8 @@ func (s *store) get(typ plumbing.ObjectType, h plumbing.Hash) (held, error) {
 	return held{}, s.absent()
 }
 
-// absent is why an object is not there: it may be one that was not made because
-// it, or what it is made from, is above the limit.
+// absent is the error for a missing object. It may be missing because the
+// object, or the base of its delta, is above the limit.
 func (s *store) absent() error {
 	if slices.ContainsFunc(s.packs, func(p *pack) bool { return p.skipped }) {
 		return source.ErrTooLarge

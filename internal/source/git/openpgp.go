@@ -14,7 +14,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// readOpenPGP reads public keys, one or several armored blocks after another.
+// readOpenPGP reads public keys from one or several armored blocks.
 func readOpenPGP(data []byte) (openpgp.EntityList, error) {
 	const begin = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 	var keys openpgp.EntityList
@@ -31,8 +31,8 @@ func readOpenPGP(data []byte) (openpgp.EntityList, error) {
 	return keys, nil
 }
 
-// verifyOpenPGP says whether one of keys made the signature over payload. now is
-// when its key has to be good, whatever time the signature states.
+// verifyOpenPGP checks that one of keys made the signature over payload. The key
+// has to be valid at now, whatever time the signature states.
 func verifyOpenPGP(keys openpgp.EntityList, payload, armored []byte, now time.Time) error {
 	block, err := armor.Decode(bytes.NewReader(armored))
 	if err != nil || block.Type != openpgp.SignatureType {

@@ -14,76 +14,78 @@ import (
 	"reconciler/internal/source"
 )
 
-// errTooLarge says that a repository is over Options.MaxRepositoryBytes, or that
-// its deltas make more work than that allows.
+// errTooLarge means that a repository exceeds Options.MaxRepositoryBytes, or
+// that its deltas need more work than that allows.
 var errTooLarge = message.NewError("git.too-large")
 
 const (
-	// maxTree is the most bytes of a commit or tree.
+	// maxTree is the maximum size of a commit or tree.
 	maxTree = 64 << 20
-	// maxChain is git's own bound on a chain of deltas.
+	// maxChain is git's own limit on a chain of deltas.
 	maxChain = 4095
-	// maxKept is how many bytes of contents are kept to apply deltas to.
+	// maxKept is how many bytes of contents are kept as bases of deltas.
 	maxKept = 16 << 20
-	// workFactor is how many times the bytes of a pack may be made again while
-	// deltas are resolved.
+	// workFactor is how many times the bytes of a pack may be inflated again
+	// while deltas are resolved.
 	workFactor = 8
-	// maxObjects is how many objects a pack may have: with an average of a kilobyte,
-	// as many are larger than the default of Options.MaxRepositoryBytes.
+	// maxObjects is how many objects a pack may have. At an average of a kilobyte
+	// they would exceed the default of Options.MaxRepositoryBytes.
 	maxObjects = 500_000
-	// maxTotal bounds a pack in which places and sizes have 32 bits.
+	// maxTotal limits the size of a pack, because offsets and sizes have 32 bits
+	// here.
 	maxTotal = 3 << 30
 )
 
-// bounds hold what a pack may cost.
+// bounds limit the cost of a pack.
 type bounds struct {
-	// total is the most bytes of all objects together, blob of one blob that
-	// is read.
+	// total is the maximum size of all objects together, and blob of one blob
+	// that is read.
 	total, blob int64
 }
 
-// pack is a received pack: its bytes as they came, and where each object is. A
-// content is inflated only when it is asked for, and one above the limit never.
+// pack is a received pack: its bytes, and where each object is. Content is
+// inflated only when it is needed, and never above the limit.
 type pack struct {
 	spool  spool
 	bounds bounds
-	// left is how many bytes of objects may still come, work how many may still
-	// be inflated to resolve deltas.
+	// left is how many bytes of objects may still be received, and work how
+	// many may still be inflated to resolve deltas.
 	left, work int64
-	// entries ascend by offset.
+	// entries are sorted by offset.
 	entries []entry
 	ids     ids
-	// base gives the objects that deltas of a thin pack refer to.
+	// base has the objects that deltas of a thin pack refer to.
 	base objects
 	kept struct {
 		contents map[int32][]byte
 		size     int64
 	}
-	// settled names the deltas whose ids are known: trees and commits, blobs.
+	// settledTrees and settledBlobs are true if the IDs of these deltas are known:
+	// of trees and commits, and of blobs.
 	settledTrees, settledBlobs bool
-	// skipped says that an object was not made because of a limit.
+	// skipped is true if an object was skipped because of a limit.
 	skipped bool
 }
 
-// entry is one object of a pack. There may be half a million that nobody reads, so
-// it is small.
+// entry is one object of a pack. It is small, because there may be half a million
+// that nobody reads.
 type entry struct {
 	offset, size uint32
-	// base is how far before it the base of an OFS delta lies, in bytes. The id of
-	// a REF delta's base is read from the pack.
+	// base is how many bytes before the entry the base of an OFS delta is. The ID
+	// of a REF delta's base is read from the pack.
 	base uint32
 	id   plumbing.Hash
-	// kind is a delta's before its base is known, root the kind at the end of its
-	// chain of bases, once that is known.
+	// kind is the entry's own type, which may be a delta. root is the type at the
+	// end of its chain of bases, once known.
 	kind, root plumbing.ObjectType
 }
 
 func (e entry) delta() bool { return e.kind.IsDelta() }
 
-// readPack reads one pack to its end and holds none of its objects. Whoever
-// needs an object of a thin pack whose base is not in base finds it missing: the
-// other side takes us to hold all of an earlier commit, while we keep only what
-// is of use.
+// readPack reads a whole pack without keeping its objects in memory. In a thin
+// pack, an object whose base is not in base is missing when it is needed: the
+// server assumes that we have all of an earlier commit, but we keep only what we
+// use.
 func readPack(ctx context.Context, r io.Reader, base objects, b bounds) (*pack, error) {
 	b.total = min(b.total, maxTotal)
 	p := &pack{bounds: b, left: b.total, work: workFactor * b.total, base: base}
@@ -118,7 +120,7 @@ func (p *pack) scan(ctx context.Context, r io.Reader) error {
 	return nil
 }
 
-// next notes where one object is. Its content passes by.
+// next records where one object is, and skips its content.
 func (p *pack) next(scanner *packfile.Scanner, content *passing) error {
 	header, err := scanner.NextObjectHeader()
 	if err != nil {
@@ -129,7 +131,7 @@ func (p *pack) next(scanner *packfile.Scanner, content *passing) error {
 	}
 	e := entry{offset: uint32(header.Offset), size: uint32(header.Length), kind: header.Type} //nolint:gosec // At most maxTotal.
 	if header.Type == plumbing.OFSDeltaObject {
-		e.base = uint32(header.Offset - header.OffsetReference) //nolint:gosec // The scanner checks that it lies before.
+		e.base = uint32(header.Offset - header.OffsetReference) //nolint:gosec // The scanner checks that the base comes first.
 	}
 	content.begin(e)
 	if _, _, err := scanner.NextObject(content); err != nil {
@@ -162,7 +164,7 @@ func (p *pack) spend(n int64) error {
 	return nil
 }
 
-// find gives the entry with an id.
+// find returns the entry with an ID.
 func (p *pack) find(h plumbing.Hash, typ plumbing.ObjectType) (int32, bool) {
 	i, ok := p.ids.find(p.entries, h)
 	if !ok && !p.settledTrees {
@@ -178,12 +180,12 @@ func (p *pack) find(h plumbing.Hash, typ plumbing.ObjectType) (int32, bool) {
 	return i, ok
 }
 
-// settle computes the ids of deltas of some types, in as many rounds as there
-// are bases that come after their deltas. What cannot be made has none.
+// settle computes the IDs of deltas of some types. It needs several rounds if
+// bases come after their deltas. A delta that cannot be resolved has no ID.
 func (p *pack) settle(of func(plumbing.ObjectType) bool) {
 	for range maxChain {
 		found := false
-		// To go through the entries is work too.
+		// Iterating over the entries is work too.
 		p.work -= 16 * int64(len(p.entries))
 		for i, e := range p.entries {
 			if p.work < 0 {
@@ -211,8 +213,8 @@ func (p *pack) settle(of func(plumbing.ObjectType) bool) {
 	}
 }
 
-// baseOf is the entry that a delta is applied to; false for one of p.base, whose
-// id is given then.
+// baseOf returns the entry that a delta is applied to. If it is an object of
+// p.base, ok is false and outside is its ID.
 func (p *pack) baseOf(e entry) (i int32, outside plumbing.Hash, ok bool) {
 	if e.kind == plumbing.REFDeltaObject {
 		_, ref, err := p.header(e)
@@ -226,7 +228,7 @@ func (p *pack) baseOf(e entry) (i int32, outside plumbing.Hash, ok bool) {
 	return int32(at), plumbing.ZeroHash, ok //nolint:gosec // At most maxObjects.
 }
 
-// kindOf is the type of an object: its base's.
+// kindOf is the type of an object. For a delta it is that of its base.
 func (p *pack) kindOf(i int32) (plumbing.ObjectType, bool) {
 	first := &p.entries[i]
 	for range maxChain {
@@ -252,7 +254,7 @@ func (p *pack) kindOf(i int32) (plumbing.ObjectType, bool) {
 	return plumbing.InvalidObject, false
 }
 
-// outside is the base of a delta of a thin pack.
+// outside returns the base of a delta in a thin pack.
 func (p *pack) outside(ref plumbing.Hash) (plumbing.EncodedObject, error) {
 	if p.base == nil || ref.IsZero() {
 		return nil, plumbing.ErrObjectNotFound
@@ -260,7 +262,7 @@ func (p *pack) outside(ref plumbing.Hash) (plumbing.EncodedObject, error) {
 	return p.base.EncodedObject(plumbing.AnyObject, ref)
 }
 
-// most is the largest content of a type that is made.
+// most is the maximum size of content of a type.
 func (p *pack) most(typ plumbing.ObjectType) int64 {
 	if typ == plumbing.BlobObject {
 		return p.bounds.blob

@@ -16,7 +16,7 @@ import (
 
 var errDelta = message.NewError("git.pack.delta")
 
-// targetSize reads the size of a delta's result: the second number in its
+// targetSize reads the size of a delta's result, the second number in its
 // header.
 func targetSize(delta []byte) (int64, error) {
 	_, n := binary.Uvarint(delta)
@@ -33,8 +33,8 @@ func targetSize(delta []byte) (int64, error) {
 	return int64(size), nil
 }
 
-// content makes the content of an object. One above the limit, or with a base
-// above it, is source.ErrTooLarge.
+// content returns the content of an object. If the object or its base is above
+// the limit, the error is source.ErrTooLarge.
 func (p *pack) content(i int32) ([]byte, error) {
 	typ, ok := p.kindOf(i)
 	if !ok {
@@ -79,7 +79,7 @@ func (p *pack) content(i int32) ([]byte, error) {
 	return content, nil
 }
 
-// keep keeps a content for the deltas that are likely to come next.
+// keep keeps content for the deltas that are likely to come next.
 func (p *pack) keep(i int32, content []byte) {
 	if p.kept.size += int64(len(content)); p.kept.size > maxKept {
 		clear(p.kept.contents)
@@ -119,18 +119,18 @@ func (p *pack) make(i int32, base []byte, most int64) ([]byte, error) {
 	return packfile.PatchDelta(base, data)
 }
 
-// from reads the pack from the beginning of an object on.
+// from reads the pack from the beginning of an object.
 func (p *pack) from(e entry, buffer int) *bufio.Reader {
 	return bufio.NewReaderSize(io.NewSectionReader(&p.spool, int64(e.offset), p.spool.size-int64(e.offset)), buffer)
 }
 
-// header reads the header of an object again, which is work.
+// header reads the header of an object again, which counts as work.
 func (p *pack) header(e entry) (length int64, ref plumbing.Hash, err error) {
 	p.work -= 256
 	return readHeader(p.from(e, 32), e.kind)
 }
 
-// readHeader reads an object's header: the length of what follows, and the id of a
+// readHeader reads an object's header: the length of its content, and the ID of a
 // REF delta's base.
 func readHeader(r *bufio.Reader, kind plumbing.ObjectType) (length int64, ref plumbing.Hash, err error) {
 	b, err := r.ReadByte()

@@ -10,8 +10,8 @@ import (
 	githash "github.com/go-git/go-git/v5/plumbing/hash"
 )
 
-// passing is what becomes of a content that passes by: its id, or the head of a
-// delta. One serves all objects of a pack.
+// passing receives content that is not kept, to compute its ID or to read the
+// header of a delta. One is used for all objects of a pack.
 type passing struct {
 	ctx    context.Context
 	hasher hash.Hash
@@ -24,7 +24,7 @@ func newPassing(ctx context.Context) *passing {
 	return &passing{ctx: ctx, hasher: githash.New(githash.CryptoType)}
 }
 
-// begin begins with the content of an object.
+// begin prepares for the content of an object.
 func (w *passing) begin(e entry) {
 	w.left, w.delta, w.head = int64(e.size), e.delta(), w.head[:0]
 	if !w.delta {
@@ -34,7 +34,7 @@ func (w *passing) begin(e entry) {
 	}
 }
 
-// sum is the id of the object that passed by.
+// sum is the ID of the object that was read.
 func (w *passing) sum() (id plumbing.Hash) {
 	w.hasher.Sum(id[:0])
 	return id
@@ -55,9 +55,9 @@ func (w *passing) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ids finds the entries of a pack by their ids. It is a hash table with open
-// addressing, at most half full: a slot is an entry's index plus one, or 0. Ids are
-// hashes already, so their first bytes choose the slot.
+// ids finds the entries of a pack by their IDs. It is a hash table with open
+// addressing, at most half full: a slot is an entry's index plus one, or 0. IDs are
+// hashes already, so their first bytes select the slot.
 type ids []int32
 
 func idsOf(entries []entry) ids {
@@ -74,7 +74,8 @@ func idsOf(entries []entry) ids {
 	return t
 }
 
-// add adds an entry. Of several with one id, which are the same, the last one stays.
+// add adds an entry. If several have the same ID, and so the same content, the last
+// one is kept.
 func (t ids) add(entries []entry, i int32) { t[t.slot(entries, entries[i].id)] = i + 1 }
 
 func (t ids) find(entries []entry, h plumbing.Hash) (int32, bool) {
@@ -82,7 +83,7 @@ func (t ids) find(entries []entry, h plumbing.Hash) (int32, bool) {
 	return i - 1, i > 0
 }
 
-// slot is where an id is, or would be.
+// slot is where an ID is, or would be.
 func (t ids) slot(entries []entry, h plumbing.Hash) uint32 {
 	mask := uint32(len(t) - 1) //nolint:gosec // As above.
 	at := binary.BigEndian.Uint32(h[:]) & mask

@@ -6,7 +6,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// cleanPath makes a sub-path of the repository into names from its root.
+// cleanPath splits a path of the repository into names, starting at its root.
 func cleanPath(p string) ([]string, error) {
 	var names []string
 	for name := range strings.SplitSeq(p, "/") {

@@ -26,10 +26,10 @@ var (
 	errAmbiguous = message.NewError("git.rev.ambiguous")
 )
 
-// Resolve gives the id of the commit that rev means: a branch, a tag, a remote
-// branch, an id or the start of one, or any of these with ~N or ^N. What it gives
-// is what git gives: the library's own resolver ignores what it does not know,
-// such as @{1}, and takes the first of several ids.
+// Resolve returns the ID of the commit that rev means: a branch, a tag, a remote
+// branch, an ID or its beginning, or any of these with ~N or ^N. The result is
+// the same as git's. The library's own resolver ignores syntax that it does not
+// know, such as @{1}, and takes the first of several matching IDs.
 func (l *Local) Resolve(rev string) (string, error) {
 	f := &binding.Failure{Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: message.New("op.git.resolve"), Object: rev}
 	name, steps := rev, ""
@@ -72,7 +72,7 @@ func (l *Local) Resolve(rev string) (string, error) {
 	return "", f
 }
 
-// named is the commit of a name or an id, in git's order of precedence.
+// named returns the commit of a name or an ID, in git's order of precedence.
 func (l *Local) named(name string) (object.Commit, error) {
 	switch {
 	case name == "" || strings.HasPrefix(name, "-") || strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.ContainsAny(name, ": \t\n?*[\\"):
@@ -87,7 +87,7 @@ func (l *Local) named(name string) (object.Commit, error) {
 	for _, rule := range plumbing.RefRevParseRules {
 		full := fmt.Sprintf(rule, name)
 		if !strings.HasPrefix(full, "refs/") && strings.ToUpper(full) != full {
-			continue // Such a file of the repository is no reference.
+			continue // Such a file of the repository is not a reference.
 		}
 		if ref, err := storer.ResolveReference(l.store, plumbing.ReferenceName(full)); err == nil {
 			return l.peeled(ref.Hash())
@@ -105,7 +105,7 @@ func (l *Local) unborn(name string) bool {
 	})
 }
 
-// byID is the commit of a full id. One that is not there was not fetched.
+// byID returns the commit with a full ID. A missing one was not fetched.
 func (l *Local) byID(id plumbing.Hash) (object.Commit, error) {
 	commit, err := l.peeled(id)
 	if !errors.Is(err, plumbing.ErrObjectNotFound) {
@@ -117,13 +117,13 @@ func (l *Local) byID(id plumbing.Hash) (object.Commit, error) {
 	return commit, errNoName
 }
 
-// longID is an id of a repository that names its objects by SHA-256.
+// longID matches an ID of a repository that uses SHA-256.
 var longID = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 
-// described is what git describe writes: the id at its end counts.
+// described matches the output of git describe, whose end is an ID.
 var described = regexp.MustCompile(`^(?:.*-g)?([0-9a-fA-F]{4,39})$`)
 
-// begun is the only commit whose id begins with a text of at least four digits.
+// begun returns the only commit whose ID begins with a text of at least four digits.
 func (l *Local) begun(text string) (found object.Commit, err error) {
 	parts := described.FindStringSubmatch(text)
 	if parts == nil {
@@ -155,7 +155,7 @@ func (l *Local) begun(text string) (found object.Commit, err error) {
 	return found, err
 }
 
-// peeled is the commit of an id, which may be a tag's.
+// peeled returns the commit of an ID, which may be the ID of a tag.
 func (l *Local) peeled(id plumbing.Hash) (object.Commit, error) {
 	const depth = 10
 	for range depth {
@@ -172,11 +172,11 @@ func (l *Local) peeled(id plumbing.Hash) (object.Commit, error) {
 	return commitAt(l.store, id)
 }
 
-// stepForm is a step to a commit's parents or to what a tag names: ~, ~N, ^, ^N, ^{}
-// and ^{commit}.
+// stepForm matches a step to a commit's parents or to what a tag names: ~, ~N, ^,
+// ^N, ^{} and ^{commit}.
 var stepForm = regexp.MustCompile(`^(?:\^\{(?:commit)?\}|~(\d{0,6})|\^(\d{0,6}))`)
 
-// step goes the first of several steps and gives the rest.
+// step follows the first of several steps and returns the rest.
 func (l *Local) step(from object.Commit, steps string) (to object.Commit, rest string, err error) {
 	at := stepForm.FindStringSubmatchIndex(steps)
 	if at == nil {
@@ -203,7 +203,7 @@ func (l *Local) step(from object.Commit, steps string) (to object.Commit, rest s
 	return to, rest, err
 }
 
-// parent is the nth parent of a commit, counted from 1.
+// parent returns the nth parent of a commit, counted from 1.
 func (l *Local) parent(of object.Commit, n int) (object.Commit, error) {
 	if n > len(of.ParentHashes) {
 		return object.Commit{}, errNoParent

@@ -8,7 +8,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// The reasons for which a commit is not taken. They are the codes of failures.
+// The reasons to reject a commit. They are the codes of failures.
 const (
 	codeUnsigned  = "commit-unsigned"
 	codeSignature = "commit-signature"
@@ -17,7 +17,7 @@ const (
 	codeKeys      = "verify-keys"
 )
 
-// signedCommit is what a commit says in the bytes that its signature covers.
+// signedCommit is the content of a commit that its signature covers.
 type signedCommit struct {
 	tree    plumbing.Hash
 	parents []plumbing.Hash
@@ -26,12 +26,14 @@ type signedCommit struct {
 	signature []byte
 }
 
-// errOddCommit says that the bytes of a commit can be read in two ways.
+// errOddCommit means that a commit is ambiguous: its bytes can be read in two
+// ways.
 var errOddCommit = message.NewError("git.odd-commit")
 
-// parseSigned reads the bytes of a commit. Tree and parents come from the same
-// bytes that are verified, and only in the place where git writes them: so a
-// signature over something else, such as a tag, is not taken for one of a commit.
+// parseSigned parses the bytes of a commit. It takes tree and parents from the
+// same bytes that are verified, and only from where git writes them, so that a
+// signature over something else, such as a tag, does not count as one over a
+// commit.
 func parseSigned(raw []byte) (c signedCommit, err error) {
 	head, message, found := bytes.Cut(raw, []byte("\n\n"))
 	if !found || bytes.IndexByte(head, 0) >= 0 {
@@ -70,9 +72,9 @@ func parseSigned(raw []byte) (c signedCommit, err error) {
 	return c, nil
 }
 
-// header takes one header: tree, parents, author and committer come first, in
-// this order, and never again. It gives the stage after it: 1 behind the tree, 3
-// behind the author, 4 behind the committer.
+// header handles one header: tree, parents, author and committer come first, in
+// this order, and never again. It returns the next stage: 1 after the tree, 3
+// after the author, 4 after the committer.
 func (c *signedCommit) header(stage int, name, value string) (int, error) {
 	switch {
 	case name == "tree" && stage == 0 && plumbing.IsHash(value):

@@ -9,9 +9,9 @@ import (
 // memorySpool is how much of a pack is kept in memory before it goes to a file.
 const memorySpool = 1 << 20
 
-// spool keeps the bytes of a pack as they came: a few in memory, more in a file
-// without a name that the system removes with us. Where there is no folder for
-// temporary files they stay in memory.
+// spool keeps the bytes of a pack: a few in memory, more in a file without a
+// name that the system removes when the process ends. Without a folder for
+// temporary files, they stay in memory.
 type spool struct {
 	memory []byte
 	file   *os.File
@@ -30,13 +30,13 @@ func (s *spool) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// open moves what is kept to a file, where that is possible.
+// open moves what is kept to a file, if possible.
 func (s *spool) open() {
 	file, err := os.CreateTemp("", "reconciler-pack-*")
 	if err != nil {
 		return
 	}
-	// Where an open file cannot be removed, close does it.
+	// If an open file cannot be removed, close removes it.
 	_ = os.Remove(file.Name())
 	if _, err := file.Write(s.memory); err != nil {
 		_ = file.Close()

@@ -18,9 +18,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// sshRemote speaks git's protocol over SSH. It is written here and not taken
-// from go-git because there the handshake has no deadline, and the user's own
-// ~/.ssh/config is obeyed.
+// sshRemote speaks git's protocol over SSH. It does not use go-git's client,
+// whose handshake has no deadline and which uses the user's ~/.ssh/config.
 type sshRemote struct {
 	endpoint binding.GitURL
 	auth     SSH
@@ -39,8 +38,8 @@ func (r *sshRemote) open(ctx context.Context) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The SSH library knows no contexts, so the connection under it is closed
-	// when the context ends.
+	// The SSH library does not support contexts, so close the underlying
+	// connection when the context ends.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	s, err := r.start(conn, config)
 	if err != nil {
@@ -103,7 +102,7 @@ func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done 
 	}, done, nil
 }
 
-// signers are the key of the file and those of the agent, which done releases.
+// signers returns the key of the file and those of the agent. done releases the agent.
 func (r *sshRemote) signers(ctx context.Context) (signers []ssh.Signer, done func(), err error) {
 	done = func() {}
 	if r.auth.KeyFile != "" {
@@ -147,7 +146,8 @@ func (r *sshRemote) keyFile() (ssh.Signer, error) {
 	return ssh.ParsePrivateKeyWithPassphrase(key, passphrase)
 }
 
-// pathOverSSH is a URL's path as git sends it: without the slash before a home folder.
+// pathOverSSH returns a URL's path as git sends it: without the slash before a home
+// folder.
 func pathOverSSH(path string) string {
 	if strings.HasPrefix(path, "/~") {
 		return path[1:]
@@ -155,13 +155,13 @@ func pathOverSSH(path string) string {
 	return path
 }
 
-// quote makes a path one word for the other side's shell, as git's
-// sq_quote_buf does.
+// quote quotes a path as one word for the server's shell, as git's sq_quote_buf
+// does.
 func quote(path string) string {
 	return "'" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(path) + "'"
 }
 
-// sshSession is one run of upload-pack: it advertises once and takes at most
+// sshSession is one run of upload-pack. It advertises once and accepts at most
 // one request.
 type sshSession struct {
 	in      io.WriteCloser
@@ -188,8 +188,8 @@ func (s *sshSession) request(_ context.Context, body []byte) (io.ReadCloser, err
 
 func (s *sshSession) close() { s.release() }
 
-// serverError is what a server wrote on its error stream, or in the band for
-// errors of a pack that it had begun, which is late.
+// serverError is what a server wrote to standard error or, late, to the error
+// band of a pack that it had begun.
 type serverError struct {
 	text string
 	late bool
@@ -199,14 +199,14 @@ func (e *serverError) Error() string { return message.English(e.Says()) }
 
 func (e *serverError) Says() message.Message { return says(e.text) }
 
-// explained reads what upload-pack writes; where that ends, the error stream
+// explained reads the output of upload-pack. If it ends early, standard error
 // may say why.
 type explained struct{ s *sshSession }
 
 func (r *explained) Read(p []byte) (int, error) {
 	n, err := r.s.out.Read(p)
 	if errors.Is(err, io.EOF) && n == 0 {
-		r.s.ended.Do(func() { _ = r.s.wait() }) // the error stream is whole only after this
+		r.s.ended.Do(func() { _ = r.s.wait() }) // standard error is complete only after this
 		if text := strings.TrimSpace(string(r.s.stderr.kept)); text != "" {
 			return 0, &serverError{text: text}
 		}
@@ -214,7 +214,7 @@ func (r *explained) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// head keeps the beginning of what is written to it.
+// head keeps only the beginning of what is written to it.
 type head struct{ kept []byte }
 
 func (h *head) Write(p []byte) (int, error) {

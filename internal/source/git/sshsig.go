@@ -15,11 +15,11 @@ import (
 	"reconciler/internal/message"
 )
 
-// sshNamespace is what a signature of git is made for.
+// sshNamespace is the namespace of git's signatures.
 const sshNamespace = "git"
 
-// sshSignature is the form of an SSH signature; source: PROTOCOL.sshsig of
-// OpenSSH. sshSigned is what is signed.
+// sshSignature is the format of an SSH signature, and sshSigned what is signed.
+// Source: PROTOCOL.sshsig of OpenSSH.
 type sshSignature struct {
 	Magic                              [6]byte
 	Version                            uint32
@@ -38,9 +38,9 @@ type sshSigned struct {
 type allowedSigner struct {
 	principals string
 	key        ssh.PublicKey
-	// namespaces are the ones that the key is for; empty for all.
+	// namespaces are those that the key is for; empty for all.
 	namespaces []string
-	// after and before bound when it is good; zero for no bound.
+	// after and before limit when the key is valid; zero means no limit.
 	after, before time.Time
 }
 
@@ -104,7 +104,7 @@ func readAllowedSigner(line string) (s allowedSigner, err error) {
 	return s, nil
 }
 
-// signerTime reads YYYYMMDD[HHMM[SS]][Z]; without Z it is in the time zone of
+// signerTime parses YYYYMMDD[HHMM[SS]][Z]. Without Z it is in the time zone of
 // this machine.
 func signerTime(value string) (time.Time, error) {
 	digits, utc := strings.CutSuffix(value, "Z")
@@ -120,8 +120,8 @@ func signerTime(value string) (time.Time, error) {
 	return time.Time{}, message.NewError("git.signer-time", "value", value)
 }
 
-// verifySSH says whether one of signers made the signature over payload. now is
-// when its key has to be good.
+// verifySSH checks that one of signers made the signature over payload. The key
+// has to be valid at now.
 func verifySSH(signers []allowedSigner, payload, armored []byte, now time.Time) error {
 	block, rest := pem.Decode(armored)
 	var sig sshSignature
@@ -155,8 +155,8 @@ func verifySSH(signers []allowedSigner, payload, armored []byte, now time.Time) 
 	return allowedKey(signers, key, now)
 }
 
-// weak reports whether a signature counts for nothing: made with DSA, a short
-// RSA key, or RSA and SHA-1; or with a certificate, whose authority nobody
+// weak reports whether a signature is not accepted: one made with DSA, a short
+// RSA key, or RSA and SHA-1; or with a certificate, whose authority is not
 // checked.
 func weak(key ssh.PublicKey, sig *ssh.Signature) bool {
 	if _, certificate := key.(*ssh.Certificate); certificate {
@@ -176,7 +176,7 @@ func weak(key ssh.PublicKey, sig *ssh.Signature) bool {
 	return true
 }
 
-// allowedKey says whether a key is one of signers, for git, at a time.
+// allowedKey checks that a key is one of signers, for git, at a time.
 func allowedKey(signers []allowedSigner, key ssh.PublicKey, now time.Time) error {
 	known := false
 	for _, s := range signers {

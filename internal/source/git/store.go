@@ -24,19 +24,19 @@ import (
 	"reconciler/internal/source"
 )
 
-// maxSmall bounds a file of a clone that says how it is laid out.
+// maxSmall limits the size of a file that describes the layout of a clone.
 const maxSmall = 1 << 20
 
 // localStore is the object and reference store of a clone on disk, with the
-// stores it borrows objects from.
+// stores that it borrows objects from.
 type localStore struct {
 	*filesystem.Storage
 	borrowed []*filesystem.ObjectStorage
-	// common is the folder of the objects and of what describes them.
+	// common is the folder with the objects and the files that describe them.
 	common string
 }
 
-// Config implements the store's part of that name. Nothing of it is needed.
+// Config implements config.ConfigStorer. Nothing of the configuration is needed.
 func (*localStore) Config() (*config.Config, error) { return config.NewConfig(), nil }
 
 func (s *localStore) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
@@ -73,7 +73,7 @@ func (s *localStore) close() {
 	}
 }
 
-// HashesWithPrefix gives the ids that begin with some bytes.
+// HashesWithPrefix returns the IDs that begin with prefix.
 func (s *localStore) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	found, err := s.Storage.HashesWithPrefix(prefix)
 	for _, other := range s.borrowed {
@@ -83,15 +83,15 @@ func (s *localStore) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	return found, err
 }
 
-// localOptions keep some packs open: a pack would be opened for each object, which
-// takes longer than to read it, and the process that reads a clone ends soon. The
-// content of an object that is larger than a file may be is not read with it.
+// localOptions keep some packs open. Otherwise a pack would be opened for each
+// object, which takes longer than reading it. The process that reads a clone ends
+// soon. They also defer reading the content of objects above the limit of a file.
 func localOptions() filesystem.Options {
 	return filesystem.Options{MaxOpenDescriptors: 16, LargeObjectThreshold: source.DefaultLimits().FileBytes}
 }
 
-// openStore opens the store of the repository that dir belongs to, and gives
-// the top of its work tree; empty where it has none.
+// openStore opens the store of the repository that dir belongs to, and returns
+// the root of its work tree; empty if it has none.
 func openStore(dir string) (*localStore, string, error) {
 	dot, root, err := findGit(dir)
 	if err != nil {
@@ -113,12 +113,12 @@ func openStore(dir string) (*localStore, string, error) {
 	return s, root, nil
 }
 
-// repositoryFiles is a repository that borrows no objects. go-git would follow what
-// it borrows without an end where a folder borrows from itself, as an empty line
-// says; borrowed has followed it already. It is used by one goroutine at a time.
+// repositoryFiles hides that a repository borrows objects. go-git would follow
+// borrowing endlessly if a folder borrows from itself, which an empty line means;
+// borrowed has resolved it already. Only one goroutine at a time may use it.
 type repositoryFiles struct {
 	billy.Filesystem
-	// loose are the names in each folder of loose objects that was listed.
+	// loose has the names in each folder of loose objects that was listed.
 	loose map[string]map[string]bool
 }
 
@@ -134,9 +134,9 @@ func (f repositoryFiles) Open(name string) (billy.File, error) {
 	return f.Filesystem.Open(name)
 }
 
-// absent reports whether a name is that of a loose object which is not there.
-// go-git looks for each object of a pack among the loose ones first, and to fail
-// to open thousands of files takes longer than to list their folders.
+// absent reports whether a name is that of a loose object that does not exist.
+// go-git first looks for each object of a pack among the loose ones, and failing
+// to open thousands of files takes longer than listing their folders.
 func (f repositoryFiles) absent(name string) bool {
 	folder, object := path.Split(name)
 	if len(folder) != len("objects/00/") || len(object) != 38 || !strings.HasPrefix(folder, "objects/") {
@@ -145,7 +145,7 @@ func (f repositoryFiles) absent(name string) bool {
 	there, listed := f.loose[folder]
 	if !listed {
 		list, err := f.ReadDir(folder)
-		if errors.Is(err, os.ErrNotExist) { // Of the folder, or of a file that went while it was listed.
+		if errors.Is(err, os.ErrNotExist) { // The folder, or a file that was removed while it was listed.
 			_, err = f.Stat(folder)
 		}
 		if err == nil && list != nil || errors.Is(err, os.ErrNotExist) {
@@ -159,7 +159,7 @@ func (f repositoryFiles) absent(name string) bool {
 	return there != nil && !there[object]
 }
 
-// objectsOnly is a repository with nothing but its objects, in a folder of any
+// objectsOnly is a repository that consists only of objects, in a folder of any
 // name.
 type objectsOnly struct{ billy.Filesystem }
 
@@ -175,10 +175,10 @@ func (f objectsOnly) ReadDir(name string) ([]os.FileInfo, error) {
 	return f.Filesystem.ReadDir(f.inside(name))
 }
 
-// findGit looks upward for a repository: a .git folder, a .git file that names
-// one, as in a linked work tree or a submodule, or a bare one. Where there is none
-// the environment may name it, as in a hook. root is the top of the work tree;
-// empty where there is none.
+// findGit searches upward for a repository: a .git folder, a .git file that names
+// one, as in a linked work tree or a submodule, or a bare one. If there is none,
+// the environment may name it, as in a hook. root is the root of the work tree;
+// empty if there is none.
 func findGit(dir string) (dot, root string, err error) {
 	dir, err = filepath.Abs(dir)
 	for ; err == nil; dir = filepath.Dir(dir) {
@@ -203,7 +203,7 @@ func findGit(dir string) (dot, root string, err error) {
 	return "", "", err
 }
 
-// named is the repository that the environment names, as in a hook.
+// named returns the repository that the environment names, as in a hook.
 func named() (dot, root string, err error) {
 	dot, err = filepath.Abs(os.Getenv("GIT_DIR"))
 	if err != nil || os.Getenv("GIT_DIR") == "" || !isGit(dot) {
@@ -215,8 +215,8 @@ func named() (dot, root string, err error) {
 	return dot, root, err
 }
 
-// WorkTree is the top of the work tree that a folder is in; empty if it is in
-// none.
+// WorkTree returns the root of the work tree that a folder is in; empty if it
+// is in none.
 func WorkTree(dir string) string {
 	_, root, err := findGit(dir)
 	if err != nil {
@@ -238,7 +238,7 @@ func isGit(dir string) bool {
 	return false
 }
 
-// under is a path that is meant relative to dir where it is not absolute.
+// under makes a path absolute, relative to dir.
 func under(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -246,11 +246,11 @@ func under(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// maxAlternates bounds a chain of borrowed stores, as git does.
+// maxAlternates limits a chain of borrowed stores, as git does.
 const maxAlternates = 5
 
-// borrowed are the folders of objects that one borrows from. A hook that checks a
-// push has the new objects in a folder that the environment names.
+// borrowed returns the folders of objects that a folder borrows from. In a hook
+// that checks a push, the new objects are in a folder that the environment names.
 func borrowed(objects string) []string {
 	seen := map[string]bool{objects: true}
 	found := alternates(objects, seen, 0)
@@ -263,7 +263,8 @@ func borrowed(objects string) []string {
 	return found
 }
 
-// alternates are the folders of objects that one borrows from, in git's order.
+// alternates returns the folders of objects that a folder borrows from, in git's
+// order.
 func alternates(objects string, seen map[string]bool, depth int) []string {
 	data, err := boundedio.ReadFile(filepath.Join(objects, "info", "alternates"), maxSmall)
 	if err != nil || depth > maxAlternates {
@@ -288,15 +289,15 @@ func alternates(objects string, seen map[string]bool, depth int) []string {
 	return found
 }
 
-// continued joins the lines of a configuration that belong together.
+// continued joins continued lines of a configuration.
 var continued = strings.NewReplacer("\\\r\n", "", "\\\n", "")
 
-// checkFormats refuses the formats of objects and references that are not read
-// here, each by its name. All else in the configuration may be as it likes.
+// checkFormats refuses unsupported formats of objects and references, by name.
+// It ignores everything else in the configuration.
 func checkFormats(path string) error {
 	data, err := boundedio.ReadFile(path, maxSmall)
 	if err != nil {
-		return nil // Without one, the formats are the usual ones.
+		return nil // Without a configuration, the formats are the default ones.
 	}
 	section := ""
 	for line := range strings.Lines(continued.Replace(string(bytes.TrimPrefix(data, []byte("\ufeff"))))) {
@@ -331,8 +332,9 @@ func (s *localStore) partial() bool {
 	return err == nil && len(found) > 0
 }
 
-// whole says how to get what the clone lacks: or, where it is whole, otherwise.
-// A shallow clone lacks commits, and a partial one lacks what they hold.
+// whole says how to get what the clone lacks, or returns otherwise if the clone
+// is complete. A shallow clone lacks commits, and a partial one lacks their
+// content.
 func (s *localStore) whole(lacks plumbing.ObjectType, otherwise message.Message) message.Message {
 	switch {
 	case lacks == plumbing.CommitObject && s.shallow():

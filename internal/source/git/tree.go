@@ -15,20 +15,20 @@ import (
 	"reconciler/internal/source"
 )
 
-// tree reads one commit's tree straight from the object store and keeps in
-// mind which objects it used, so that all others can go.
+// tree reads one commit's tree from the object store and records which objects
+// it used, so that all others can be dropped.
 type tree struct {
 	store objects
 	root  plumbing.Hash
 	used  map[plumbing.Hash]held
-	// listed and read are the folders and contents that another commit of the
-	// same clone has read before; nil where none is kept. What two commits share is
-	// read once.
+	// listed and read are folders and contents that were read for another commit of
+	// the same clone, so that what two commits share is read once; nil if nothing
+	// is kept.
 	listed map[plumbing.Hash][]source.Entry
 	read   map[plumbing.Hash][]byte
 }
 
-// snapshot selects what lies under the root, without the revision and time of the
+// snapshot selects the files below the root, without the revision and time of the
 // commit.
 func (t *tree) snapshot(ctx context.Context, limits source.Limits) (source.Snapshot, error) {
 	files, findings, err := source.Select(ctx, t, limits)
@@ -42,7 +42,7 @@ func (t *tree) snapshot(ctx context.Context, limits source.Limits) (source.Snaps
 	return source.Snapshot{Files: files, Policies: policies, Findings: append(findings, found...)}, nil
 }
 
-// errMissing says that an object is not in the store: the cache is not whole.
+// errMissing means that an object is not in the store: the cache is incomplete.
 var errMissing = message.NewError("git.missing")
 
 func (t *tree) get(h plumbing.Hash, typ plumbing.ObjectType) (plumbing.EncodedObject, error) {
@@ -104,8 +104,8 @@ next:
 	return nil
 }
 
-// wanted are the blobs that a snapshot of the commit tip reads and that the store
-// does not hold. What an ignore file leaves out is among them.
+// wanted returns the blobs that a snapshot of the commit tip reads and that the
+// store does not have. It includes those that an ignore file excludes.
 func (t *tree) wanted(ctx context.Context, tip plumbing.Hash, names []string) ([]plumbing.Hash, error) {
 	commit, err := commitAt(t.store, tip)
 	if err != nil {
@@ -175,7 +175,7 @@ func kind(m filemode.FileMode) source.Kind {
 	}
 }
 
-// Read implements source.Tree; the digest is the object's id.
+// Read implements source.Tree. The digest is the object's ID.
 func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	h := plumbing.NewHash(file.ID)
 	if data, ok := t.read[h]; ok && int64(len(data)) <= limit {
@@ -185,7 +185,8 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 		data, err := t.fetched(s, h, limit)
 		return data, file.ID, err
 	}
-	// A large one is not in memory before its content is read (see localOptions).
+	// A large object is not in memory before its content is read (see
+	// localOptions).
 	obj, err := t.store.EncodedObject(plumbing.BlobObject, h)
 	if err != nil {
 		return nil, "", missing(plumbing.BlobObject, h, err)
@@ -203,7 +204,7 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	return data, file.ID, nil
 }
 
-// fetched reads a file of a snapshot that was fetched, and notes that it is used.
+// fetched reads a fetched file, and records that it is used.
 func (t *tree) fetched(s *store, h plumbing.Hash, limit int64) ([]byte, error) {
 	size, err := s.EncodedObjectSize(h)
 	if err != nil {

@@ -11,26 +11,26 @@ import (
 	"reconciler/internal/message"
 )
 
-// Verify says which commits are taken: of those on the way by first parents
-// from the last one that was taken to the newest, each one that changes
-// something below the source's path has to be signed by a key that is trusted
-// for every file that it changes.
+// Verify says which commits are accepted. From the last accepted commit to the
+// newest, following first parents, each commit that changes something below the
+// source's path must be signed with a key that is trusted for every file that
+// it changes.
 type Verify struct {
-	// Since is a commit that is taken as it is, with what is before it; empty
-	// for none.
+	// Since is a commit that is accepted without a signature, with everything
+	// before it; empty for none.
 	Since string
-	// SinceUsed gives the Since with which the commit was taken that the next one
-	// has to follow: it no longer counts, so that an older commit after it does not
-	// come back. It is nil where nothing is remembered.
+	// SinceUsed returns the Since that was configured when the last commit was
+	// accepted. That Since no longer counts, so that the source cannot go back to
+	// an older commit after it. SinceUsed is nil if nothing is remembered.
 	SinceUsed func(context.Context) (string, error)
 	Keys      []Keys
 }
 
-// UnverifiedError says why a commit is not taken.
+// UnverifiedError says why a commit is rejected.
 type UnverifiedError struct {
 	// Code is commit-unsigned, commit-signature, commit-key or commit-history.
 	Code string
-	// Commit is the first one that is not taken; empty where none is at fault.
+	// Commit is the first rejected commit; empty if no commit is the cause.
 	Commit string
 	Reason message.Message
 }
@@ -57,8 +57,8 @@ func unverified(code string, reason message.Message) error {
 	return &UnverifiedError{Code: code, Reason: reason}
 }
 
-// verify says why tip is not taken; nil if it is. previous is the last one that
-// was, as it is remembered; empty where none is.
+// verify returns why tip is rejected; nil if it is accepted. previous is the
+// remembered last accepted commit; empty if there is none.
 func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string) error {
 	v := s.options.Verify
 	if v == nil || s.options.Commit != "" || tip.String() == previous || tip == s.good {
@@ -99,7 +99,7 @@ func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string)
 	return ofVerify(err, s.endpoint.String())
 }
 
-// since is the Since that counts after previous.
+// since is the Since that applies after previous.
 func (v *Verify) since(ctx context.Context, previous string) (string, error) {
 	if v.Since == "" || previous == "" || v.SinceUsed == nil {
 		return v.Since, nil
@@ -111,7 +111,7 @@ func (v *Verify) since(ctx context.Context, previous string) (string, error) {
 	return v.Since, nil
 }
 
-// ofVerify is the failure for a commit that is not taken.
+// ofVerify is the failure for a rejected commit.
 func ofVerify(err error, object string) error {
 	why, ok := errors.AsType[*UnverifiedError](err)
 	if !ok {
@@ -124,11 +124,12 @@ func ofVerify(err error, object string) error {
 	return &binding.Failure{Kind: binding.Refused, Fault: binding.FaultRequest, Code: why.Code, Op: message.New("op.git.verify"), Object: object, Err: err, Hint: hint}
 }
 
-// maxHistory is how many commits are verified at most. Those that change nothing
-// that is read count too: in a large repository they are many a day.
+// maxHistory is how many commits are verified at most. Commits that change
+// nothing below the source's path count too; a large repository has many of them
+// every day.
 const maxHistory = 5000
 
-// history fetches commits and trees, without files where the server can.
+// history fetches commits and trees, without files if the server supports that.
 func (s *Source) history(ctx context.Context, tip plumbing.Hash, depth int) (store *store, err error) {
 	store = newStore()
 	err = s.converse(ctx, func(ctx context.Context, c conversation) error {
@@ -137,9 +138,9 @@ func (s *Source) history(ctx context.Context, tip plumbing.Hash, depth int) (sto
 	return store, err
 }
 
-// taken gives the commit to read, with what was fetched of it: tip, where it is
-// taken. A new process that may not take it reads the one that was taken last,
-// so that this stays in force; held says then why it is not tip.
+// taken returns the commit to read, and what was fetched for it. This is tip if
+// it is accepted. If not, a new process reads the last accepted commit, so that
+// it stays in force; held then says why tip was rejected.
 func (s *Source) taken(ctx context.Context, tip plumbing.Hash, fetched *store, previous string) (at plumbing.Hash, of *store, held, err error) {
 	err = s.verify(ctx, tip, previous)
 	if err == nil || !Unverified(err) || s.store != nil || !plumbing.IsHash(previous) {

@@ -23,17 +23,17 @@ type remote interface {
 }
 
 // session is one conversation of git's upload-pack protocol, version 0: the
-// other side lists its refs, then answers one request with a pack.
+// server lists its refs, and then answers one request with a pack.
 type session interface {
 	advertisement(ctx context.Context) (io.ReadCloser, error)
 	request(ctx context.Context, body []byte) (io.ReadCloser, error)
 	close()
 }
 
-// errEmpty says that the repository has no commit yet.
+// errEmpty means that the repository has no commit yet.
 var errEmpty = message.NewError("git.empty")
 
-// errSHA256 says that the repository's objects have ids of the other kind.
+// errSHA256 means that the repository uses SHA-256.
 var errSHA256 = message.NewError("git.sha256")
 
 // listRefs reads the advertisement.
@@ -57,21 +57,22 @@ func listRefs(ctx context.Context, s session) (*packp.AdvRefs, error) {
 	return refs, nil
 }
 
-// order is what a fetch asks for.
+// order is what to fetch.
 type order struct {
 	want plumbing.Hash
-	// have is a commit whose whole tree we hold; haveShallow says that we do
-	// not hold its parents.
+	// have is a commit whose whole tree we have. haveShallow is true if we do
+	// not have its parents.
 	have        plumbing.Hash
 	haveShallow bool
-	// depth is how many commits back; a server that cannot cut history gives
-	// all of it.
+	// depth is how many commits back to fetch. A server without support for it
+	// sends the whole history.
 	depth int
-	// commits asks for commits without their trees, where the server can.
+	// commits asks for commits without their trees, if the server supports that.
 	commits bool
-	// trees asks for commits and trees without their files, where the server can.
+	// trees asks for commits and trees without their files, if the server supports
+	// that.
 	trees bool
-	// blobs are asked for by their ids, and then nothing else is.
+	// blobs are the IDs of blobs to fetch; then nothing else is fetched.
 	blobs []plumbing.Hash
 }
 
@@ -95,7 +96,7 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 		return err
 	}
 	defer func() { _ = answer.Close() }()
-	// In addition to the pack there are progress lines and framing.
+	// In addition to the pack, the answer contains progress lines and framing.
 	raw := struct {
 		io.Reader
 		io.Closer
@@ -113,13 +114,13 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 		return err
 	}
 	store.packs = append(store.packs, p)
-	// A body read to its end leaves a connection that can be used again.
+	// The connection can be reused only if the body is read to its end.
 	_, _ = io.CopyN(io.Discard, answer, 64<<10)
 	return nil
 }
 
-// bands reads the pack out of an answer that also has lines for people. The library's
-// reader makes one more error of what the server says about its own.
+// bands extracts the pack from an answer that also has lines for people. The
+// library's reader does not keep the server's own error message.
 type bands struct {
 	lines *pktline.Scanner
 	pack  []byte
@@ -148,7 +149,7 @@ func (b *bands) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// upload builds the request with no more capabilities than are needed and
+// upload builds the request, with only those capabilities that are needed and
 // offered.
 func upload(offered *capability.List, o order) (*packp.UploadPackRequest, error) {
 	req := packp.NewUploadPackRequest()
@@ -157,16 +158,16 @@ func upload(offered *capability.List, o order) (*packp.UploadPackRequest, error)
 		req.Wants = o.blobs
 	}
 	wanted := []capability.Capability{capability.OFSDelta, capability.Sideband64k, capability.NoProgress}
-	// Some hosts refuse a client without it. What it changes, which is how
-	// many lines acknowledge what we hold, is nothing to us.
+	// Some hosts refuse a client without it. It only changes how many lines
+	// acknowledge what we have.
 	wanted = append(wanted, capability.MultiACK)
 	if o.depth > 0 && offered.Supports(capability.Shallow) {
 		wanted = append(wanted, capability.Shallow)
 		req.Depth = packp.DepthCommits(o.depth)
 	}
 	if o.have != plumbing.ZeroHash {
-		// Without it, a server that is asked for one commit without history
-		// sends all of its tree, whatever we hold.
+		// Without it, for one commit without history a server sends the whole
+		// tree, whatever we have.
 		wanted = append(wanted, capability.ThinPack)
 	}
 	if o.commits && offered.Supports(capability.Filter) {
@@ -188,7 +189,7 @@ func upload(offered *capability.List, o order) (*packp.UploadPackRequest, error)
 	if o.have != plumbing.ZeroHash {
 		req.Haves = []plumbing.Hash{o.have}
 		if o.haveShallow && offered.Supports(capability.Shallow) {
-			// The capability goes with shallow lines even without a depth.
+			// Shallow lines require the capability even without a depth.
 			if err := req.Capabilities.Set(capability.Shallow); err != nil {
 				return nil, err
 			}
@@ -198,7 +199,7 @@ func upload(offered *capability.List, o order) (*packp.UploadPackRequest, error)
 	return req, req.Validate()
 }
 
-// bounded reads at most left bytes, and says so when there are more.
+// bounded reads at most left bytes, and returns an error if there are more.
 type bounded struct {
 	r    io.Reader
 	left int64

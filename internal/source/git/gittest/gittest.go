@@ -1,6 +1,6 @@
 // Package gittest serves real git repositories on loopback for tests, with the
-// system's git: over HTTP by git http-backend, over SSH by git upload-pack. It
-// is imported by tests only.
+// system's git: over HTTP by git http-backend, over SSH by git upload-pack.
+// Only tests import it.
 package gittest
 
 import (
@@ -37,7 +37,7 @@ type Repo struct {
 	Work string
 }
 
-// New makes an empty repository; the test is skipped where there is no git.
+// New makes an empty repository. It skips the test if git is not installed.
 func New(t testing.TB) *Repo {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -59,7 +59,7 @@ func New(t testing.TB) *Repo {
 	return r
 }
 
-// addRemote names the bare repository as the working tree's origin.
+// addRemote makes the bare repository the working tree's origin.
 func (r *Repo) addRemote() {
 	r.t.Helper()
 	config, err := os.OpenFile(filepath.Join(r.Work, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
@@ -72,15 +72,15 @@ func (r *Repo) addRemote() {
 	}
 }
 
-// template has the two empty repositories that each New copies: to copy them is
-// cheaper than to start git four times. Nothing is tidied up in them by itself,
-// because that starts a process after each commit and each push.
+// template has the two empty repositories that each New copies, because copying
+// is cheaper than starting git four times. Automatic maintenance is off,
+// because it would start a process after each commit and push.
 var template = sync.OnceValues(func() (fs.FS, error) {
 	dir, err := os.MkdirTemp("", "gittest")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // It is in memory then.
+	defer func() { _ = os.RemoveAll(dir) }() // Its content is in memory.
 	all := fstest.MapFS{}
 	for name, kind := range map[string]string{"repo.git": "--bare", "work": "--quiet"} {
 		path := filepath.Join(dir, name)
@@ -125,7 +125,7 @@ func (r *Repo) Config(key, value string) {
 }
 
 // Commit commits files as Record does, and pushes the current branch with force.
-// It returns the commit's id.
+// It returns the commit's ID.
 func (r *Repo) Commit(message string, files map[string][]byte) string {
 	r.t.Helper()
 	r.Record(message, files)
@@ -134,7 +134,7 @@ func (r *Repo) Commit(message string, files map[string][]byte) string {
 }
 
 // Record writes files into the working tree (nil deletes) and commits them. It
-// costs a third of Commit, which also pushes.
+// takes a third of the time of Commit, which also pushes.
 func (r *Repo) Record(message string, files map[string][]byte) {
 	r.t.Helper()
 	for name, data := range files {
@@ -162,13 +162,13 @@ func (r *Repo) Push() {
 	r.Git("push", "--quiet", "--force", "--tags", "origin", "HEAD")
 }
 
-// Head is the id of the working tree's commit.
+// Head is the ID of the working tree's commit.
 func (r *Repo) Head() string {
 	r.t.Helper()
 	head, _ := os.ReadFile(filepath.Join(r.Work, ".git", "HEAD"))
 	if ref, on := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: "); on {
 		if id, err := os.ReadFile(filepath.Join(r.Work, ".git", filepath.FromSlash(ref))); err == nil {
-			return strings.TrimSpace(string(id)) // That starts no process.
+			return strings.TrimSpace(string(id)) // This starts no process.
 		}
 	}
 	return r.Git("rev-parse", "HEAD")
@@ -187,7 +187,7 @@ func (r *Repo) run(dir string, args ...string) string {
 	return string(bytes.TrimSpace(out))
 }
 
-// environment keeps the machine's own git configuration out.
+// environment excludes the machine's own git configuration.
 func environment() []string {
 	return append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_SYSTEM="+os.DevNull, "GIT_TERMINAL_PROMPT=0")
 }
@@ -198,7 +198,7 @@ var programs = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), err
 })
 
-// Handler serves the repository as /repo.git by git http-backend.
+// Handler serves the repository as /repo.git with git http-backend.
 func (r *Repo) Handler() http.Handler {
 	r.t.Helper()
 	path, err := programs()
@@ -222,7 +222,7 @@ func (r *Repo) Serve() string {
 	return server.URL + "/repo.git"
 }
 
-// BasicAuth lets only one user through to next.
+// BasicAuth requires a user and a password for next.
 func BasicAuth(next http.Handler, user, password string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u, p, _ := r.BasicAuth(); u != user || p != password {
@@ -236,7 +236,7 @@ func BasicAuth(next http.Handler, user, password string) http.Handler {
 
 // SSH is an SSH server that serves one repository under any path.
 type SSH struct {
-	// URL is ssh://git@HOST:PORT/repo.git, Address its host and port.
+	// URL is ssh://git@HOST:PORT/repo.git, and Address its host and port.
 	URL, Address string
 }
 
@@ -276,7 +276,7 @@ func (r *Repo) uploadPack(s gliderssh.Session) {
 	cmd := exec.CommandContext(s.Context(), "git", "upload-pack", dir)
 	cmd.Env = environment()
 	cmd.Stdout, cmd.Stderr = s, s.Stderr()
-	// Not cmd.Stdin: Run would wait for the client to end its side.
+	// Not cmd.Stdin, because Run would wait for the client to close its side.
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		_ = s.Exit(1)
