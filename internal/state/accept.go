@@ -9,17 +9,16 @@ import (
 	"reconciler/internal/message"
 )
 
-// historyAccept is the history's word for a person's acceptance of a damaged
-// journal.
+// historyAccept is the history's name for accepting a damaged journal.
 const historyAccept = "accept-journal"
 
-// errNotDamaged is returned by Accept where there is nothing to accept.
+// errNotDamaged is returned by Accept if there is nothing to accept.
 var errNotDamaged = message.NewError("state.not-damaged")
 
-// Accept continues with what the store holds although its journal is damaged,
-// because a person says so. The damaged journal is put aside, and the next one is
-// chained to its last entry that can be read. A person who looked at damage that
-// begins at an entry does not accept any other; entry 0 accepts what there is.
+// Accept continues with what the store has although its journal is damaged,
+// because a person accepts that. It moves the damaged journal aside, and chains
+// the next one to its last readable entry. entry is where the damage begins that
+// the person has seen, and no other damage is accepted; 0 accepts any.
 func (s *Store) Accept(_ context.Context, who binding.Person, entry uint64, at time.Time) (binding.JournalDamage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,7 +38,7 @@ func (s *Store) Accept(_ context.Context, who binding.Person, entry uint64, at t
 	j := s.newJournal()
 	j.last = s.lastKnown()
 	if err == nil && s.index.foreign {
-		err = s.index.copyAside() // It may hold what the journal does not.
+		err = s.index.copyAside() // It may have entries that the journal lacks.
 	}
 	if err == nil {
 		err = s.beginAside(j, max(s.found.segment, 1)+1, held.dump)
@@ -51,8 +50,8 @@ func (s *Store) Accept(_ context.Context, who binding.Person, entry uint64, at t
 	return damage, nil
 }
 
-// lastKnown is what the journal after a damaged one is chained to. Its entries
-// have higher numbers than any that the index knows.
+// lastKnown is the entry that the journal after a damaged one is chained to.
+// The new entries have higher numbers than any that the index knows.
 func (s *Store) lastKnown() link {
 	last := s.found.last
 	if at := s.index.at; at.Journal != "" && at.Number >= last.Number {

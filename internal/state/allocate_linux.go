@@ -6,10 +6,11 @@ import (
 	"syscall"
 )
 
-// keepSize is FALLOC_FL_KEEP_SIZE: the space is the file's, its length stays.
+// keepSize is FALLOC_FL_KEEP_SIZE: it reserves space without changing the
+// file's length.
 const keepSize = 1
 
-// allocate takes space for the next size bytes of a file from at on.
+// allocate reserves space for size bytes of a file, starting at at.
 func allocate(f *os.File, at, size int64) error {
 	for {
 		err := syscall.Fallocate(int(f.Fd()), keepSize, at, size)

@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// allocate is not known here: the caller writes zeros.
+// allocate is not supported here. The caller writes zeros instead.
 func allocate(*os.File, int64, int64) error { return errors.ErrUnsupported }

@@ -11,21 +11,21 @@ import (
 	"reconciler/internal/binding"
 )
 
-// auditLock is how long ReadJournal waits for the index: where a daemon has it,
-// it is not needed.
+// auditLock is how long ReadJournal waits for the index. It does not need the
+// index if a daemon has it open.
 const auditLock = 100 * time.Millisecond
 
-// ReadJournal reads the journal of the state at path from its oldest entry on,
-// and calls visit for each, one after the other. It locks and changes nothing,
-// and works while a daemon runs. Where no process has the index open, it is
-// compared with the journal too. Damage is not an error.
+// ReadJournal reads the journal of the state at path, beginning with the oldest
+// entry, and calls visit for each entry. It locks and changes nothing, and
+// works while a daemon runs. If no process has the index open, it also compares
+// the index with the journal. Damage is not an error.
 func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.JournalState, error) {
 	s := &files{folder: JournalFolder(path)}
 	x, err := openReadOnly(path, auditLock)
 	s.unusable = errors.Is(err, errUnusable)
 	if err == nil {
 		s.index = x
-		defer func() { _ = x.db.Close() }() // It was only read.
+		defer func() { _ = x.db.Close() }() // It was opened only for reading.
 	}
 	damage, _, err := s.assess(func(p place) error { return visit(shown(p)) })
 	found := s.found
@@ -38,7 +38,7 @@ func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.J
 	}, nil
 }
 
-// shown is an entry for whoever reads the journal.
+// shown converts an entry for readers of the journal.
 func shown(p place) binding.JournalEntry {
 	e := binding.JournalEntry{
 		Number: p.at.Number, Time: p.entry.Time, Segment: segmentName(p.segment), Hash: p.at.Hash,
@@ -50,14 +50,14 @@ func shown(p place) binding.JournalEntry {
 			c.Key = strings.Split(strings.TrimRight(o.Key, "\x00"), "\x00")
 		}
 		if o.Bucket == bucketRevisions {
-			c.Value, _ = json.Marshal(string(o.Bytes)) // A text has JSON.
+			c.Value, _ = json.Marshal(string(o.Bytes)) // A string can always be encoded.
 		}
 		e.Changes = append(e.Changes, c)
 	}
 	return e
 }
 
-// whatIn is the kind of what a bucket holds.
+// whatIn is the kind of entries in a bucket.
 func whatIn(bucket string) string {
 	switch bucket {
 	case bucketRecords:

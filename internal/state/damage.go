@@ -8,14 +8,15 @@ import (
 	"reconciler/internal/binding"
 )
 
-// ErrDamaged is returned by whatever writes to a store whose journal is damaged.
+// ErrDamaged is returned by every method that writes to a store with a damaged
+// journal.
 var ErrDamaged = message.NewError("state.damaged")
 
-// endOfTime is the end of what only a person ends.
+// endOfTime is the end of a suspension that only a person ends.
 var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// held is what suspends an instance while the journal is damaged: what was done
-// and what people asked for is not known for certain.
+// held is the suspension of an instance while the journal is damaged, because
+// it is uncertain what was done and what people asked for.
 func held(instance string, d *binding.JournalDamage) binding.Suspension {
 	return binding.Suspension{
 		Instance: instance, Until: endOfTime, Person: binding.Person{By: "reconciler"},

@@ -9,11 +9,11 @@ import (
 	"reconciler/internal/message"
 )
 
-// disk is how the journal changes files. Every step passes fault, so that tests
-// can make each fail, or cut a write short.
+// disk changes files for the journal. Every step calls fault, so that tests can
+// make each step fail, or cut a write short.
 type disk struct {
 	// fault returns how many bytes of a step may be written, and the error that
-	// ends it; nil lets everything through.
+	// ends it. A nil fault allows everything.
 	fault func(step string, size int) (int, error)
 }
 
@@ -51,7 +51,7 @@ func (d disk) create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 }
 
-// rename renames a file or folder and makes that durable.
+// rename renames a file or folder, durably.
 func (d disk) rename(from, to string) error {
 	if _, err := d.ask("rename", 0); err != nil {
 		return err
@@ -65,11 +65,11 @@ func (d disk) rename(from, to string) error {
 	return nil
 }
 
-// errUnsynced says that something has its new name, and may lose it again when
-// the machine stops.
+// errUnsynced means that a renamed file or folder may have its old name again
+// after the machine crashes.
 var errUnsynced = message.NewError("state.unsynced")
 
-// remove removes a file or a folder with what is in it, if it is there.
+// remove removes a file, or a folder with its content, if it exists.
 func (d disk) remove(path string) error {
 	if _, err := d.ask("remove", 0); err != nil {
 		return err
@@ -84,8 +84,8 @@ func (d disk) folder(path string) error {
 	return os.Mkdir(path, 0o700)
 }
 
-// reserve makes sure that the next size bytes of a file find space, without
-// changing what is read from it except for zeros at its end.
+// reserve ensures that there is space for the next size bytes of a file. It
+// changes nothing in the file, except that it may add zeros at the end.
 func (d disk) reserve(f *os.File, at, size int64) error {
 	n, fault := d.ask("reserve", int(size))
 	if fault != nil && n == 0 {
@@ -108,7 +108,7 @@ func (d disk) syncFolder(path string) error {
 	}
 	err = f.Sync()
 	if errors.Is(err, fs.ErrInvalid) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil // Some file systems have nothing to sync in a folder.
+		err = nil // Some file systems cannot sync a folder.
 	}
 	return errors.Join(err, f.Close())
 }

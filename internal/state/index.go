@@ -20,35 +20,37 @@ import (
 )
 
 const (
-	// format is the version of the index's layout in doc.go.
+	// format is the version of the index's layout (see doc.go).
 	format = "1"
 	// lockTimeout is how long Open waits for another process to close the index.
 	lockTimeout = 2 * time.Second
 	keySize     = 32
-	// keyKey is the key of the store's own key, in the bucket meta.
+	// keyKey is the key in the bucket meta under which the store's own key is
+	// stored.
 	keyKey = "key"
-	// maxBroken bounds the search for a free name to put a broken file under.
+	// maxBroken limits the search for a free name for a broken file.
 	maxBroken = 1000
 )
 
-// errUnusable marks a file that is there and is no index of ours.
+// errUnusable means that a file exists but is not a valid index of ours.
 var errUnusable = message.NewError("state.unusable")
 
-// index is an index that is open, as it was found.
+// index is an open index, as it was found.
 type index struct {
 	db *bbolt.DB
-	// file is the database's own, which holds the lock.
+	// file is the database's own file, which holds the lock.
 	file *os.File
-	// at is how far it followed the journal. foreign says that a program that knows
-	// no journal wrote to it since.
+	// at is how far it follows the journal. foreign is true if a program version
+	// without a journal has written to it since.
 	at      position
 	foreign bool
 }
 
-// holds reports whether an index holds something: it was not made just now.
+// holds reports whether an index has content, that is, was not just created.
 func (x index) holds() bool { return x.foreign || x.at.Journal != "" }
 
-// openIndex opens an index and reads all of it. Damage is errUnusable.
+// openIndex opens an index and reads all of it. If it is damaged, the error is
+// errUnusable.
 func openIndex(path string, o bbolt.Options) (index, error) {
 	var x index
 	o.OpenFile = func(name string, flag int, mode os.FileMode) (file *os.File, err error) {
@@ -68,17 +70,16 @@ func openIndex(path string, o bbolt.Options) (index, error) {
 	return x, nil
 }
 
-// abandon gives up the lock on an index that cannot be read or written. The
+// abandon releases the lock on an index that cannot be read or written. The
 // database's own Close would wait forever for a write that ended in a panic.
 func (x index) abandon() {
 	if x.file != nil {
 		unlock(x.file)
-		_ = x.file.Close() // Nothing was written through it that counts.
+		_ = x.file.Close() // Nothing that counts was written through it.
 	}
 }
 
-// inspect reads how far the index is and all that it holds, and adds what it
-// lacks.
+// inspect reads the index's position and content, and adds missing buckets.
 func (x *index) inspect(readOnly bool) error {
 	lacks := false
 	err := x.db.View(func(tx *bbolt.Tx) error {
@@ -101,8 +102,8 @@ func (x *index) inspect(readOnly bool) error {
 	return err
 }
 
-// whole checks that no page of the index is behind the file's end: bbolt would
-// read and write it outside of the memory that the file is mapped to.
+// whole checks that no page of the index is beyond the end of the file: bbolt
+// would access it outside of the mapped memory.
 func (x index) whole(tx *bbolt.Tx) error {
 	info, err := x.file.Stat()
 	if err == nil && info.Size() < tx.Size() {
@@ -125,7 +126,7 @@ func openError(err error) error {
 	}
 }
 
-// prepare lays out a new file, and adds to an earlier one what it lacks.
+// prepare creates the layout of a new file, and adds what an earlier one lacks.
 func prepare(tx *bbolt.Tx) error {
 	first, _ := tx.Cursor().First()
 	for _, name := range buckets() {
@@ -146,7 +147,7 @@ func prepare(tx *bbolt.Tx) error {
 	return meta.Put([]byte("format"), []byte(format))
 }
 
-// inspect checks that a file is ours and whole.
+// inspect checks that a file is a complete index of ours.
 func inspect(tx *bbolt.Tx) error {
 	meta := tx.Bucket([]byte(bucketMeta))
 	if meta == nil || !bytes.Equal(meta.Get([]byte("format")), []byte(format)) {
@@ -170,8 +171,8 @@ func inspect(tx *bbolt.Tx) error {
 	return nil
 }
 
-// decoderOf says how the entries of a bucket are read; they are any bytes
-// where it is nil.
+// decoderOf returns the decoder for the entries of a bucket; nil if they are
+// arbitrary bytes.
 func decoderOf(bucket string) func([]byte) error {
 	switch bucket {
 	case bucketRecords, bucketTargets:
@@ -195,8 +196,8 @@ func decodes[T any](entry []byte) error {
 	return json.Unmarshal(entry, &value)
 }
 
-// readAll reads every entry of a bucket, so that damage shows at once and not
-// in the middle of a sync.
+// readAll reads every entry of a bucket, so that damage is found at once and
+// not in the middle of a sync.
 func readAll(b *bbolt.Bucket, decode func([]byte) error) error {
 	return b.ForEach(func(k, v []byte) error {
 		if v == nil {
@@ -212,7 +213,7 @@ func readAll(b *bbolt.Bucket, decode func([]byte) error) error {
 	})
 }
 
-// fill makes an index hold what a table holds, and nothing else.
+// fill replaces the content of an index with that of a table.
 func (x index) fill(from *table, upTo link) error {
 	return x.update(func(tx *bbolt.Tx) error {
 		for _, name := range buckets() {
@@ -233,15 +234,15 @@ func (x index) fill(from *table, upTo link) error {
 	})
 }
 
-// mark writes how far the index is, and waits for the disk.
+// mark writes the position of the index, and waits for the disk.
 func (x index) mark(p position) error {
 	x.db.NoSync = false
 	defer func() { x.db.NoSync = true }()
 	return x.update(func(tx *bbolt.Tx) error { return putPosition(tx, p) })
 }
 
-// guarded calls do. bbolt answers a damaged page with a panic, or with a memory
-// fault where the file was cut short: an error here.
+// guarded calls do and turns a panic into an error. On a damaged page bbolt
+// panics, and if the file was truncated, it causes a memory fault.
 func guarded(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -252,7 +253,8 @@ func guarded(do func() error) (err error) {
 	return do()
 }
 
-// moveAside renames what cannot be used, and never over an earlier one.
+// moveAside renames an unusable file or folder. It never replaces an earlier
+// one.
 func moveAside(path string) (string, error) {
 	aside, err := asideOf(path)
 	if err != nil {
@@ -261,7 +263,7 @@ func moveAside(path string) (string, error) {
 	return aside, os.Rename(path, aside)
 }
 
-// asideOf is a free name for what cannot be used.
+// asideOf returns a free name for an unusable file or folder.
 func asideOf(path string) (string, error) {
 	for n := 1; n <= maxBroken; n++ {
 		aside := fmt.Sprintf("%s.broken-%d", path, n)

@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// table is what an index holds, in memory.
+// table reads the content of an index into memory.
 func (x index) table() (*table, error) {
 	t := newTable()
 	err := guarded(func() error {
@@ -24,7 +24,8 @@ func (x index) table() (*table, error) {
 	return t, err
 }
 
-// apply makes all operations or none. They are the journal's up to a place.
+// apply applies all operations or none. They are those of the journal up to
+// upTo.
 func (x index) apply(operations []operation, upTo link) error {
 	return x.update(func(tx *bbolt.Tx) error {
 		for _, o := range operations {
@@ -68,12 +69,12 @@ func applyTo(tx *bbolt.Tx, o operation) error {
 		}
 		return b.Put(number(n), o.value())
 	}
-	return nil // Of a later version.
+	return nil // The bucket is from a later version.
 }
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// dumpAll calls do with operations that make all that a file holds.
+// dumpAll calls do with operations that recreate the whole content of a file.
 func dumpAll(tx *bbolt.Tx, do func(operation) error) error {
 	return tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
 		if !slices.Contains(buckets(), string(name)) {

@@ -10,14 +10,14 @@ import (
 	"reconciler/internal/message"
 )
 
-// limits bound a journal.
+// limits are the limits of a journal.
 type limits struct {
-	// segment is how many bytes of entries a segment takes before the next one
-	// begins, and keep how many segments there are at most.
+	// segment is how many bytes of entries a segment has before the next one
+	// begins, and keep how many segments are kept.
 	segment int64
 	keep    uint64
-	// group is how many bytes of operations are written as one entry at most, except
-	// for a single write that is longer.
+	// group is how many bytes of operations one entry has at most. Only a single
+	// longer write may exceed it.
 	group int
 }
 
@@ -27,28 +27,30 @@ type journal struct {
 	disk   disk
 	folder string
 	limits limits
-	// table is what the entries add up to. written makes it follow an entry that
-	// is on disk.
+	// table returns the sum of all entries. written is called after an entry is
+	// on disk, to update it.
 	table   func() (*table, error)
 	written func([]operation, link)
 
 	mu      sync.Mutex
 	pending []*write
 
-	// writing is held by who writes to the files; it guards what follows.
+	// writing is locked while the files are written. It guards the following
+	// fields.
 	writing sync.Mutex
 	file    *os.File
-	// first is the oldest segment that there was when the journal was opened or
-	// made.
+	// first is the oldest segment that existed when the journal was opened or
+	// created.
 	first, segment uint64
 	last           link
-	// end is where the next entry is written; start is where the checkpoint ended.
+	// end is where the next entry is written, and start where the checkpoint
+	// ended.
 	start, end int64
-	// reserved is the offset up to which the file has space.
+	// reserved is the offset up to which space is reserved in the file.
 	reserved int64
-	// uneven says that a write failed: what follows end has to be cut off.
+	// uneven is true after a failed write: the file must be truncated at end.
 	uneven bool
-	// next is a segment that is in the folder and not certain to stay there.
+	// next is a new segment whose name in the folder is not durable yet.
 	next *begun
 	// longest is the longest value that was written.
 	longest int
@@ -56,7 +58,7 @@ type journal struct {
 	rotateAt int64
 }
 
-// write is one store's call that waits for the disk.
+// write is one call of the store that waits for the disk.
 type write struct {
 	operations []operation
 	size       int
@@ -64,8 +66,9 @@ type write struct {
 	err        error
 }
 
-// append writes operations as one entry, together with what others append at
-// the same time, and returns when it is on disk. On an error it does not count.
+// append writes operations as one entry, together with those that others append
+// at the same time, and returns when it is on disk. After an error, the entry
+// does not count.
 func (j *journal) append(operations []operation) error {
 	w := &write{operations: operations}
 	for _, o := range operations {
@@ -82,7 +85,7 @@ func (j *journal) append(operations []operation) error {
 	return w.err
 }
 
-// group takes writes from those that wait: as many as make one entry.
+// group takes as many waiting writes as fit into one entry.
 func (j *journal) group() (group []*write) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -140,8 +143,8 @@ func (j *journal) put(e entry) error {
 	return nil
 }
 
-// even finishes what failed before: it cuts off an entry that was written in
-// part, and makes a segment stay that was begun.
+// even repairs what failed before: it cuts off a partly written entry, and
+// makes the name of a new segment durable.
 func (j *journal) even() error {
 	if j.next != nil {
 		if err := j.disk.syncFolder(j.folder); err != nil {
@@ -163,8 +166,8 @@ func (j *journal) even() error {
 	return nil
 }
 
-// inPlace returns nil if the open segment is still the file of its name: what is
-// written to a file that was removed or replaced is lost.
+// inPlace returns nil if the open segment's file still has its name. What is
+// written to a removed or replaced file is lost.
 func (j *journal) inPlace() error {
 	path := filepath.Join(j.folder, segmentName(j.segment))
 	open, err := j.file.Stat()
@@ -177,7 +180,8 @@ func (j *journal) inPlace() error {
 	return nil
 }
 
-// taken is inPlace, and nil while somebody writes, which finds out too.
+// taken is inPlace, but returns nil while a write is running, because the write
+// finds out too.
 func (j *journal) taken() error {
 	if !j.writing.TryLock() {
 		return nil
@@ -186,7 +190,7 @@ func (j *journal) taken() error {
 	return j.inPlace()
 }
 
-// settle returns nil when no entry that failed can count later.
+// settle returns nil once no failed entry can count later.
 func (j *journal) settle() error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -194,15 +198,15 @@ func (j *journal) settle() error {
 }
 
 const (
-	// entriesOfWrite is how many times the longest value is written, at most, from
-	// the intent of a rebind to its outcome; a few short ones come on top.
+	// entriesOfWrite is how many times, at most, the longest value is written from
+	// the intent of a rebind to its outcome, in addition to a few short values.
 	entriesOfWrite = 12
 	headroomOnTop  = 64 << 10
-	// writesAtOnce is how many writes space is reserved for.
+	// writesAtOnce is for how many concurrent writes space is reserved.
 	writesAtOnce = 4
 )
 
-// reserve makes sure that the entries of writesAtOnce writes find space.
+// reserve ensures that there is space for the entries of writesAtOnce writes.
 func (j *journal) reserve() error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -212,8 +216,8 @@ func (j *journal) reserve() error {
 	return j.reserveIn(j.file, j.end)
 }
 
-// reserveIn reserves in a file, twice as much as it has to: most calls then find
-// enough there.
+// reserveIn reserves space in a file: twice as much as needed, so that most
+// calls find enough.
 func (j *journal) reserveIn(file *os.File, end int64) error {
 	want := int64(writesAtOnce * (entriesOfWrite*j.longest + headroomOnTop))
 	if j.reserved >= end+want {
@@ -230,7 +234,7 @@ func (j *journal) reserveIn(file *os.File, end int64) error {
 	return nil
 }
 
-// close gives back the space that was reserved.
+// close releases the reserved space.
 func (j *journal) close() error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -238,7 +242,7 @@ func (j *journal) close() error {
 	return errors.Join(j.even(), j.file.Close())
 }
 
-// openJournal opens a journal after its last whole entry.
+// openJournal opens a journal for writing after its last complete entry.
 func openJournal(j *journal, found scanned) error {
 	j.first, j.segment, j.last, j.start, j.end = found.segments[0], found.segment, found.last, found.start, found.end
 	var err error

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// journalFormat is the version of the journal's layout in doc.go.
+	// journalFormat is the version of the journal's layout (see doc.go).
 	journalFormat = 1
 	hashLength    = 2 * sha256.Size
-	// maxLine bounds an entry, in bytes.
+	// maxLine limits an entry, in bytes.
 	maxLine = 16 << 20
 )
 
-// firstHash is what the first entry of a journal is chained to.
+// firstHash is the hash that the first entry of a journal is chained to.
 var firstHash = hex.EncodeToString(make([]byte, sha256.Size))
 
 var (
@@ -25,8 +25,8 @@ var (
 	errFormat = message.NewError("state.later-version")
 )
 
-// appendLine appends an entry as the journal's files hold it, and returns its
-// place in the chain after last.
+// appendLine appends an entry in the format of the journal's files, and returns
+// its link in the chain after last.
 func appendLine(to []byte, last link, e entry) ([]byte, link, error) {
 	payload, err := json.Marshal(e)
 	if err != nil {
@@ -49,18 +49,19 @@ func hashOf(journal, before string, payload []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// sector is the least that a disk writes, in bytes.
+// sector is the smallest unit that a disk writes, in bytes.
 const sector = 512
 
-// isTorn reports whether a line at an offset of a file, which is no entry, can be
-// what a crash left of one: its beginning, or all of it but sectors that did not
-// reach the disk. Everything else was whole once, and is damage.
+// isTorn reports whether a line that is not a valid entry can be what a crash
+// left of one: its beginning, or all of it except for sectors that did not reach
+// the disk. at is the line's offset in the file. Anything else was complete once,
+// and is damage.
 func isTorn(line []byte, at int64, journal string) bool {
 	text, ended := bytes.CutSuffix(line, []byte{'\n'})
 	if ended {
 		return lacksSector(text, at)
 	}
-	text = bytes.TrimRight(text, "\x00") // Space that was reserved.
+	text = bytes.TrimRight(text, "\x00") // Reserved space.
 	if len(text) == 0 {
 		return true
 	}
@@ -68,8 +69,8 @@ func isTorn(line []byte, at int64, journal string) bool {
 	return err != nil // Otherwise only the end of the line is wrong.
 }
 
-// lacksSector reports whether a sector of a file that holds part of text is zeros
-// there.
+// lacksSector reports whether a sector of the file with a part of text is all
+// zeros.
 func lacksSector(text []byte, at int64) bool {
 	for len(text) > 0 {
 		n := min(sector-int(at%sector), len(text))
@@ -81,9 +82,9 @@ func lacksSector(text []byte, at int64) bool {
 	return false
 }
 
-// parseLine reads an entry of a journal, whose checksum has to be right. The
-// first entry of a segment names the journal; the others belong to the one that
-// is given. It returns the hash of the entry before, too.
+// parseLine parses an entry of a journal and checks its checksum. The first
+// entry of a segment names the journal; the others belong to the given one. It
+// also returns the hash of the previous entry.
 func parseLine(line []byte, journal string) (e entry, at link, before string, err error) {
 	line, whole := bytes.CutSuffix(line, []byte{'\n'})
 	if !whole || len(line) < 2*hashLength+2 || line[hashLength] != ' ' || line[2*hashLength+1] != ' ' {

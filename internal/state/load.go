@@ -11,14 +11,14 @@ import (
 	"reconciler/internal/message"
 )
 
-// NewMemory makes an empty store in memory, with a key of its own. It ends with
-// the process.
+// NewMemory makes an empty store in memory, with its own key. It ends with the
+// process.
 func NewMemory() *Store { return &Store{table: withKey(newTable())} }
 
-// Load reads the state at path into a store in memory, as it stood between two
-// writes, and leaves the files alone. A missing state gives an empty store; for a
-// damaged one Notice or Damage says why. The error is ErrLocked when another
-// process has the state open for writing.
+// Load reads the state at path into a store in memory, as it was between two
+// writes, and does not change the files. If there is no state, the store is
+// empty. If it is damaged, Notice or Damage says why. The error is ErrLocked if
+// another process has the state open for writing.
 func Load(path string) (*Store, error) {
 	s, err := read(path)
 	if err != nil {
@@ -27,7 +27,7 @@ func Load(path string) (*Store, error) {
 	return s, nil
 }
 
-// read decides what the state is as Open does, without writing.
+// read determines the state as Open does, without writing.
 func read(path string) (*Store, error) {
 	s := files{folder: JournalFolder(path)}
 	var notice message.Message
@@ -69,9 +69,9 @@ func openReadOnly(path string, wait time.Duration) (index, error) {
 }
 
 // Probe reads the state at path as Open would, and changes nothing. The error is
-// fs.ErrNotExist where there is none yet, ErrLocked when another process has it,
-// and says what is wrong with a file that Open would put aside, or with the
-// journal.
+// fs.ErrNotExist if there is none yet, and ErrLocked if another process has it
+// open. Otherwise it says what is wrong with a file that Open would move aside,
+// or with the journal.
 func Probe(path string) error {
 	s := files{folder: JournalFolder(path)}
 	var err error

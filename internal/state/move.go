@@ -14,10 +14,10 @@ import (
 	"reconciler/internal/binding"
 )
 
-// newName is a random name for a journal.
+// newName returns a random name for a journal.
 func newName() string {
 	name := make([]byte, 8)
-	_, _ = rand.Read(name) // It never fails: the runtime ends the program instead.
+	_, _ = rand.Read(name) // It never fails: the runtime would end the program.
 	return hex.EncodeToString(name)
 }
 
@@ -25,11 +25,11 @@ func (s *Store) newJournal() *journal {
 	return &journal{disk: s.o.disk, folder: s.folder, limits: s.o.limits, table: s.read, written: s.follow}
 }
 
-// asideName is the folder in which a journal is made before it gets its name.
+// asideName is the folder in which a journal is created before it gets its name.
 func (s *Store) asideName() string { return s.folder + ".new" }
 
-// finishMove gives a journal its name that was finished aside, and removes one
-// that was not.
+// finishMove gives a journal that was completed aside its name, and removes an
+// incomplete one.
 func (s *Store) finishMove() error {
 	if _, err := os.Lstat(s.folder); err == nil {
 		return s.o.disk.remove(s.asideName())
@@ -44,8 +44,9 @@ func (s *Store) finishMove() error {
 	return s.o.disk.rename(s.asideName(), s.folder)
 }
 
-// beginAside makes a journal aside, whose first segment has a checkpoint of what
-// dump gives, and gives it its name. A journal that is there is put aside first.
+// beginAside creates a journal aside, whose first segment has a checkpoint of
+// what dump passes, and gives it its name. It first moves an existing journal
+// aside.
 func (s *Store) beginAside(j *journal, number uint64, dump func(func(operation) error) error) error {
 	disk, aside := s.o.disk, s.asideName()
 	if err := errors.Join(disk.remove(aside), disk.folder(aside)); err != nil {
@@ -72,7 +73,7 @@ func (s *Store) beginAside(j *journal, number uint64, dump func(func(operation) 
 	return nil
 }
 
-// movedTo continues in a journal with what the index holds, which is newer.
+// movedTo continues a journal with the content of the index, which is newer.
 func (s *Store) movedTo(j *journal) (*table, error) {
 	held, err := s.moved()
 	if err != nil {
@@ -86,8 +87,8 @@ func (s *Store) movedTo(j *journal) (*table, error) {
 	return held, s.index.fill(held, j.last)
 }
 
-// moved is what an index of an earlier version holds, and where its records and
-// intents sent secrets.
+// moved returns the content of an index of an earlier version, and where its
+// records and intents sent secrets.
 func (s *files) moved() (*table, error) {
 	held, err := s.index.table()
 	if err != nil {
@@ -99,14 +100,14 @@ func (s *files) moved() (*table, error) {
 	}
 	for _, record := range sent {
 		targets, one := targetOperations(held, record)
-		// What is known of a secret already is what was sent last.
+		// A target that is already known is newer.
 		held.apply(slices.DeleteFunc(targets, func(o operation) bool { return held.get(o.Bucket, o.Instance, o.Key) != nil })...)
 		err = errors.Join(err, one)
 	}
 	return held, err
 }
 
-// sentBy are the records that a record or an intent is about.
+// sentBy returns the records that a record or an intent is about.
 func sentBy(bucket string, value []byte) ([]binding.Record, error) {
 	if bucket == bucketRecords {
 		var record binding.Record

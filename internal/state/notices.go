@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// Notices are the rows of what was reported to receivers of messages.
+// Notices returns the rows of what was reported to receivers of messages.
 func (s *Store) Notices(context.Context) ([]json.RawMessage, error) {
 	var rows []json.RawMessage
 	t, err := s.read()
@@ -26,7 +26,7 @@ func (s *Store) Notices(context.Context) ([]json.RawMessage, error) {
 	return rows, nil
 }
 
-// PutNotices keeps rows by key, and removes those that are nil: all or none.
+// PutNotices stores rows by key, and removes those that are nil: all or none.
 func (s *Store) PutNotices(_ context.Context, rows map[string]json.RawMessage) error {
 	var operations []operation
 	for _, key := range slices.Sorted(maps.Keys(rows)) {

@@ -14,63 +14,63 @@ import (
 	"reconciler/internal/binding"
 )
 
-// ErrLocked is returned by Open when another process has the state open.
+// ErrLocked is returned by Open if another process has the state open.
 var ErrLocked = message.NewError("state.locked")
 
 // Store is a journal with its index, or the same in memory. It is safe for
 // concurrent use; every write to a file is on disk when the method returns. Its
-// methods take a context for the sake of other stores: this one answers at once
+// methods take a context for other implementations. This one returns at once
 // and ignores it.
 type Store struct {
 	o options
 	files
 	notice message.Message
 
-	// mu guards what follows, and found of files.
+	// mu guards the following fields, and files.found.
 	mu    sync.RWMutex
 	table *table
-	// journal is nil in memory, and while the journal is damaged.
+	// journal is nil for a store in memory, and while the journal is damaged.
 	journal *journal
 	damage  *binding.JournalDamage
-	// behind says that the index could not be written, and no longer follows the
-	// journal: the next Open rebuilds it.
+	// behind is true if the index could not be written, and so no longer follows
+	// the journal. The next Open rebuilds it.
 	behind bool
 	closed bool
-	// unwritten is why the journal took nothing when it was last written to.
+	// unwritten is why the last write to the journal failed; nil if it did not.
 	unwritten error
 
-	// targets are those that were read last, and targetChanges counts what may have
-	// changed them.
+	// targets caches the secret targets, and targetChanges counts writes that may
+	// have changed them.
 	targets       atomic.Pointer[knownTargets]
 	targetChanges atomic.Uint64
 }
 
-// files are those of a state, and what was found in them.
+// files are the files of a state, and what was found in them.
 type files struct {
 	folder string
-	// index is open as long as the store is; its db is nil in memory.
+	// index is open as long as the store is. Its db is nil for a store in memory.
 	index index
-	// unusable says that there was an index that could not be read.
+	// unusable is true if there was an index that could not be read.
 	unusable bool
 	found    scanned
 }
 
-// options are what tests change.
+// options are for tests.
 type options struct {
 	limits limits
 	disk   disk
 }
 
-// JournalFolder is the folder of the journal whose index is the state file at
+// JournalFolder is the folder of the journal that belongs to the state file at
 // path.
 func JournalFolder(path string) string { return path + ".journal" }
 
 // Open opens the state at path: the file is the index, and the folder next to it
-// the journal. It makes them, readable by their owner only, where there are none,
-// and moves a state file of an earlier version into a journal. An index that is
-// damaged is renamed to path.broken-N and rebuilt from the journal; Notice then
-// says so. Where the journal is damaged, Damage says where, and nothing can be
-// written until Accept. The error is ErrLocked when another process has the state
+// the journal. If they do not exist, it creates them, readable only by their
+// owner. It moves a state file of an earlier version into a journal. It renames a
+// damaged index to path.broken-N and rebuilds it from the journal; Notice then
+// says so. If the journal is damaged, Damage says where, and nothing can be
+// written until Accept. The error is ErrLocked if another process has the state
 // open.
 func Open(path string) (*Store, error) {
 	return open(path, options{limits: limits{segment: 8 << 20, keep: 8, group: 1 << 20}})
@@ -111,8 +111,8 @@ func (s *Store) openIndex(path string) (err error) {
 	return nil
 }
 
-// openJournal reads the journal and decides what the store holds: what the
-// journal adds up to, unless there is none yet or it is damaged.
+// openJournal reads the journal and determines the store's content: the sum of
+// the journal's entries, unless there is no journal yet or it is damaged.
 func (s *Store) openJournal() error {
 	if err := s.finishMove(); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (s *Store) openJournal() error {
 	case damage != nil:
 		s.damage = damage
 		if s.table, err = s.salvaged(restored, damage); err == nil && s.unusable && len(s.found.segments) == 0 {
-			// A restart does not forget that the journal is missing.
+			// So that a restart still knows that the journal is missing.
 			err = s.index.mark(position{link: link{Journal: newName(), Number: 1, Hash: firstHash}})
 		}
 		return err
@@ -137,7 +137,7 @@ func (s *Store) openJournal() error {
 		return err
 	}
 	if s.index.foreign && s.index.at.link == s.found.last {
-		// A version that knows no journal continued from the journal's end.
+		// A version without a journal wrote to the index after the journal's end.
 		if restored, err = s.movedTo(j); err != nil {
 			return errors.Join(err, j.close())
 		}
@@ -146,8 +146,8 @@ func (s *Store) openJournal() error {
 	return nil
 }
 
-// assess reads the journal, calling visit for each entry if it is not nil, and
-// compares it with the index.
+// assess reads the journal, calls visit, if not nil, for each entry, and
+// compares the journal with the index.
 func (s *files) assess(visit func(place) error) (*binding.JournalDamage, *table, error) {
 	at := s.index.at.link
 	found, r, err := restore(s.folder, at.Number, visit)
@@ -163,15 +163,15 @@ func (s *files) assess(visit func(place) error) (*binding.JournalDamage, *table,
 	if err != nil {
 		return nil, nil, err
 	}
-	if !held.equal(r.table) { // It was not moved into this journal.
+	if !held.equal(r.table) { // The index was not moved into this journal.
 		damage = damageAt(binding.JournalEarlierFile, found.segment, found.end, found.last.Number+1)
 	}
 	return damage, r.table, nil
 }
 
-// compare returns the damage of a journal, which its index may show: it followed
-// up to a place, whose hash the journal has too. What an unusable index held is
-// not known to be nothing.
+// compare returns the damage of a journal, which its index may reveal: the
+// journal must have the entry up to which the index follows it, with the same
+// hash. If the index is unusable, it is not assumed to have been empty.
 func (f scanned) compare(at link, seen string, unusable bool) *binding.JournalDamage {
 	end := damageAt(binding.JournalEntriesMissing, max(f.segment, 1), f.end, f.last.Number+1)
 	switch {
@@ -190,8 +190,8 @@ func (f scanned) compare(at link, seen string, unusable bool) *binding.JournalDa
 	return nil
 }
 
-// salvaged is what a store holds whose journal is damaged: what the index holds
-// or, without an index of this journal, all entries that can be read.
+// salvaged is the content of a store with a damaged journal: that of the index
+// or, without an index of this journal, of all readable entries.
 func (s *files) salvaged(restored *table, damage *binding.JournalDamage) (*table, error) {
 	beside := s.index.at.Journal == "" && len(restored.entries) > 0
 	if !s.index.holds() || beside || damage.Problem == binding.JournalEarlierFile {
@@ -204,8 +204,8 @@ func (s *files) salvaged(restored *table, damage *binding.JournalDamage) (*table
 	return withKey(held), err
 }
 
-// firstJournal begins the first journal, with what the index holds: nothing, or
-// what an earlier version wrote.
+// firstJournal creates the first journal, with the content of the index:
+// nothing, or what an earlier version wrote.
 func (s *Store) firstJournal() error {
 	j := s.newJournal()
 	j.last = link{Journal: newName(), Hash: firstHash}
@@ -223,8 +223,8 @@ func (s *Store) firstJournal() error {
 	return nil
 }
 
-// serve answers with what the journal adds up to from now on. The index follows it,
-// and is rebuilt where it holds something else.
+// serve starts using a journal and the sum of its entries. The index follows it
+// from now on, and is rebuilt if it differs.
 func (s *Store) serve(j *journal, held *table) {
 	s.journal, s.damage, s.table = j, nil, held
 	s.index.db.NoSync = true
@@ -232,7 +232,7 @@ func (s *Store) serve(j *journal, held *table) {
 	s.behind = s.catchUp(j.last) != nil
 }
 
-// catchUp makes the index hold what the journal adds up to.
+// catchUp makes the index equal to the sum of the journal's entries.
 func (s *Store) catchUp(last link) error {
 	held, err := s.index.table()
 	if err != nil || !held.equal(s.table) {
@@ -255,8 +255,8 @@ func (s *Store) read() (*table, error) {
 	return s.table, nil
 }
 
-// write makes operations count, all or none. Where there are none, because
-// everything is so already, it makes sure that this stays so.
+// write makes operations count, all or none. If there are none, because nothing
+// changes, it ensures that the current state is durable.
 func (s *Store) write(operations ...operation) error {
 	s.mu.RLock()
 	t, j, damage, closed := s.table, s.journal, s.damage, s.closed
@@ -278,17 +278,17 @@ func (s *Store) write(operations ...operation) error {
 	return s.wrote(j.append(operations))
 }
 
-// settle makes sure that everything written so far stays. After a write that failed, the
-// journal takes writes again only if there is space for one.
+// settle ensures that everything written so far is durable. After a failed write, the
+// journal accepts writes again only if there is space for one.
 func (s *Store) settle(j *journal) error {
 	if err := j.settle(); err != nil || s.failed() == nil {
 		return s.wrote(err)
 	}
-	_ = s.wrote(j.reserve()) // What has to be written is written: only Unwritten reports this.
+	_ = s.wrote(j.reserve()) // Everything necessary was written, so only Unwritten reports this.
 	return nil
 }
 
-// wrote remembers what became of the last write to the journal.
+// wrote stores the result of the last write to the journal.
 func (s *Store) wrote(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -296,9 +296,9 @@ func (s *Store) wrote(err error) error {
 	return err
 }
 
-// Unwritten is why the journal takes nothing, as far as is known without a write: the
-// disk was full when it was last written to, say, or somebody took the journal away
-// since. It is nil while it takes writes.
+// Unwritten returns why the journal cannot be written, as far as known without a
+// write: for example, the disk was full at the last write, or the journal was removed
+// since. It is nil if the journal can be written.
 func (s *Store) Unwritten() error {
 	s.mu.RLock()
 	j, err := s.journal, s.unwritten
@@ -316,8 +316,8 @@ func (s *Store) failed() error {
 	return s.unwritten
 }
 
-// follow makes the table and the index follow an entry of the journal, which
-// counts already.
+// follow applies an entry of the journal, which counts already, to the table
+// and the index.
 func (s *Store) follow(operations []operation, at link) {
 	s.mu.RLock()
 	t, behind := s.table, s.behind
@@ -338,15 +338,16 @@ func (s *Store) follow(operations []operation, at link) {
 	}
 }
 
-// Notice says that an index that could not be used was put aside, and why; it is
-// empty when the index was good or new.
+// Notice says that an unusable index was moved aside, and why. It is empty if
+// the index was good or new.
 func (s *Store) Notice() message.Message { return s.notice }
 
-// Torn reports whether part of an entry was found at the journal's end, which a
-// crash left: it never counted, and was cut off.
+// Torn reports whether a crash left a partial entry at the journal's end. It
+// never counted, and was cut off.
 func (s *Store) Torn() bool { return s.found.torn && s.found.damage == nil }
 
-// Damage is where the journal is damaged; nil if it is not, or was accepted.
+// Damage is where the journal is damaged; nil if it is not, or if the damage was
+// accepted.
 func (s *Store) Damage() *binding.JournalDamage {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -366,7 +367,7 @@ func (s *Store) Close() error {
 	if j != nil {
 		err = j.close()
 		s.mu.RLock()
-		behind = s.behind // The last write may have failed meanwhile.
+		behind = s.behind // The last write may have failed in the meantime.
 		s.mu.RUnlock()
 		if !behind {
 			err = errors.Join(err, s.index.mark(position{link: j.last, Closed: true}))

@@ -12,19 +12,19 @@ const (
 	doAppend = "append"
 )
 
-// operation is one change of what a store holds: of an entry in a bucket, below
-// an instance or, where that is empty, in the bucket itself.
+// operation is one change of a store: to an entry in a bucket, below an
+// instance or, if that is empty, directly in the bucket.
 type operation struct {
 	Do       string `json:"do"`
 	Bucket   string `json:"in"`
 	Instance string `json:"instance,omitempty"`
 	Key      string `json:"key,omitempty"`
-	// Value is what is put or appended. Bytes replaces it in buckets whose values
-	// are not JSON.
+	// Value is put or appended. Bytes replaces it in buckets whose values are not
+	// JSON.
 	Value json.RawMessage `json:"value,omitempty"`
 	Bytes []byte          `json:"bytes,omitempty"`
-	// If is the value that is removed; any, where it is empty. Another that took
-	// its place stays.
+	// If is the value to remove; empty removes any value. A different value,
+	// which has replaced it, is kept.
 	If json.RawMessage `json:"if,omitempty"`
 }
 
@@ -38,7 +38,7 @@ func newOperation(do, bucket, instance, key string, value []byte) operation {
 	return o
 }
 
-// value is what is put or appended.
+// value is the value to put or append.
 func (o operation) value() []byte {
 	if o.Value != nil {
 		return o.Value
@@ -46,36 +46,38 @@ func (o operation) value() []byte {
 	return o.Bytes
 }
 
-// entry is what the journal holds: operations that count together or not at all.
+// entry is one entry of the journal: operations that count together or not at
+// all.
 type entry struct {
 	// Number counts the entries of a journal, from 1.
 	Number uint64    `json:"n"`
 	Time   time.Time `json:"at"`
-	// Segment is in the first entry of a segment only.
+	// Segment is set only in the first entry of a segment.
 	Segment *header `json:"segment,omitempty"`
-	// Checkpoint says that the operations repeat what the store held when the
+	// Checkpoint is set if the operations repeat what the store had when the
 	// segment began.
 	Checkpoint checkpointPart `json:"checkpoint,omitempty"`
 	Operations []operation    `json:"ops,omitempty"`
 }
 
-// checkpointPart says which part of a checkpoint an entry is.
+// checkpointPart says whether an entry is a part or the end of a checkpoint.
 type checkpointPart string
 
-// A checkpoint is parts and an end. The segment is in use from the end on.
+// A checkpoint consists of parts and an end. The segment is in use from the end
+// on.
 const (
 	checkpointMiddle checkpointPart = "part"
 	checkpointEnd    checkpointPart = "end"
 )
 
-// header is how a segment begins.
+// header is the beginning of a segment.
 type header struct {
 	Format int `json:"format"`
-	// Journal is the journal's own random name: an entry of another does not fit
-	// into it.
+	// Journal is the journal's own random name, so that entries of other
+	// journals do not fit into it.
 	Journal string `json:"journal"`
-	// Number counts the segments of a journal, from 1. Oldest is the oldest that
-	// was kept when this one began.
+	// Number counts the segments of a journal, from 1. Oldest is the oldest
+	// segment that was kept when this one began.
 	Number uint64 `json:"number"`
 	Oldest uint64 `json:"oldest"`
 }

@@ -8,16 +8,16 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// positionKey is the key, in the bucket meta, of how far the index is.
+// positionKey is the key in the bucket meta for the index's position.
 const positionKey = "position"
 
-// position is how far the index follows the journal. The zero link is that of an
-// index that holds nothing yet.
+// position is how far the index follows the journal. The link of an empty index
+// is zero.
 type position struct {
 	link
-	// Closed says that the index was closed; Transaction is the database's own
-	// number of the transaction that wrote this. A later one was made by a program
-	// that knows no journal.
+	// Closed is true if the index was closed. Transaction is the database's number
+	// of the transaction that wrote this. A program version without a journal made
+	// any later one.
 	Closed      bool `json:"closed,omitempty"`
 	Transaction int  `json:"transaction"`
 }
@@ -31,15 +31,16 @@ func putPosition(tx *bbolt.Tx, p position) error {
 	return tx.Bucket([]byte(bucketMeta)).Put([]byte(positionKey), append(sumOf(value), value...))
 }
 
-// sumOf is the checksum that a position begins with: one that a damaged index
-// made up would be taken for damage of the journal.
+// sumOf is the checksum at the beginning of a position. Without it, a wrong
+// position in a damaged index would look like damage of the journal.
 func sumOf(position []byte) []byte {
 	sum := sha256.Sum256(position)
 	return sum[:]
 }
 
-// readPosition returns how far an index follows the journal. foreign says that a
-// program that knows no journal made it, or wrote to it after it was closed.
+// readPosition returns how far an index follows the journal. foreign is true if
+// a program version without a journal created it, or wrote to it after it was
+// closed.
 func readPosition(tx *bbolt.Tx) (p position, foreign bool) {
 	value := tx.Bucket([]byte(bucketMeta)).Get([]byte(positionKey))
 	if value == nil {
@@ -47,7 +48,7 @@ func readPosition(tx *bbolt.Tx) (p position, foreign bool) {
 	}
 	sum, text := value[:min(sha256.Size, len(value))], value[min(sha256.Size, len(value)):]
 	if !bytes.Equal(sum, sumOf(text)) || json.Unmarshal(text, &p) != nil {
-		return position{}, false // It is damaged, and rebuilt.
+		return position{}, false // It is damaged, and will be rebuilt.
 	}
 	return p, p.Closed && p.Transaction != tx.ID()
 }

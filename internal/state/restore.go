@@ -6,14 +6,14 @@ import (
 	"reconciler/internal/message"
 )
 
-// restorer adds up the entries of a journal as they are read.
+// restorer applies the entries of a journal as they are read.
 type restorer struct {
 	table *table
-	// begun is the checkpoint that is being read; nil outside of one, and in one
-	// that lacks a part. next is the number of its next part.
+	// begun is the checkpoint that is being read; nil outside of a checkpoint,
+	// and in one with a missing part. next is the number of its next part.
 	begun *table
 	next  uint64
-	// watched is the number of the entry whose place is wanted, seen its hash.
+	// watched is the number of an entry to watch for, and seen its hash.
 	watched uint64
 	seen    string
 }
@@ -34,8 +34,8 @@ func (r *restorer) visit(p place) error {
 	case r.begun == nil:
 		return nil
 	case e.Number != r.next:
-		// A part is missing. What the segments before add up to is as good, if they
-		// are there.
+		// A part is missing. The sum of the previous segments is the same, if they
+		// exist.
 		if len(r.table.entries) > 0 {
 			r.begun = nil
 			return nil
@@ -49,8 +49,8 @@ func (r *restorer) visit(p place) error {
 	return nil
 }
 
-// restore reads a journal, and makes what it adds up to. It calls visit for each
-// entry, if that is not nil.
+// restore reads a journal and sums up its entries. It calls visit, if not nil,
+// for each entry.
 func restore(folder string, watched uint64, visit func(place) error) (scanned, *restorer, error) {
 	r := &restorer{table: newTable(), watched: watched}
 	found, err := scan(folder, func(p place) error {
@@ -65,13 +65,13 @@ func restore(folder string, watched uint64, visit func(place) error) (scanned, *
 		return scanned{}, nil, message.NewError("state.journal", "err", err)
 	}
 	if r.begun != nil && len(r.table.entries) == 0 {
-		r.table = r.begun // Damaged before its first checkpoint ended.
+		r.table = r.begun // The journal is damaged before the end of its first checkpoint.
 	}
 	return found, r, nil
 }
 
-// salvage adds to what an index held at a place in the journal the entries after
-// it that can be read.
+// salvage applies the readable entries after a place in the journal to the
+// content of the index at that place.
 func salvage(folder string, to *table, after link) error {
 	_, err := scan(folder, func(p place) error {
 		if p.entry.Segment != nil || p.entry.Checkpoint != "" || p.at.Journal != after.Journal || p.at.Number <= after.Number {
@@ -83,7 +83,7 @@ func salvage(folder string, to *table, after link) error {
 	return err
 }
 
-// withKey gives a store that lost its key another.
+// withKey gives a store without a key a new one.
 func withKey(t *table) *table {
 	if len(t.get(bucketMeta, "", keyKey)) != keySize {
 		t.apply(newOperation(doPut, bucketMeta, "", keyKey, newKey()))

@@ -20,11 +20,11 @@ import (
 
 const segmentSuffix = ".journal"
 
-// segmentName is the file of a segment, in the journal's folder.
+// segmentName is the name of a segment's file in the journal's folder.
 func segmentName(number uint64) string { return fmt.Sprintf("%012d%s", number, segmentSuffix) }
 
-// segmentsIn are the numbers of the segments in a folder, sorted. A folder that
-// is not there has none.
+// segmentsIn returns the numbers of the segments in a folder, sorted. A missing
+// folder has none.
 func segmentsIn(folder string) ([]uint64, error) {
 	files, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -42,28 +42,29 @@ func segmentsIn(folder string) ([]uint64, error) {
 	return numbers, nil
 }
 
-// scanned is what reading a journal found.
+// scanned is the result of reading a journal.
 type scanned struct {
-	// first and last are the places of the first entry and of the last whole one.
+	// first and last are the links of the first entry and of the last complete
+	// one.
 	first, last link
-	// segments are the files that there are; segment is the last one's number,
-	// start is where its checkpoint ends, and end where its next entry is written.
+	// segments are the existing files. segment is the number of the last one,
+	// start where its checkpoint ends, and end where its next entry is written.
 	segments   []uint64
 	segment    uint64
 	start, end int64
-	// torn says that part of an entry follows the end, which never counted.
+	// torn is true if a partial entry, which never counted, follows the end.
 	torn bool
 	// damage is the first damage; nil if there is none.
 	damage *binding.JournalDamage
 }
 
-// place is an entry where it stands.
+// place is an entry with its position.
 type place struct {
 	entry   entry
 	at      link
 	segment uint64
-	// salvaged says that the entry comes after damage: its own checksum is right,
-	// and nothing else is known.
+	// salvaged is true for an entry after damage: only its own checksum is known
+	// to be right.
 	salvaged bool
 }
 
@@ -72,17 +73,17 @@ type scanner struct {
 	scanned
 	visit func(place) error
 
-	// open is whether the checkpoint of the present segment has not ended, and
-	// oldest is the oldest segment by its header.
+	// open is true until the checkpoint of the current segment has ended.
+	// oldest is the oldest segment according to its header.
 	open   bool
 	oldest uint64
-	// bad is a line that cannot be read, as long as nothing follows it.
+	// bad is an invalid line, as long as nothing follows it.
 	bad *binding.JournalDamage
 }
 
-// scan reads a journal from its oldest entry on, and calls visit for each that
-// can be read. After damage it continues with what has a right checksum. The error
-// is one of reading, or of visit; damage is none.
+// scan reads a journal from its oldest entry on, and calls visit for each readable
+// one. After damage it continues with entries that have a right checksum. An error
+// is one of reading or of visit. Damage is not an error.
 func scan(folder string, visit func(place) error) (scanned, error) {
 	s := scanner{visit: visit}
 	var err error
@@ -95,7 +96,7 @@ func scan(folder string, visit func(place) error) (scanned, error) {
 		}
 		err := s.file(filepath.Join(folder, segmentName(number)), number)
 		if errors.Is(err, fs.ErrNotExist) && s.last.Number == 0 {
-			s.segment = number // It was the oldest, and dropped meanwhile by a running daemon.
+			s.segment = number // It was the oldest, and a running daemon has dropped it meanwhile.
 			continue
 		}
 		if err != nil {
@@ -110,7 +111,7 @@ func scan(folder string, visit func(place) error) (scanned, error) {
 	return s.scanned, nil
 }
 
-// unended makes a segment damage that ends before its checkpoint does.
+// unended reports damage if a segment ends before its checkpoint does.
 func (s *scanner) unended() {
 	if s.open {
 		s.damaged(damageAt(binding.JournalUnreadable, s.segment, s.end, s.last.Number+1))
@@ -132,7 +133,7 @@ func (s *scanner) file(path string, number uint64) error {
 	}
 	defer func() { _ = f.Close() }()
 	if s.bad != nil {
-		s.damaged(s.bad) // A segment follows it: it was whole once.
+		s.damaged(s.bad) // Another segment follows, so the line was complete once.
 	}
 	s.unended()
 	s.segment, s.end, s.open = number, 0, true
@@ -152,8 +153,8 @@ func (s *scanner) file(path string, number uint64) error {
 	}
 }
 
-// readLine reads up to the end of a line, and of a longer one than an entry can
-// be gives nothing but the size.
+// readLine reads up to the end of a line. For a line that is longer than any
+// entry, it returns only the size.
 func readLine(r *bufio.Reader) (line []byte, size int64, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
@@ -169,7 +170,7 @@ func readLine(r *bufio.Reader) (line []byte, size int64, err error) {
 	}
 }
 
-// line reads what is at an offset of the present segment.
+// line handles the line at an offset of the current segment.
 func (s *scanner) line(line []byte, at int64) error {
 	if len(line) > 0 && len(bytes.Trim(line, "\x00")) == 0 {
 		return nil // Space that was reserved.
@@ -185,7 +186,7 @@ func (s *scanner) line(line []byte, at int64) error {
 		}
 		return nil
 	case err != nil:
-		return nil //nolint:nilerr // Damage is no error.
+		return nil //nolint:nilerr // Damage is not an error.
 	}
 	if s.bad != nil {
 		s.damaged(s.bad)
@@ -216,7 +217,7 @@ func (s *scanner) follows(e entry, now link, before string, at int64) bool {
 		return false
 	}
 	if s.last.Number == 0 {
-		// What the oldest segment is chained to is gone.
+		// The entry that the oldest segment is chained to was dropped.
 		return e.Segment != nil && (s.segment > 1 || before == firstHash && now.Number == 1)
 	}
 	return now.Journal == s.last.Journal && before == s.last.Hash && now.Number == s.last.Number+1

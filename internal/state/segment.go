@@ -10,12 +10,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// checkpointGroup is how many bytes of values an entry of a checkpoint holds,
-// unless one is longer.
+// checkpointGroup is how many bytes of values an entry of a checkpoint has.
+// Only a single longer value may exceed it.
 const checkpointGroup = 64 << 10
 
-// rotate begins the next segment and drops the oldest. Where that fails, entries
-// continue in the present one, and it is tried again when that has grown.
+// rotate begins the next segment and drops the oldest. If that fails, entries
+// continue in the current one, and it is tried again after more entries.
 func (j *journal) rotate() {
 	now, err := j.table()
 	if err != nil {
@@ -31,10 +31,10 @@ func (j *journal) rotate() {
 		return
 	}
 	j.use(next)
-	_ = j.drop() // What stays is dropped with the next segment.
+	_ = j.drop() // What remains is dropped with the next segment.
 }
 
-// oldest is the oldest segment that is kept when another begins. A journal that
+// oldest is the oldest segment to keep when another begins. A journal that
 // replaced a damaged one does not begin at 1.
 func (j *journal) oldest(number uint64) uint64 {
 	if number < j.limits.keep {
@@ -43,7 +43,7 @@ func (j *journal) oldest(number uint64) uint64 {
 	return max(j.first, number-j.limits.keep+1)
 }
 
-// drop removes the segments that are older than those that are kept.
+// drop removes the segments that are older than those to keep.
 func (j *journal) drop() error {
 	all, err := segmentsIn(j.folder)
 	if err != nil {
@@ -59,7 +59,7 @@ func (j *journal) drop() error {
 	return nil
 }
 
-// begun is a segment that begins with a checkpoint.
+// begun is a new segment with its checkpoint.
 type begun struct {
 	file        *os.File
 	number      uint64
@@ -67,18 +67,18 @@ type begun struct {
 	end, longer int64
 }
 
-// use continues in a segment that was begun.
+// use continues in a new segment.
 func (j *journal) use(b begun) {
 	if j.file != nil {
-		_ = j.disk.truncate(j.file, j.end) // Its reserved space; what stays is zeros, which count as none.
+		_ = j.disk.truncate(j.file, j.end) // Its reserved space. If this fails, the remaining zeros do not count.
 		_ = j.file.Close()
 	}
 	j.next, j.file, j.segment, j.last, j.start, j.end, j.rotateAt = nil, b.file, b.number, b.last, b.end, b.end, j.limits.segment
 	j.reserved, j.uneven = b.longer, false
 }
 
-// begin makes a segment with a checkpoint of what dump gives. It is in the
-// journal's folder once all of it is on disk.
+// begin creates a segment with a checkpoint of what dump passes. It appears in
+// the journal's folder once all of it is on disk.
 func (j *journal) begin(number, oldest uint64, dump func(func(operation) error) error) (begun, error) {
 	path := filepath.Join(j.folder, segmentName(number))
 	b := begun{number: number, last: j.last}
@@ -108,7 +108,7 @@ func (j *journal) begin(number, oldest uint64, dump func(func(operation) error) 
 	return b, nil
 }
 
-// checkpoint writes a segment's header and what the table holds.
+// checkpoint writes a segment's header and the content of the table.
 func (j *journal) checkpoint(b *begun, head header, dump func(func(operation) error) error) error {
 	out := bufio.NewWriterSize(&diskWriter{j.disk, b.file, 0}, checkpointGroup)
 	put := func(e entry) error {

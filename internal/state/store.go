@@ -23,30 +23,30 @@ const (
 	bucketNotices     = "notices"
 )
 
-// MaxEvents is how many events the history keeps; the oldest go first.
+// MaxEvents is how many entries the history keeps. The oldest are dropped first.
 const MaxEvents = 10_000
 
 func buckets() []string {
 	return append([]string{bucketMeta, bucketRecords, bucketIntents, bucketEvents, bucketRevisions}, laterBuckets()...)
 }
 
-// laterBuckets came after the first file of this format was written: one that
-// lacks them is whole, and gets them when it is opened for writing.
+// laterBuckets were added later to this format. A file without them is valid,
+// and gets them when it is opened for writing.
 func laterBuckets() []string {
 	return []string{bucketRetryStates, bucketSuspensions, bucketTargets, bucketNotices}
 }
 
-// RetryStates gives what is remembered of the failures of the bindings of an
-// instance make, sorted by binding.
+// RetryStates returns the retry states of the bindings of an instance, sorted
+// by binding.
 func (s *Store) RetryStates(_ context.Context, instance string) ([]binding.RetryState, error) {
 	return list[binding.RetryState](s, bucketRetryStates, instance)
 }
 
-// statesAtOnce is how many retry states are one entry of the journal at most.
+// statesAtOnce is how many retry states one entry of the journal has at most.
 const statesAtOnce = 500
 
-// PutRetryState keeps retry states, and replaces the earlier ones of the same bindings.
-// After an error some of them may be kept.
+// PutRetryState stores retry states, and replaces the earlier ones of the same
+// bindings. After an error some of them may be stored.
 func (s *Store) PutRetryState(_ context.Context, states ...binding.RetryState) error {
 	for some := range slices.Chunk(states, statesAtOnce) {
 		all := make([]placed, len(some))
@@ -60,14 +60,14 @@ func (s *Store) PutRetryState(_ context.Context, states ...binding.RetryState) e
 	return nil
 }
 
-// DeleteRetryState forgets the state of the same binding; one that is not there is
-// not an error.
+// DeleteRetryState removes the state of the same binding. A missing one is not an
+// error.
 func (s *Store) DeleteRetryState(_ context.Context, state binding.RetryState) error {
 	return s.remove(bucketRetryStates, state.Instance, state.Binding, whatever)
 }
 
-// Suspensions gives what people suspended on an instance, sorted by binding.
-// While the journal is damaged, the whole instance is suspended.
+// Suspensions returns the suspensions on an instance, sorted by binding. While
+// the journal is damaged, the whole instance is suspended.
 func (s *Store) Suspensions(_ context.Context, instance string) ([]binding.Suspension, error) {
 	all, err := list[binding.Suspension](s, bucketSuspensions, instance)
 	if damage := s.Damage(); damage != nil && err == nil {
@@ -76,14 +76,14 @@ func (s *Store) Suspensions(_ context.Context, instance string) ([]binding.Suspe
 	return all, err
 }
 
-// PutSuspension keeps a suspension, and replaces an earlier one of the same
+// PutSuspension stores a suspension, and replaces an earlier one of the same
 // binding, or of the whole instance.
 func (s *Store) PutSuspension(_ context.Context, suspension binding.Suspension) error {
 	return s.put(bucketSuspensions, suspension.Instance, suspensionKey(suspension), suspension)
 }
 
-// DeleteSuspension forgets a suspension; one that is not there is not an error.
-// Another that took its place since it was read stays.
+// DeleteSuspension removes a suspension. A missing one is not an error. A
+// different one, which has replaced it since it was read, is kept.
 func (s *Store) DeleteSuspension(_ context.Context, suspension binding.Suspension) error {
 	return s.remove(bucketSuspensions, suspension.Instance, suspensionKey(suspension), func(value []byte) (bool, error) {
 		var now binding.Suspension
@@ -92,45 +92,45 @@ func (s *Store) DeleteSuspension(_ context.Context, suspension binding.Suspensio
 	})
 }
 
-// suspensionKey is never empty, as the name of a binding is for a whole
-// instance.
+// suspensionKey is never empty, although the binding's name is empty for a
+// whole instance.
 func suspensionKey(s binding.Suspension) string { return s.Binding + "\x00" }
 
-// Records gives what was applied last on an instance, sorted by binding and
+// Records returns what was applied last on an instance, sorted by binding and
 // platform.
 func (s *Store) Records(_ context.Context, instance string) ([]binding.Record, error) {
 	return list[binding.Record](s, bucketRecords, instance)
 }
 
-// PutRecord keeps a record, and replaces the earlier one of the same binding and
-// platform.
+// PutRecord stores a record, and replaces the earlier one of the same binding
+// and platform.
 func (s *Store) PutRecord(_ context.Context, record binding.Record) error {
 	return s.put(bucketRecords, record.Instance, recordKey(record), record, record)
 }
 
-// DeleteRecord forgets the record of the same binding and platform; one that is
-// not there is not an error.
+// DeleteRecord removes the record of the same binding and platform. A missing
+// one is not an error.
 func (s *Store) DeleteRecord(_ context.Context, record binding.Record) error {
 	return s.remove(bucketRecords, record.Instance, recordKey(record), whatever)
 }
 
-// recordKey has the platform in it: a declaration whose platform changed has
-// two records until the old binding is gone.
+// recordKey includes the platform: a declaration whose platform changed has two
+// records until the old binding is removed.
 func recordKey(r binding.Record) string { return r.Binding + "\x00" + string(r.Platform) }
 
-// Intents gives the calls of an instance that were begun and whose outcome is
-// not known, sorted by binding and object.
+// Intents returns the writes of an instance that were begun and whose effect is
+// not confirmed, sorted by binding and object.
 func (s *Store) Intents(_ context.Context, instance string) ([]binding.Intent, error) {
 	return list[binding.Intent](s, bucketIntents, instance)
 }
 
-// PutIntent keeps an intent, and replaces an earlier one for the same object.
+// PutIntent stores an intent, and replaces an earlier one for the same object.
 func (s *Store) PutIntent(_ context.Context, intent binding.Intent) error {
 	return s.put(bucketIntents, intent.Instance, intentKey(intent), intent, intent.Record, intent.After)
 }
 
-// DeleteIntent forgets the intent for the same binding, platform and object; one
-// that is not there is not an error.
+// DeleteIntent removes the intent for the same binding, platform and object. A
+// missing one is not an error.
 func (s *Store) DeleteIntent(_ context.Context, intent binding.Intent) error {
 	return s.remove(bucketIntents, intent.Instance, intentKey(intent), whatever)
 }
@@ -139,10 +139,11 @@ func intentKey(i binding.Intent) string {
 	return i.Binding + "\x00" + string(i.Platform) + "\x00" + i.Object.String()
 }
 
-// eventsAtOnce is how many events are one entry of the journal at most.
+// eventsAtOnce is how many events one entry of the journal has at most.
 const eventsAtOnce = 100
 
-// AppendEvent adds to the history, in this order, and drops what is beyond MaxEvents.
+// AppendEvent appends to the history, in this order, and drops the oldest beyond
+// MaxEvents.
 func (s *Store) AppendEvent(_ context.Context, events ...binding.HistoryEntry) error {
 	for some := range slices.Chunk(events, eventsAtOnce) {
 		if err := s.appendEvents(some); err != nil {
@@ -164,7 +165,7 @@ func (s *Store) appendEvents(events []binding.HistoryEntry) error {
 	return s.write(operations...)
 }
 
-// Events returns the newest n events, newest first; all for n of 0 or less.
+// Events returns the newest n events, newest first; all if n is 0 or less.
 func (s *Store) Events(_ context.Context, n int) ([]binding.HistoryEntry, error) {
 	var events []binding.HistoryEntry
 	t, err := s.read()
@@ -184,8 +185,8 @@ func (s *Store) Events(_ context.Context, n int) ([]binding.HistoryEntry, error)
 	return events, nil
 }
 
-// Key returns the store's own 32 random bytes, made once with the store, for
-// keyed fingerprints. The caller may change the slice.
+// Key returns the store's own 32 random bytes, generated once with the store,
+// for keyed fingerprints. The caller may change the slice.
 func (s *Store) Key() ([]byte, error) {
 	key, err := s.get(bucketMeta, "", keyKey)
 	if err != nil {
@@ -204,7 +205,7 @@ func (s *Store) Revision(_ context.Context, source string) (string, error) {
 	return string(revision), nil
 }
 
-// PutRevision keeps the revision of a source that was applied last.
+// PutRevision stores the revision of a source that was applied last.
 func (s *Store) PutRevision(_ context.Context, source, revision string) error {
 	old, err := s.get(bucketRevisions, "", source)
 	var operations []operation
@@ -220,8 +221,9 @@ func (s *Store) PutRevision(_ context.Context, source, revision string) error {
 	return nil
 }
 
-// Reserve returns nil when the entries of one more write, its outcome included,
-// are certain to find space. Call it before a write that cannot be taken back.
+// Reserve returns nil if there is certainly space for the entries of one more
+// write, including its outcome. Call it before a write to the registry that
+// cannot be undone.
 func (s *Store) Reserve(context.Context) error {
 	s.mu.RLock()
 	j, damage, closed := s.journal, s.damage, s.closed
@@ -268,14 +270,14 @@ func list[T any](s *Store, bucket, instance string) ([]T, error) {
 	return all, nil
 }
 
-// placed is a value of a bucket, and where in the bucket it is.
+// placed is a value, and its place in a bucket.
 type placed struct {
 	instance, key string
 	value         any
 }
 
-// put writes a value and where the records in it send secrets. What is there
-// already is not written again.
+// put writes a value, and the targets that the records in sent send secrets to.
+// An unchanged value is not written again.
 func (s *Store) put(bucket, instance, key string, value any, sent ...binding.Record) error {
 	return s.putAll(bucket, []placed{{instance, key, value}}, sent...)
 }
@@ -312,10 +314,10 @@ func (s *Store) putChanged(bucket string, values []placed, sent []binding.Record
 	return s.write(operations...)
 }
 
-// whatever is any value.
+// whatever accepts any value.
 func whatever([]byte) (bool, error) { return true, nil }
 
-// remove removes what is there, if is returns true for its value.
+// remove removes an entry if is returns true for its value.
 func (s *Store) remove(bucket, instance, key string, is func(value []byte) (bool, error)) error {
 	old, err := s.get(bucket, instance, key)
 	var operations []operation

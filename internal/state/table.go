@@ -9,15 +9,15 @@ import (
 	"sync"
 )
 
-// table is what the operations of a journal add up to, in memory. A function must
-// not change the values that are passed to it. It is safe for concurrent use.
+// table is the sum of a journal's operations, in memory. Callbacks must not
+// change the values that are passed to them. It is safe for concurrent use.
 type table struct {
 	mu      sync.RWMutex
 	entries map[home]map[string][]byte
 	lists   map[string][][]byte
 }
 
-// home is where entries are; the instance is empty in a bucket without instances.
+// home is where entries are. The instance is empty in a bucket without instances.
 type home struct{ bucket, instance string }
 
 func newTable() *table {
@@ -30,7 +30,7 @@ func (t *table) get(bucket, instance, key string) []byte {
 	return bytes.Clone(t.entries[home{bucket, instance}][key])
 }
 
-// apply makes all operations at once.
+// apply applies all operations at once.
 func (t *table) apply(operations ...operation) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +68,7 @@ func (t *table) each(bucket, instance string, do func(value []byte) error) error
 	return doAll(values, do)
 }
 
-// values adds the entries of a home to others. None is ever changed in place.
+// values appends the entries of a home to to. Entries are never changed in place.
 func (t *table) values(to [][]byte, at home) [][]byte {
 	entries := t.entries[at]
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
@@ -77,7 +77,7 @@ func (t *table) values(to [][]byte, at home) [][]byte {
 	return to
 }
 
-// doAll calls do without the lock: it decodes, and writers would wait.
+// doAll calls do without the lock, because decoding would make writers wait.
 func doAll(values [][]byte, do func(value []byte) error) error {
 	for _, value := range values {
 		if err := do(value); err != nil {
@@ -140,7 +140,7 @@ func (t *table) dump(do func(operation) error) error {
 	return nil
 }
 
-// copy is another table that holds the same.
+// copy returns a copy of the table.
 func (t *table) copy() *table {
 	c := newTable()
 	_ = t.dump(func(o operation) error { // It never fails.
@@ -159,7 +159,7 @@ func (t *table) longest() (n int) {
 	return n
 }
 
-// equal reports whether two tables hold the same.
+// equal reports whether two tables have the same content.
 func (t *table) equal(other *table) bool {
 	same := func(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) }
 	lists := func(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }

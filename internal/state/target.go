@@ -12,9 +12,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// SecretTargets gives where each secret was sent last, or was about to be, on
-// all instances: by what is bound, and by what was bound last with a secret that
-// nothing names now.
+// SecretTargets returns where each secret was sent last, or was about to be
+// sent, on all instances. It includes secrets that nothing uses now.
 func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
 	changes := s.targetChanges.Load()
 	t, err := s.read()
@@ -35,16 +34,16 @@ func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
 	return targets, nil
 }
 
-// knownTargets are where secrets were sent according to a table, after so many
-// changes of that.
+// knownTargets are the secret targets of a table after a number of changes to
+// it.
 type knownTargets struct {
 	changes uint64
 	of      *table
 	targets binding.SecretTargets
 }
 
-// changed notes that these operations were made, so that what is known of
-// targets is read again.
+// changed records that operations may have changed the targets, so that they
+// are read again.
 func (s *Store) changed(operations []operation) {
 	for _, o := range operations {
 		if o.Bucket == bucketRecords || o.Bucket == bucketIntents || o.Bucket == bucketTargets {
@@ -62,8 +61,9 @@ func collect(bucket string, to *[]binding.Record) func([]byte) error {
 	}
 }
 
-// targetOperations write where records send their secrets, one entry for each
-// secret: what was sent last replaces what was sent before. Nothing removes it.
+// targetOperations returns the operations that store where records send their
+// secrets, one entry for each secret. The last target replaces the previous
+// one. Nothing removes it.
 func targetOperations(t *table, records ...binding.Record) (operations []operation, err error) {
 	for _, r := range records {
 		if r.Vault.Path == "" || r.Platform == binding.GitLab && r.Address == "" && r.Wanted().Address == "" {
