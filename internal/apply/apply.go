@@ -67,9 +67,6 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	}
 	err := errors.Join(x.keepPolicies(ctx), x.ledger.keepFiles(ctx, round.Declarations))
 	if err == nil {
-		err = x.believeRefusals(ctx)
-	}
-	if err == nil {
 		err = x.breakGlass(context.WithoutCancel(ctx), round.BreakGlass)
 	}
 	for i, a := range p.Actions {

@@ -29,6 +29,7 @@ const (
 // to bind again; its records are those after the others. An observation that a
 // later look corrects is changed.
 func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observations ...binding.Observation) error {
+	a.believeTimes(ctx, of)
 	l, now := newLedger(a.o.Store, a.o.Now, of.Records), a.o.Now()
 	var stay []binding.Intent
 	for open := slices.Clone(of.Intents); len(open) > 0; open = open[1:] {
@@ -194,7 +195,7 @@ func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.Repo
 	case plan.Unlink:
 		is = state.Link == nil
 	case plan.AddRule:
-		intent.Rule.ID = newRule(intent.Record, state, intent.Object)
+		intent.Rule.ID = newRule(intent.Record, state, intent.Object, intent.Rule)
 		is = intent.Rule.ID != ""
 	case plan.RemoveRule:
 		is = !slices.ContainsFunc(state.Rules, func(r binding.ObservedRule) bool { return r.ID == intent.Rule.ID })
@@ -209,11 +210,11 @@ func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.Repo
 }
 
 // newRule is the number of the observed rule of an object that the record before
-// did not know; empty where there is none.
-func newRule(r binding.Record, state binding.RepositoryState, object binding.Object) string {
+// did not know, and that is as it was sent; empty where there is none.
+func newRule(r binding.Record, state binding.RepositoryState, object binding.Object, sent binding.ObservedRule) string {
 	for _, have := range state.Rules {
 		known := slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool { return i.Knows(have.ID) })
-		if have.Key() == object.Rule && !known {
+		if have.Key() == object.Rule && have.Same(sent.BuildRule) && !known {
 			return have.ID
 		}
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // TestWhatIsRememberedBeforeTheFirstActionIsRememberedOfAllBindings, or nothing is
-// done: a declared policy, the file of a declaration, a refusal of the future.
+// done: a declared policy, the file of a declaration.
 func TestWhatIsRememberedBeforeTheFirstActionIsRememberedOfAllBindings(t *testing.T) {
 	type both [2]binding.Record
 	changed := map[string]struct {
@@ -32,9 +32,6 @@ func TestWhatIsRememberedBeforeTheFirstActionIsRememberedOfAllBindings(t *testin
 		"the file": {func(d []binding.Declaration, _ *binding.Record) {
 			d[0].File, d[1].File = "moved.yaml", "moved.yaml"
 		}, func(r binding.Record) bool { return r.File == "moved.yaml" }},
-		"a refusal of the future": {func(_ []binding.Declaration, r *binding.Record) {
-			r.Refused = binding.Refusal{Version: 9, At: noon().Add(12 * time.Hour)}
-		}, func(r binding.Record) bool { return r.Refused.At.Equal(noon().Add(time.Hour)) }},
 	}
 	for name, tt := range changed {
 		for _, full := range []bool{false, true} {

@@ -35,22 +35,6 @@ func (x *run) condemned(a plan.Action, err error) binding.Refusal {
 	return refusal
 }
 
-// believeRefusals lets a refusal that was made in the future, while the clock
-// was wrong, count from now.
-func (x *run) believeRefusals(ctx context.Context) error {
-	now := x.o.Now()
-	for _, r := range x.ledger.all() {
-		if !r.Refused.At.After(now) {
-			continue
-		}
-		r.Refused.At = now
-		if err := x.ledger.put(ctx, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // EndRefusal ends a refusal of a binding's token, because a person asks to try
 // it. Nothing else may change the instance meanwhile.
 func (r *Applier) EndRefusal(ctx context.Context, name string) error {

@@ -168,7 +168,8 @@ type Intent struct {
 	// answer, this time included.
 	Tries int `json:"tries,omitempty"`
 	// Doubtful is true for a bind while an earlier bind of another token may still
-	// have its effect: it is not known which token an account has that appears.
+	// have its effect, and for one that was sent at an unknown time: it is not known
+	// which token an account has that appears.
 	Doubtful bool `json:"doubtful,omitempty"`
 	// Announced is true while nothing was sent: the intent was written before another
 	// write took something away for this one.

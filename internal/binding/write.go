@@ -15,10 +15,10 @@ type Write struct {
 }
 
 // Recent says whether a write is so young at a time that a read which does not
-// show it proves nothing: the registry may show a write only some time later. A
-// time in the future is not believed.
+// show it proves nothing: the registry may show a write only some time later. One in
+// the future happened now: see Record.AsOf.
 func (w Write) Recent(at time.Time, settle time.Duration) bool {
-	return !w.At.IsZero() && at.Before(w.At.Add(settle)) && !w.At.After(at.Add(settle))
+	return !w.At.IsZero() && at.Before(w.At.Add(settle))
 }
 
 // bindLasts is more than a bind takes, from its call to the registry's answer.
@@ -97,10 +97,7 @@ func (r Record) WrittenAt() (all []time.Time) {
 // had no effect is taken back. Removed rules and image repositories are kept
 // while something may be left of them. It keeps r as it is.
 func (r Record) Confirmed(obs Observation, at time.Time, settle time.Duration) Record {
-	r.Images = slices.Clone(r.Images)
-	for i := range r.Images {
-		r.Images[i].Rules = slices.Clone(r.Images[i].Rules)
-	}
+	r = r.withOwnImages()
 	r.number(obs, at)
 	r.eachWrite(obs, func(_ Object, w *Write, is visibility) {
 		w.Late = w.Late || is == notShown && !w.Seen && w.Recent(at, settle)
@@ -120,15 +117,57 @@ func (r Record) LateAfter(at time.Time) bool {
 // Doubted is a record in which the write of an object is recent no more: what
 // does not show it is right.
 func (r Record) Doubted(object Object) Record {
-	r.Images = slices.Clone(r.Images)
-	for i := range r.Images {
-		r.Images[i].Rules = slices.Clone(r.Images[i].Rules)
-	}
+	r = r.withOwnImages()
 	r.eachWrite(Observation{}, func(o Object, w *Write, _ visibility) {
 		if o == object {
 			*w = Write{}
 		}
 	})
+	return r
+}
+
+// Ahead says that something happened in the future, by a clock that was ahead.
+func (r Record) Ahead(now time.Time) bool {
+	return r.Refused.At.After(now) || slices.ContainsFunc(r.WrittenAt(), func(at time.Time) bool { return at.After(now) })
+}
+
+// AsOf is the record as it can be believed now: what is Ahead happened now. When an
+// account without a number was bound is not known then, so nor is whether the one that
+// will be shown is that one. It keeps r as it is.
+func (r Record) AsOf(now time.Time) Record {
+	r = r.withOwnImages()
+	if r.AccountID == "" && r.Managed && !r.Mistimed && r.Written.At.Sub(now) > bindLasts {
+		r, r.Mistimed = r.WithoutToken(), true
+	}
+	r.Refused.At = Past(r.Refused.At, now)
+	r.eachWrite(Observation{}, func(_ Object, w *Write, _ visibility) { w.At = Past(w.At, now) })
+	return r
+}
+
+// Ahead says that something happened in the future, by a clock that was ahead.
+func (i Intent) Ahead(now time.Time) bool {
+	return i.Started.After(now) || i.Record.Ahead(now) || i.After.Ahead(now) || slices.ContainsFunc(i.Earlier, func(e Intent) bool { return e.Ahead(now) })
+}
+
+// AsOf is the intent as it can be believed now: what is Ahead happened now. When a bind
+// was sent is not known then, so nor is whether an account that appears is its effect.
+// It keeps i as it is.
+func (i Intent) AsOf(now time.Time) Intent {
+	i.Doubtful = i.Doubtful || i.Started.Sub(now) > bindLasts
+	i.Started, i.Record, i.After = Past(i.Started, now), i.Record.AsOf(now), i.After.AsOf(now)
+	i.Earlier = slices.Clone(i.Earlier)
+	for n := range i.Earlier {
+		i.Earlier[n] = i.Earlier[n].AsOf(now)
+	}
+	return i
+}
+
+// withOwnImages is a record whose images can be changed without changing r's.
+func (r Record) withOwnImages() Record {
+	r.Images = slices.Clone(r.Images)
+	for i := range r.Images {
+		r.Images[i].Rules = slices.Clone(r.Images[i].Rules)
+	}
 	return r
 }
 
@@ -270,8 +309,10 @@ func (i RecordedImage) numberOf(rule RecordedRule, state RepositoryState) string
 	return id
 }
 
-// takeBack ends what is over: a removal that is not shown after its time had no
-// effect, and one that is shown after its time is done for good.
+// takeBack ends what is over: a removal that was never shown, and is not after its
+// time, had no effect, and one that is shown after its time is done for good. Where the
+// registry has numbers, what is shown again by the same one was never removed. A source
+// has none: once it was shown as removed, what is linked later is somebody else's.
 func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
 	over := func(w Write) bool { return !w.At.IsZero() && !w.Recent(at, settle) }
 	if account, known := obs.account(r.Platform); known && r.Removed && over(r.Written) && !r.shows(account) {
@@ -284,7 +325,7 @@ func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
 			continue
 		}
 		if img.Unlinked != nil && over(img.LinkWritten) && state.NoSource() == nil {
-			if !img.showsLink(state) {
+			if !img.showsLink(state) && !img.LinkWritten.Seen {
 				img.Link = img.Unlinked
 			}
 			img.Unlinked, img.LinkWritten = nil, Write{}

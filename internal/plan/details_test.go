@@ -118,23 +118,23 @@ func TestWhatIsMissingSaysWhy(t *testing.T) {
 	}
 }
 
-// TestAPlanIsDueWhen its clock makes it another one: a write ahead of the clock is
-// believed once its time has come, and the days until a token ends are counted by days.
+// TestAPlanIsDueWhen its clock makes it another one: a write has to be shown by then, and
+// the days until a token ends are counted by days.
 func TestAPlanIsDueWhen(t *testing.T) {
 	d := gitlabDeclaration()
-	ahead := applied(d)
-	ahead.Written = binding.Write{At: noon().Add(time.Hour)}
+	written := applied(d)
+	written.Written = binding.Write{At: noon()}
 	in := input(d)
 	in.Policy.Settle = 2 * time.Minute
-	in.Records = []binding.Record{ahead}
-	if got, want := in.Due(), noon().Add(time.Hour-2*time.Minute); !got.Equal(want) {
-		t.Errorf("a write ahead of the clock: due at %s, want %s", got, want)
+	in.Records = []binding.Record{written}
+	if got, want := in.Due(), noon().Add(2*time.Minute); !got.Equal(want) {
+		t.Errorf("a write: due at %s, want %s", got, want)
 	}
 	in = input(d)
 	in.Policy.Settle = 2 * time.Minute
-	in.Intents = []binding.Intent{{Started: noon().Add(time.Hour)}}
-	if got, want := in.Due(), noon().Add(time.Hour-2*time.Minute); !got.Equal(want) {
-		t.Errorf("an intent ahead of the clock: due at %s, want %s", got, want)
+	in.Intents = []binding.Intent{{Started: noon()}}
+	if got, want := in.Due(), noon().Add(2*time.Minute); !got.Equal(want) {
+		t.Errorf("an intent: due at %s, want %s", got, want)
 	}
 	in = input(d)
 	in.Observation.Tokens[d.Name] = binding.TokenState{Expires: noon().Add(40 * 24 * time.Hour)}

@@ -14,7 +14,6 @@ func (in Input) Due() time.Time {
 	for _, r := range in.Records {
 		for _, at := range r.WrittenAt() {
 			d.at(at.Add(in.Policy.Settle))
-			d.at(at.Add(-in.Policy.Settle)) // One in the future is not believed before.
 		}
 		if !r.Refused.At.IsZero() {
 			d.at(r.Refused.At)
@@ -23,7 +22,6 @@ func (in Input) Due() time.Time {
 	}
 	for _, i := range in.Intents {
 		d.at(i.Started.Add(in.Policy.Settle))
-		d.at(i.Started.Add(-in.Policy.Settle)) // As above.
 	}
 	for _, s := range in.Suspensions {
 		d.at(s.Until)

@@ -32,7 +32,7 @@ func TestKind9WhatIsAdoptedBeforeTheAccountIsBoundIsAdoptedOnce(t *testing.T) {
 		}
 		w.Passes(time.Minute)
 	}
-	if adopted != 1 { // The rule. The source is the one that we had linked before.
+	if adopted != 2 { // The source and the rule: our own were shown as removed.
 		t.Errorf("adopted %d times", adopted)
 	}
 }
