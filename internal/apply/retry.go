@@ -53,15 +53,28 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 		return nil
 	}
 	for _, o := range own {
-		if o.State == plan.Failed {
+		switch {
+		case o.State != plan.Failed:
+		case x.refused(o.Action):
+			failed = false // What was tried before ended with it.
+		default:
 			last, failed = x.pauses(o, before.Times).After(before, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
-			last.Action, last.Object, last.Why = string(o.Action.Kind), o.Action.Object, message.Says(o.Err)
+			last.Action, last.Object, last.Fault, last.Why = string(o.Action.Kind), o.Action.Object, binding.FaultOf(o.Err), message.Says(o.Err)
 		}
 	}
 	if !failed {
 		return nil
 	}
 	return &last
+}
+
+// refused says that the token of an action is not tried again before its refusal ends.
+func (x *run) refused(a plan.Action) bool {
+	if a.Target.Declaration == nil || !a.Object.IsAccount() {
+		return false
+	}
+	r := x.ledger.record(a.Binding, a.Platform)
+	return r != nil && r.Refused.InForce(x.o.Now()) && r.Refused.Is(binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated))
 }
 
 // pauses are those after a failure, which failed so often before. Where what is

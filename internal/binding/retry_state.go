@@ -57,10 +57,11 @@ type Failed struct {
 	// At is when it failed last; zero in what an earlier version wrote.
 	At   time.Time `json:"at,omitzero"`
 	Next time.Time `json:"next"`
-	// Action and Object are the plan's words for what failed last, and Why says
-	// why; empty in what an earlier version wrote.
+	// Action and Object are the plan's words for what failed last, Fault is whose
+	// fault that was, and Why says why; empty in what an earlier version wrote.
 	Action string          `json:"action,omitempty"`
 	Object Object          `json:"object,omitzero"`
+	Fault  Fault           `json:"fault,omitempty"`
 	Why    message.Message `json:"why,omitzero"`
 }
 

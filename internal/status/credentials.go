@@ -10,8 +10,8 @@ import (
 )
 
 // Credentials says whether our credentials were accepted in a round of an
-// instance; before is the condition before it, nil if there was none. A call
-// that was not made again leaves it as it was.
+// instance; before is the condition before it, nil if there was none. A write
+// that was rejected is so until it is made again.
 func Credentials(before *binding.Condition, round *plan.Round, result plan.Result) binding.Condition {
 	old := []binding.Condition{}
 	if before != nil {
@@ -23,13 +23,16 @@ func Credentials(before *binding.Condition, round *plan.Round, result plan.Resul
 	failed := slices.IndexFunc(result.Outcomes, func(o plan.Outcome) bool {
 		return o.Err != nil && binding.FaultOf(o.Err) == binding.FaultCredentials
 	})
+	waiting := slices.IndexFunc(result.Outcomes, func(o plan.Outcome) bool {
+		return o.Retry.Failed != nil && o.Retry.Failed.Fault == binding.FaultCredentials
+	})
 	switch n := slices.IndexFunc(unknowns, is); {
 	case n >= 0:
 		c = condition(c.Type, binding.False, ReasonCredentialsRejected, unknowns[n].Message)
 	case failed >= 0:
 		c = condition(c.Type, binding.False, ReasonCredentialsRejected, message.Says(result.Outcomes[failed].Err))
-	case before != nil && before.Status == binding.False && result.Count(plan.Held, plan.Skipped, plan.Stopped, plan.Deferred) > 0:
-		return *before // The call that failed was not made again.
+	case waiting >= 0:
+		c = condition(c.Type, binding.False, ReasonCredentialsRejected, result.Outcomes[waiting].Retry.Failed.Why)
 	case round.Observation.Unknown != nil:
 		c = condition(c.Type, binding.Unclear, round.Observation.Unknown.Reason, round.Observation.Unknown.Message)
 	}

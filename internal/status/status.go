@@ -76,7 +76,9 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 		obs: round.Observation, suspensions: round.Suspensions, warnings: round.Policy.ExpiryWarnings, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}, window: c.window,
 	}
 	for _, o := range v.outcomes {
-		v.byObject[o.Action.Object], v.retry = o, o.Retry
+		if v.retry = o.Retry; o.Action.Platform == d.Spec.Platform { // Otherwise it is about what was declared before.
+			v.byObject[o.Action.Object] = o
+		}
 	}
 	if record.Platform == d.Spec.Platform {
 		v.record = &record

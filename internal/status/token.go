@@ -1,6 +1,7 @@
 package status
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -188,7 +189,7 @@ func (v view) boundToken() binding.Comparison {
 	o, _ := v.on(binding.AccountObject())
 	ours := v.record != nil && v.record.Managed
 	switch {
-	case o.State == plan.Done && o.Action.Kind != plan.Adopt:
+	case o.State == plan.Done && o.Action.Kind != plan.Adopt, errors.Is(o.Err, plan.ErrFellBack):
 		account = nil // It was bound since it was observed.
 	case account != nil && ours && !v.record.Is(*account):
 		return binding.TokenUnknown
