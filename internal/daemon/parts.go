@@ -84,8 +84,13 @@ func (p *parts) keep(now time.Time, reporters ...binding.Part) {
 	}
 }
 
-// replaced updates the counts when a report replaces another.
+// replaced updates the counts when a report replaces another. An outage that began in
+// the future began now: the clock was ahead.
 func (p *parts) replaced(before, next partReport, now time.Time) {
+	for part, f := range p.failing {
+		f.since = binding.Past(f.since, now)
+		p.failing[part] = f
+	}
 	for _, a := range next {
 		if a.Failed() && !before.of(a.Part).Failed() {
 			f := p.failing[a.Part]

@@ -75,6 +75,21 @@ func TestKind11WhatDoesNotAnswerIsKnown(t *testing.T) {
 	}
 }
 
+// TestKind12AnOutageDoesNotBeginInTheFuture: our clock was ahead when a part first gave no
+// answer.
+func TestKind12AnOutageDoesNotBeginInTheFuture(t *testing.T) {
+	t.Parallel()
+	p, now := newParts(), time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	down := binding.PartAnswer{Part: binding.Part{Kind: binding.PartVault}, Asked: true, Reason: "Timeout"}
+	p.report(instancePart("prod"), now.AddDate(0, 1, 0), down)
+	for _, later := range []time.Duration{0, time.Minute} {
+		p.report(instancePart("prod"), now.Add(later), down)
+		if all := p.outages(); len(all) != 1 || !all[0].Since.Equal(now) {
+			t.Errorf("%+v", all)
+		}
+	}
+}
+
 // TestKind11ARoundSaysWhichPartsAnswer: a part is down only if it answered
 // nothing that it was asked; a "no" about one thing is an answer.
 func TestKind11ARoundSaysWhichPartsAnswer(t *testing.T) {

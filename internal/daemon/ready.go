@@ -108,6 +108,10 @@ func (d *Daemon) logEvent(ev plan.Event) {
 			log.Error("action failed", "err", ev.Err)
 			return
 		}
+		if ev.Outcome.State != plan.Done {
+			log.Info("action not done") // A window closed, or the process was stopped, before anything was sent.
+			return
+		}
 		log.Info("action done", "reason", report.English().Text(ev.Action.Reason))
 	case plan.Recovered:
 		log.Warn("unfinished call answered by observing", "binding", ev.Intent.Binding, "action", ev.Intent.Action, "object", ev.Intent.Object)

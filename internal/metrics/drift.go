@@ -80,8 +80,8 @@ func (d *driftMetrics) forget(instance string) {
 	delete(d.known, instance)
 }
 
-// synced compares what a sync found with what the previous one did. If the sync
-// was incomplete, drift that it did not see may still exist.
+// synced compares what a sync found with what the previous one did. Drift that it did
+// not see may still exist if the sync was incomplete, or did not look at the object.
 func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -91,11 +91,10 @@ func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 			d.found.count(instance, string(object.platform), objectLabel(object.object.Kind))
 		}
 	}
-	if incomplete {
-		for object, handling := range before {
-			if _, seen := now[object]; !seen {
-				now[object] = handling
-			}
+	hidden := hiddenOf(p)
+	for object, handling := range before {
+		if _, seen := now[object]; !seen && (incomplete || hidden(object)) {
+			now[object] = handling
 		}
 	}
 	d.known[instance] = now
@@ -117,4 +116,33 @@ func driftOf(p plan.Plan) map[driftedObject]string {
 		}
 	}
 	return drifted
+}
+
+// hiddenOf returns whether a plan leaves open if an object has drifted: its binding is
+// suspended, for example, or its file is invalid.
+func hiddenOf(p plan.Plan) func(driftedObject) bool {
+	planned := map[driftedObject]bool{}
+	for _, a := range p.Actions {
+		planned[driftedObject{a.Binding, a.Platform, a.Object}] = hides(a)
+	}
+	return func(o driftedObject) bool {
+		hidden, is := planned[o]
+		if !is {
+			o.object = binding.AccountObject()
+			hidden = planned[o]
+		}
+		return hidden
+	}
+}
+
+// hides says that an action leaves its object as it is, although that may not be as
+// declared.
+func hides(a plan.Action) bool {
+	switch {
+	case a.Cause == plan.CauseRetained || a.Cause == plan.CauseForeign: // It is no longer declared.
+		return false
+	case a.Kind == plan.Forbidden:
+		return true
+	}
+	return a.Kind == plan.Noop && !a.Settled()
 }

@@ -204,11 +204,17 @@ func (m *Metrics) running() []string {
 func (m *Metrics) Count(ev plan.Event) {
 	m.sync.count(ev)
 	switch {
-	case ev.Kind == plan.ActionDone && ev.Action.Repairs():
+	case ev.Kind == plan.ActionDone && ev.Action.Repairs() && tried(ev):
 		m.drift.repairs.count(ev.Instance, string(ev.Action.Platform), objectLabel(ev.Action.Object.Kind), string(ev.Outcome.State))
 	case ev.Kind == plan.SyncDone:
 		m.drift.synced(ev.Instance, *ev.Plan, ev.Result.Incomplete)
 	}
+}
+
+// tried says that an action that ended was done or failed. Otherwise it was stopped, or a
+// window closed, before anything was sent.
+func tried(ev plan.Event) bool {
+	return ev.Outcome.State == plan.Done || ev.Outcome.State == plan.Failed
 }
 
 // Buckets, in seconds.

@@ -67,7 +67,7 @@ func newSyncMetrics(m *Metrics) syncMetrics {
 		duration:    m.histogram("reconciler_sync_duration_seconds", "How long a sync of an instance took.", syncBuckets(), labelRegistry, "result"),
 		lastSuccess: m.sparse(prometheus.GaugeValue, "reconciler_sync_last_success_timestamp_seconds", "When a sync of an instance last ended with every question answered and no failure, in seconds since 1970; 0 until then.", nil),
 		actions:     m.counter("reconciler_actions_total", "Actions of syncs, by kind and result: done or failed.", labelRegistry, "action", "result"),
-		pending:     m.sparse(prometheus.GaugeValue, "reconciler_plan_pending_actions", "Actions of an instance's last sync that were not done, by kind: failed, waiting for a retry, for a person, or forbidden.", []string{"action"}, kinds),
+		pending:     m.sparse(prometheus.GaugeValue, "reconciler_plan_pending_actions", "Actions of an instance's last sync that were not done, by kind: failed, waiting for a retry, a window or a person, or forbidden.", []string{"action"}, kinds),
 		queueWait:   m.histogram("reconciler_queue_wait_seconds", "How long a commit or a person waited until their sync began.", waitBuckets(), labelRegistry),
 	}
 }
@@ -80,7 +80,9 @@ func (s syncMetrics) count(ev plan.Event) {
 			s.queueWait.WithLabelValues(ev.Instance).Observe(ev.Waited.Seconds())
 		}
 	case plan.ActionDone:
-		s.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
+		if tried(ev) {
+			s.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
+		}
 	case plan.SyncDone:
 		left := map[string]float64{}
 		for _, o := range ev.Result.Outcomes {

@@ -49,6 +49,9 @@ func EventItems(ev plan.Event) []EventItem {
 	why := message.Says(ev.Err)
 	switch ev.Kind {
 	case plan.ActionDone:
+		if o := ev.Outcome; o != nil && o.State != plan.Done && o.State != plan.Failed {
+			return nil // Nothing was sent: a window closed, or the process was stopped.
+		}
 		e.Reason = "Applied"
 		if ev.Err != nil {
 			e.Type, e.Reason = EventWarning, "ApplyFailed"
@@ -103,13 +106,10 @@ func ofObject(a plan.Action) message.Message {
 // syncItems are the findings of a plan that warn, drift that was repaired, what
 // is held, and the conditions that are True again.
 func syncItems(ev plan.Event) (items []EventItem) {
-	names := map[string]string{}
-	for _, s := range ev.Statuses {
-		names[s.File] = s.Name
-	}
+	declared := declaredIn(ev.Plan.Actions)
 	for _, f := range ev.Plan.Findings {
 		if f.Severity != finding.Info {
-			e := EventItem{Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: Camel(f.Code), Revision: ev.Revision, about: f.File + " " + f.Path}
+			e := EventItem{Instance: ev.Instance, Binding: bindingOf(declared[f.File], f), Type: EventWarning, Reason: Camel(f.Code), Revision: ev.Revision, about: f.File + " " + f.Path}
 			e.say(f.Message)
 			items = append(items, e)
 		}
@@ -125,8 +125,10 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	for _, o := range ev.Result.Outcomes {
 		e := EventItem{Instance: ev.Instance, Binding: o.Action.Binding, Type: EventNormal, Revision: ev.Revision}
 		switch {
-		case o.State == plan.Pending:
+		case o.State == plan.Pending && o.Action.Kind.ByPerson():
 			e.Reason = "StepsDue"
+		case o.State == plan.Pending: // It follows a step.
+			continue
 		case o.Action.Repairs():
 			e.Type, e.Reason = EventWarning, "DriftFound"
 		case o.State == plan.Deferred:
@@ -138,6 +140,28 @@ func syncItems(ev plan.Event) (items []EventItem) {
 		items = append(items, e)
 	}
 	return append(items, restoredItems(ev)...)
+}
+
+// declaredIn are the declarations that a plan is about, by file.
+func declaredIn(actions []plan.Action) map[string][]*binding.Declaration {
+	all := map[string][]*binding.Declaration{}
+	for _, a := range actions {
+		if d := a.Target.Declaration; d != nil && a.Object.IsAccount() {
+			all[d.File] = append(all[d.File], d)
+		}
+	}
+	return all
+}
+
+// bindingOf is the name of the binding that a finding of a plan is about, of those that
+// its file declares; empty where that is not known.
+func bindingOf(declared []*binding.Declaration, f finding.Finding) string {
+	for _, d := range declared {
+		if len(declared) == 1 || d.At(f.Path).Line == f.Line {
+			return d.Name
+		}
+	}
+	return ""
 }
 
 // restoredItems are the conditions of bindings, and of the instance, that are True
