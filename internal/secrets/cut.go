@@ -2,11 +2,11 @@ package secrets
 
 import "strings"
 
-// maxCut is how much of the beginning of a secret is known where a text was cut.
+// maxCut is how much of a secret's beginning is recognized where a text was cut.
 const maxCut = 256
 
-// maskCut masks the beginning of a secret at the end of a text, or in front of
-// dots that say that something was cut off; r.mu is held.
+// maskCut masks the beginning of a secret at the end of a text, or before dots
+// that mark a cut. The caller holds r.mu.
 func (r *Redactor) maskCut(s string) string {
 	for _, dots := range []string{"…", "..."} {
 		if strings.Contains(s, dots) {
@@ -20,7 +20,8 @@ func (r *Redactor) maskCut(s string) string {
 	return r.maskEnd(s)
 }
 
-// maskEnd masks the longest beginning that s ends with. A quote may follow it.
+// maskEnd masks the longest beginning of a secret at the end of s. A quote may
+// follow it.
 func (r *Redactor) maskEnd(s string) string {
 	text := strings.TrimRight(s, "\"'`)]}")
 	if strings.HasPrefix(s[len(text):], "]") && strings.HasSuffix(text+"]", mask) {
@@ -34,7 +35,7 @@ func (r *Redactor) maskEnd(s string) string {
 	return s
 }
 
-// maskWords masks short values where no letter or digit is next to them.
+// maskWords masks short values that have no letter or digit next to them.
 func maskWords(s string, words []string) string {
 	for _, word := range words {
 		for from := 0; ; {
@@ -59,8 +60,8 @@ func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// split reports which of the texts, which are written one behind the other, hold
-// a part of one secret that is spread over several of them.
+// split reports which of consecutive texts contain a part of one secret that is
+// spread over several of them.
 func (r *Redactor) split(texts []string) map[int]bool {
 	if r == nil {
 		return nil

@@ -8,23 +8,25 @@ import (
 )
 
 const (
-	// allEscapes are the characters with which escapes begin.
+	// allEscapes are the characters that begin an escape.
 	allEscapes = `%&\`
-	// maxEscapes is how often a text is taken out of escapes in search of a secret.
+	// maxEscapes is how many layers of escapes are removed in search of a secret.
 	maxEscapes = 4
-	// maxReference is the length of the longest reference of HTML that is looked for.
+	// maxReference is the length of the longest HTML character reference that is
+	// recognized.
 	maxReference = 12
 )
 
 // unescaped is a text without its escapes.
 type unescaped struct {
 	text string
-	// at is where in the original each byte comes from, and where that ends.
+	// at is the offset in the original for each byte, and for the end.
 	at []int
 }
 
-// maskEscaped masks values that are written with escapes of URLs, HTML, JSON, Go or
-// a shell, whichever characters a program escapes, several times too; r.mu is held.
+// maskEscaped masks values that are escaped for URLs, HTML, JSON, Go or a shell,
+// whichever characters a program escapes, even several times. The caller holds
+// r.mu.
 func (r *Redactor) maskEscaped(s string) string {
 	if !strings.ContainsAny(s, allEscapes) {
 		return s
@@ -34,7 +36,7 @@ func (r *Redactor) maskEscaped(s string) string {
 		original.at[i] = i
 	}
 	var found [][2]int
-	// A value may have what looks like an escape of another kind.
+	// A value may contain something that looks like an escape of a different kind.
 	for _, kinds := range []string{"%", "&", `\\`, allEscapes} {
 		u := original
 		for range maxEscapes {
@@ -60,7 +62,7 @@ func (r *Redactor) maskEscaped(s string) string {
 	return out.String() + s[end:]
 }
 
-// once takes away one layer of the escapes that begin with these characters.
+// once removes one layer of the escapes that begin with these characters.
 func (u unescaped) once(kinds string) unescaped {
 	if !strings.ContainsAny(u.text, kinds) {
 		return u
@@ -81,7 +83,7 @@ func (u unescaped) once(kinds string) unescaped {
 	return unescaped{text.String(), append(at, u.at[len(u.text)])}
 }
 
-// unescape is what an escape at the beginning of a text stands for, and its length.
+// unescape decodes an escape at the beginning of a text, and returns its length.
 func unescape(s string) (plain string, length int) {
 	switch s[0] {
 	case '%':
@@ -119,7 +121,7 @@ func unescapeBackslash(s string) (plain string, length int) {
 	return s[1:2], 2
 }
 
-// number reads the digits of a number at a place.
+// number parses the digits of a number at an offset.
 func number(s string, from, digits, base int) (uint64, bool) {
 	if len(s) < from+digits {
 		return 0, false

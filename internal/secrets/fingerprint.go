@@ -6,9 +6,9 @@ import (
 	"encoding/hex"
 )
 
-// Fingerprint is a keyed HMAC of the value. Only a holder of the key can check
-// with it that a secret has not changed. It is empty without a value or a key:
-// an unkeyed fingerprint of a short secret could be searched.
+// Fingerprint is a keyed HMAC of the value. With it, a holder of the key can
+// check that a secret has not changed. It is empty without a value or a key:
+// without a key, a short secret could be found by trying.
 func (s Secret) Fingerprint(key []byte) string {
 	if s.IsZero() || len(key) == 0 {
 		return ""

@@ -12,28 +12,28 @@ import (
 	"unicode"
 )
 
-// minValue is the length in bytes from which a secret is masked inside other
-// text. Masking a shorter one would break up ordinary words and thereby reveal
-// it: from minWord on it is masked where it is a word, and a still shorter one if
-// it is the whole text.
+// minValue is the minimum length in bytes of a secret that is masked inside other
+// text. Masking a shorter one would break up ordinary words and so reveal it.
+// From minWord on, it is masked only as a word, and a shorter one only if it is
+// the whole text.
 const (
 	minValue = 6
 	minWord  = 4
 )
 
-// minPart is the length in bytes from which a part of a secret is masked: in the
-// middle of Base64, or where a text was cut.
+// minPart is the minimum length in bytes of a part of a secret that is masked:
+// in the middle of Base64, or where a text was cut.
 const minPart = 6
 
 // maxEncoded is the length in bytes up to which a secret's encoded forms are
-// known besides the clear one.
+// masked too.
 const maxEncoded = 64 << 10
 
 // maxTwice is the length in bytes up to which forms that are escaped twice are
-// known.
+// masked too.
 const maxTwice = 4 << 10
 
-// forms are the spellings of a value that are masked.
+// forms returns the spellings of a value that are masked.
 func forms(value string) []string {
 	out := []string{value}
 	if len(value) <= maxEncoded {
@@ -51,9 +51,9 @@ func forms(value string) []string {
 	return slices.Compact(out)
 }
 
-// base64Forms are the value in each base64 alphabet, and what it looks like
-// somewhere inside a longer encoded text ("user:token"): there its first and
-// last characters depend on the neighbours, those between do not.
+// base64Forms returns the value in each Base64 alphabet, alone and inside a
+// longer encoded text ("user:token"): there only its first and last characters
+// depend on the neighbours.
 func base64Forms(value string) []string {
 	std, uri := base64.StdEncoding.EncodeToString([]byte(value)), base64.URLEncoding.EncodeToString([]byte(value))
 	out := []string{std, uri, strings.TrimRight(std, "="), strings.TrimRight(uri, "=")}
@@ -69,8 +69,8 @@ func base64Forms(value string) []string {
 	return out
 }
 
-// escapedForms are the value as URLs, HTML, JSON and Go's quoting write it; none for
-// one that all of them leave as it is.
+// escapedForms returns the value as escaped in URLs, HTML, JSON and Go strings;
+// nothing if none of them escapes it.
 func escapedForms(value string) []string {
 	if !strings.ContainsFunc(value, isEscaped) {
 		return nil
@@ -95,12 +95,12 @@ func escapedForms(value string) []string {
 	return append(out, ascii[1:len(ascii)-1])
 }
 
-// isEscaped reports whether something may write a character as an escape.
+// isEscaped reports whether any of these formats may escape a character.
 func isEscaped(c rune) bool {
 	return c > unicode.MaxASCII || !alphanumeric(byte(c&unicode.MaxASCII)) && !strings.ContainsRune("-_.~", c)
 }
 
-// lowerHex writes percent escapes in lower case, as some clients do.
+// lowerHex makes percent escapes lower case, as some clients write them.
 func lowerHex(escaped string) string {
 	b := []byte(escaped)
 	for i := 0; i+2 < len(b); i++ {
@@ -112,8 +112,8 @@ func lowerHex(escaped string) string {
 	return string(b)
 }
 
-// lineForms are the longer lines of a value that has several (a private key),
-// for a log may show one alone.
+// lineForms returns the longer lines of a value with several lines, such as a
+// private key, because a log may show a single one.
 func lineForms(value string) []string {
 	if !strings.Contains(value, "\n") {
 		return nil

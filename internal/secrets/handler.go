@@ -8,13 +8,13 @@ import (
 )
 
 // Handler is the redacting layer under slog: messages, keys, attributes,
-// groups, errors and whatever a LogValuer gives go through the redactor, at
-// the time they are logged and not earlier, for a secret may become known
-// after a logger was made with it.
+// groups, errors and the results of LogValuers pass through the redactor. This
+// happens only when they are logged, because a secret may become known after a
+// logger was made with it.
 type Handler struct {
 	inner slog.Handler
 	r     *Redactor
-	// steps are the WithGroup and WithAttrs calls so far.
+	// steps are the calls of WithGroup and WithAttrs so far.
 	steps []step
 }
 
@@ -75,7 +75,7 @@ func (h *Handler) Handle(ctx context.Context, record slog.Record) error {
 	return h.inner.Handle(ctx, clean)
 }
 
-// unsplit masks the texts among attributes that hold a part of one secret each.
+// unsplit masks the texts among attributes that contain parts of one secret.
 func (h *Handler) unsplit(attrs []slog.Attr) []slog.Attr {
 	var texts []string
 	each(attrs, func(a slog.Attr) slog.Attr {
@@ -94,8 +94,7 @@ func (h *Handler) unsplit(attrs []slog.Attr) []slog.Attr {
 	})
 }
 
-// each gives the attributes as change makes those of them that are texts, in
-// groups too.
+// each applies change to the attributes that are texts, also in groups.
 func each(attrs []slog.Attr, change func(slog.Attr) slog.Attr) []slog.Attr {
 	changed := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
@@ -132,8 +131,8 @@ func (h *Handler) attr(a slog.Attr) slog.Attr {
 	return slog.Attr{Key: h.r.Redact(a.Key), Value: v}
 }
 
-// any masks a value of any type: handlers write it as text or as JSON, so
-// where one of the two holds a secret, masked text takes its place.
+// any masks a value of any type. Handlers write it as text or as JSON, so if
+// either contains a secret, masked text replaces the value.
 func (h *Handler) any(v slog.Value) slog.Value {
 	value := v.Any()
 	if err, ok := value.(error); ok {

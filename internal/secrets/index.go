@@ -5,28 +5,29 @@ import (
 	"strings"
 )
 
-// index finds the spellings of secrets in a text. It takes as long with thousands of
-// secrets as with one, and a secret comes and goes without a look at the others.
+// index finds the spellings of secrets in a text. The search takes as long with
+// thousands of secrets as with one. Adding or removing a secret does not touch the
+// others.
 type index struct {
-	// at has the spellings by how they begin, in the order of their texts.
+	// at has the spellings by their beginning, sorted by text.
 	at map[beginning]spellings
 }
 
 // beginning is the first minPart bytes of a text. No spelling is shorter.
 type beginning uint64
 
-// spelling is one way to write one secret or several.
+// spelling is one way to write one or several secrets.
 type spelling struct {
 	text string
-	// of is how many secrets are written like this, and plain how many of them are
+	// of is how many secrets have this spelling, and plain how many of them are
 	// this text itself.
 	of, plain int
 }
 
-// spellings begin alike, as all tokens of a host do. They are in order.
+// spellings have the same beginning, as all tokens of a code host do. They are sorted.
 type spellings []*spelling
 
-// begin is how a text of minPart bytes or more begins.
+// begin returns the beginning of a text of minPart bytes or more.
 func begin(text string) (b beginning) {
 	for _, c := range []byte(text[:minPart]) {
 		b = b.then(c)
@@ -34,10 +35,10 @@ func begin(text string) (b beginning) {
 	return b
 }
 
-// then moves the beginning on by one byte.
+// then moves the beginning forward by one byte.
 func (b beginning) then(c byte) beginning { return (b<<8 | beginning(c)) & (1<<(8*minPart) - 1) }
 
-// change adds the spellings of a secret, or takes them away where by is -1.
+// change adds the spellings of a secret, or removes them if by is -1.
 func (x *index) change(spelt []string, value string, by int) {
 	for _, text := range spelt {
 		at := begin(text)
@@ -60,12 +61,12 @@ func (x *index) change(spelt []string, value string, by int) {
 	}
 }
 
-// search is where a text is among them, or would be.
+// search returns the position of a text among them, or where it would be.
 func (all spellings) search(text string) (int, bool) {
 	return slices.BinarySearchFunc(all, text, func(s *spelling, text string) int { return strings.Compare(s.text, text) })
 }
 
-// longest is the longest of them that a text begins with; nil if there is none.
+// longest returns the longest of them that a text begins with; nil if there is none.
 func (all spellings) longest(text string) *spelling {
 	for {
 		n, is := all.search(text)
@@ -75,7 +76,7 @@ func (all spellings) longest(text string) *spelling {
 		if n == 0 {
 			return nil
 		}
-		// Whatever the text begins with is at most the last one that is not behind it.
+		// A spelling that the text begins with is not sorted after the text.
 		last := all[n-1]
 		same := common(last.text, text)
 		if same == len(last.text) {
@@ -85,7 +86,7 @@ func (all spellings) longest(text string) *spelling {
 	}
 }
 
-// common is how many bytes two texts have in common at their beginning.
+// common returns the length of the common prefix of two texts.
 func common(a, b string) int {
 	for n := range min(len(a), len(b)) {
 		if a[n] != b[n] {
@@ -95,8 +96,8 @@ func common(a, b string) int {
 	return min(len(a), len(b))
 }
 
-// each calls found at every place of a text where a spelling may begin, with those
-// that begin like the rest of it. found says how many bytes further the next place is.
+// each calls found at every offset of a text at which a spelling may begin, with the
+// spellings that have this beginning. found returns how many bytes to skip.
 func (x *index) each(text string, found func(at int, like spellings) int) {
 	if len(x.at) == 0 || len(text) < minPart {
 		return
@@ -112,8 +113,8 @@ func (x *index) each(text string, found func(at int, like spellings) int) {
 	}
 }
 
-// mask masks every spelling, the longest of those that begin at one place, so that no
-// part of a value is left where another value is its beginning.
+// mask masks every spelling. Of those at one offset it masks the longest, so that no
+// part of a value is left if another value is its beginning.
 func (x *index) mask(text string) string {
 	var out strings.Builder
 	end := 0
@@ -132,7 +133,7 @@ func (x *index) mask(text string) string {
 	return out.String() + text[end:]
 }
 
-// values are where in a text the secrets themselves are, from and to.
+// values returns the start and end of each secret in a text, in its plain spelling.
 func (x *index) values(text string) (found [][2]int) {
 	x.each(text, func(at int, like spellings) int {
 		for s := like.longest(text[at:]); s != nil; s = like.longest(s.text[:len(s.text)-1]) {
@@ -145,8 +146,8 @@ func (x *index) values(text string) (found [][2]int) {
 	return found
 }
 
-// continues reports whether a spelling longer than minPart begins with a text of at
-// least as much.
+// continues reports whether a spelling longer than minPart begins with text, which
+// is at least as long as minPart.
 func (x *index) continues(text string) bool {
 	all := x.at[begin(text)]
 	n, is := all.search(text)

@@ -6,8 +6,8 @@ import (
 	"crypto/subtle"
 )
 
-// MAC is the HMAC-SHA256, keyed by the value, of the parts one after the
-// other. It is nil for no value, which therefore equals no signature.
+// MAC is the HMAC-SHA256 of the concatenated parts, with the value as the key.
+// It is nil without a value, so that it equals no signature.
 func (s Secret) MAC(parts ...[]byte) []byte {
 	value := s.Expose()
 	if value == "" {

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// pattern is a shape that identifies an unknown token. What its first group
-// matches is kept.
+// pattern is a regular expression that recognizes unknown tokens. The match of
+// its first group is kept.
 type pattern struct {
-	// any lists texts; every match contains one of them. This is a cheap check
+	// any lists texts. Every match contains one of them, which is a cheap check
 	// before the expression runs.
 	any []string
 	re  *regexp.Regexp
 }
 
-// patterns are the token shapes of the hosts and stores that we use: a second
-// line of defence, for secrets that were never registered.
+// patterns returns the patterns of the tokens of supported code hosts and
+// stores: a second line of defence, for secrets that were never registered.
 func patterns() []pattern {
 	return []pattern{
 		// GitLab's personal, deploy, runner, job, trigger, feed, mail, agent,
@@ -23,7 +23,7 @@ func patterns() []pattern {
 		{[]string{"gl"}, regexp.MustCompile(`\b(gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|oas|soat|ffct)-)[A-Za-z0-9_.=-]{8,}`)},
 		{[]string{"gh", "github_pat_"}, regexp.MustCompile(`\b(gh[pousr]_|github_pat_)[A-Za-z0-9_]{16,}`)},
 		{[]string{"AT"}, regexp.MustCompile(`\b(ATATT3|ATCTT3|ATBB)[A-Za-z0-9_=.-]{12,}`)},
-		// Codeup's are "pt-", a word, and a UUID.
+		// Codeup's tokens are "pt-", a word, and a UUID.
 		{[]string{"pt-"}, regexp.MustCompile(`\b(pt-)(?:[A-Za-z0-9]{6,}_[A-Za-z0-9-]{8,}|[A-Za-z0-9]{20,})`)},
 		{[]string{"LTAI"}, regexp.MustCompile(`\b(LTAI)[A-Za-z0-9]{12,}`)},
 		{[]string{"hv", "s."}, regexp.MustCompile(`\b(hv[sbr]\.)[A-Za-z0-9_-]{12,}`)},
@@ -36,7 +36,7 @@ func patterns() []pattern {
 	}
 }
 
-// apply masks what has the pattern's shape.
+// apply masks what the pattern matches.
 func (p pattern) apply(s string) string {
 	for _, word := range p.any {
 		if strings.Contains(s, word) {

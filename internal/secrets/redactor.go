@@ -8,32 +8,33 @@ import (
 	"time"
 )
 
-// linger is how long a forgotten value is still masked: errors that were made
-// with it are logged after the call that used it.
+// linger is how long a forgotten value is still masked, because errors that
+// contain it may be logged after the call that used it.
 const linger = time.Minute
 
-// maxLingering bounds how many forgotten values are still known.
+// maxLingering limits how many forgotten values are still masked.
 const maxLingering = 1024
 
-// Redactor masks secrets in text: those registered, by value and in the forms
-// that programs write them in, and those that look like a token. It is safe
-// for concurrent use; a nil Redactor masks nothing.
+// Redactor masks secrets in text: registered ones, by value and in the forms in
+// which programs write them, and text that looks like a token. It is safe for
+// concurrent use; a nil Redactor masks nothing.
 type Redactor struct {
 	now      func() time.Time
 	patterns []pattern
 
-	// met are hashes of all values that were ever known, and learned is their number.
+	// met has the hashes of all values that were ever known, and learned is their
+	// number.
 	met     map[uint64]bool
 	learned atomic.Uint64
 	seed    maphash.Seed
 
 	mu sync.RWMutex
-	// known has every value that is masked, and gone those of them that were
-	// forgotten, the one that was forgotten first before the others.
+	// known has every value that is masked, and gone those that were forgotten,
+	// in that order.
 	known map[string]*entry
 	gone  []*entry
-	// index finds the values from minValue on, and words are those that are masked as
-	// words, the longest first.
+	// index finds the values of at least minValue bytes. words are those that are
+	// masked as words, the longest first.
 	index index
 	words []string
 }
@@ -46,8 +47,8 @@ type entry struct {
 	until time.Time
 }
 
-// NewRedactor makes a redactor that knows token shapes and no value. now is
-// the clock; nil is the system's.
+// NewRedactor makes a redactor that knows patterns of tokens and no value. now
+// is the clock; nil is the system's.
 func NewRedactor(now func() time.Time) *Redactor {
 	if now == nil {
 		now = time.Now
@@ -55,8 +56,8 @@ func NewRedactor(now func() time.Time) *Redactor {
 	return &Redactor{now: now, patterns: patterns(), known: map[string]*entry{}, met: map[uint64]bool{}, seed: maphash.MakeSeed(), index: index{map[beginning]spellings{}}}
 }
 
-// Learned grows when a value becomes known that never was before: a text that was
-// redacted until then may hold it.
+// Learned increases when a value becomes known for the first time: texts that
+// were redacted before may contain it.
 func (r *Redactor) Learned() uint64 {
 	if r == nil {
 		return 0
@@ -64,10 +65,10 @@ func (r *Redactor) Learned() uint64 {
 	return r.learned.Load()
 }
 
-// Register makes the value of s known until forget is called or s is wiped,
-// and a minute longer. A value registered twice is known until both are
-// forgotten. Values shorter than six characters are masked only where they are
-// a word, and those shorter than four where they are the whole text.
+// Register makes the redactor mask the value of s until a minute after forget
+// is called or s is wiped. A value that is registered twice is masked until
+// both are forgotten. A value shorter than six characters is masked only as a
+// word, and one shorter than four only as the whole text.
 func (r *Redactor) Register(s Secret) (forget func()) {
 	value := s.Expose()
 	if r == nil || value == "" {
@@ -88,7 +89,7 @@ func (r *Redactor) Register(s Secret) (forget func()) {
 	return forget
 }
 
-// add makes a value known; r.mu is held.
+// add makes a value known. The caller holds r.mu.
 func (r *Redactor) add(value string) *entry {
 	e := &entry{value: value}
 	r.known[value] = e
@@ -107,7 +108,7 @@ func (r *Redactor) add(value string) *entry {
 	return e
 }
 
-// drop makes the value that was forgotten first unknown; r.mu is held.
+// drop removes the value that was forgotten first. The caller holds r.mu.
 func (r *Redactor) drop() {
 	e := r.gone[0]
 	r.gone[0] = nil
@@ -153,8 +154,8 @@ func (r *Redactor) Redact(s string) string {
 	return s
 }
 
-// expire drops the forgotten values whose time is over; they are in the order
-// of their time.
+// expire removes the forgotten values whose time is over. They are sorted by
+// time.
 func (r *Redactor) expire() {
 	now := r.now()
 	over := func() bool { return len(r.gone) > 0 && !now.Before(r.gone[0].until) }

@@ -1,6 +1,6 @@
-// Package secrets holds the type that carries a token, password or key and
-// refuses to be shown, and the redactor that knows live ones by value. No I/O;
-// stores live in folders below.
+// Package secrets has a type for tokens, passwords and keys that cannot be
+// printed, and a redactor that masks live ones by value. It does no I/O; stores
+// are in subpackages.
 package secrets
 
 import (
@@ -19,13 +19,13 @@ const mask = "[secret]"
 // ErrMarshal is returned by every attempt to write a Secret out.
 var ErrMarshal = message.NewError("secrets.marshalled")
 
-// Secret is a token, password or key. Formatting it in any way gives a mask,
-// marshalling it is an error. Copies share the value: wiping one wipes all. It
-// is safe for concurrent use. The zero Secret has no value.
+// Secret is a token, password or key. Formatting it in any way prints a mask,
+// and marshalling it is an error. Copies share the value: wiping one wipes all.
+// It is safe for concurrent use. The zero Secret has no value.
 type Secret struct{ h *holder }
 
-// holder keeps the value inside closures: fmt, spew and other walkers reach
-// unexported fields by reflection, and a function is where they stop.
+// holder keeps the value inside closures, because fmt, spew and others reach
+// unexported fields by reflection, but not the variables of a function.
 type holder struct {
 	expose func() string
 	wipe   func()
@@ -63,9 +63,9 @@ func New(value []byte) Secret {
 	}}
 }
 
-// Expose gives the value, for the length of one call to the outside world.
-// Only registry drivers, providers and stores may call it (the linter holds
-// that); they neither keep nor print it.
+// Expose returns the value, for one call to another system. Only registry
+// drivers, providers and stores may call it, which the linter enforces. They
+// neither keep nor print it.
 func (s Secret) Expose() string {
 	if s.h == nil {
 		return ""
@@ -73,10 +73,10 @@ func (s Secret) Expose() string {
 	return s.h.expose()
 }
 
-// IsZero reports whether there is no value, or no longer one.
+// IsZero reports whether there is no value, or it was wiped.
 func (s Secret) IsZero() bool { return s.Expose() == "" }
 
-// Wipe overwrites the value. Strings made by Expose are beyond its reach.
+// Wipe overwrites the value. It cannot overwrite strings that Expose returned.
 func (s Secret) Wipe() {
 	if s.h != nil {
 		s.h.wipe()
@@ -95,23 +95,23 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, mask) }
 // LogValue implements slog.LogValuer with a mask.
 func (Secret) LogValue() slog.Value { return slog.StringValue(mask) }
 
-// MarshalJSON refuses.
+// MarshalJSON returns an error.
 func (Secret) MarshalJSON() ([]byte, error) { return nil, ErrMarshal }
 
-// MarshalText refuses.
+// MarshalText returns an error.
 func (Secret) MarshalText() ([]byte, error) { return nil, ErrMarshal }
 
-// MarshalBinary refuses.
+// MarshalBinary returns an error.
 func (Secret) MarshalBinary() ([]byte, error) { return nil, ErrMarshal }
 
-// MarshalYAML refuses.
+// MarshalYAML returns an error.
 func (Secret) MarshalYAML() (any, error) { return nil, ErrMarshal }
 
-// GobEncode refuses.
+// GobEncode returns an error.
 func (Secret) GobEncode() ([]byte, error) { return nil, ErrMarshal }
 
-// Ref names one value in a secret store. Its fields are those of
-// binding.VaultRef, so that one converts to the other.
+// Ref names one value in a secret store. It has the same fields as
+// binding.VaultRef, so that they can be converted.
 type Ref struct {
 	Mount   string
 	Path    string
@@ -121,9 +121,10 @@ type Ref struct {
 
 // Metadata is what a store reports about a secret without its value.
 type Metadata struct {
-	// Version is the one that a read would return, Latest the newest; both are
-	// 0 if the store has no versions. A read of a pinned version does not know
-	// the newest and returns Latest 0; a metadata request returns it.
+	// Version is the version that a read would return, and Latest the newest.
+	// Both are 0 if the store has no versions. Latest is also 0 after a read of
+	// a pinned version, which does not return the newest; a metadata request
+	// does.
 	Version, Latest int
 	Created         time.Time
 	// Custom is the secret's custom metadata.

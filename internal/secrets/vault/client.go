@@ -23,15 +23,15 @@ import (
 type Client struct {
 	options  Options
 	sessions *sessions
-	// reading has a place for each read in flight.
+	// reading limits the reads in flight.
 	reading chan struct{}
 
 	mu     sync.Mutex
 	mounts map[string]mount
 }
 
-// New makes a client. It reads the files and the variable that the options
-// name as far as it needs them, and asks Vault nothing yet.
+// New makes a client. It reads those files and variables of the options that
+// are read only once, and sends no request.
 func New(o Options) (*Client, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -56,8 +56,7 @@ func New(o Options) (*Client, error) {
 	return &Client{options: o, sessions: newSessions(base, way, o), reading: make(chan struct{}, maxReads), mounts: map[string]mount{}}, nil
 }
 
-// Check signs in, if that is still to do, and says whether it worked: nil or a
-// *binding.Failure.
+// Check signs in, if that was not done yet. The error is a *binding.Failure.
 func (c *Client) Check(ctx context.Context) error {
 	_, err := c.sessions.get(ctx)
 	return err
@@ -70,7 +69,7 @@ func (c *Client) Stats() Stats {
 }
 
 // Ends is when the current login expires; zero if there is none, or if it never
-// expires. It does not ask Vault.
+// expires. It sends no request.
 func (c *Client) Ends() time.Time {
 	if s := c.sessions.current.Load(); s != nil {
 		return s.ends
@@ -78,8 +77,8 @@ func (c *Client) Ends() time.Time {
 	return time.Time{}
 }
 
-// Run keeps the login alive between reads until ctx ends, and returns nil
-// then. Without it the client works too, and renews when it is used.
+// Run keeps the login alive between reads until ctx ends, and then returns nil.
+// Without Run, the client renews the login when it is used.
 func (c *Client) Run(ctx context.Context) error {
 	for {
 		wait := time.Hour
@@ -90,13 +89,13 @@ func (c *Client) Run(ctx context.Context) error {
 			wait = max(s.due.Sub(c.options.Now()), minInterval)
 		}
 		if binding.Sleep(ctx, wait) != nil {
-			return nil //nolint:nilerr // The end of the context ends the renewals.
+			return nil //nolint:nilerr // The end of the context is not an error here.
 		}
 	}
 }
 
-// Close revokes the token where the client signed in for it, so that short
-// runs leave no leases behind, and wipes it. The client is not used after.
+// Close revokes a token that the client got by signing in, so that short runs
+// leave no leases behind, and wipes it. Do not use the client afterwards.
 func (c *Client) Close(ctx context.Context) error {
 	s := c.sessions.current.Swap(nil)
 	if s == nil {
@@ -114,11 +113,11 @@ func (c *Client) Close(ctx context.Context) error {
 	return nil
 }
 
-// Metadata asks Vault about a secret without reading it. With KV version 2 the
-// permission to read metadata is enough, and it stays unknown whether the
-// secret has the key. A KV version 1 engine has no metadata: the Metadata is
-// zero and proves only that the engine exists. An error is a *binding.Failure
-// with one of the codes of this package.
+// Metadata asks Vault about a secret without reading its value. With KV version
+// 2 the permission to read metadata is enough, but it does not show whether the
+// secret has the key. A KV version 1 engine has no metadata: the result is zero
+// and shows only that the engine exists. An error is a *binding.Failure with
+// one of this package's codes.
 func (c *Client) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
 	if f := checkRef(message.New("op.vault.read-metadata"), ref); f != nil {
 		return secrets.Metadata{}, f
@@ -150,8 +149,8 @@ func (c *Client) metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadat
 	return asked.pick(found, ref, r.sent)
 }
 
-// pick finds the version that a read would return. sent is when Vault answered,
-// by its own clock.
+// pick selects the version that a read would return. sent is when Vault
+// answered, by its own clock.
 func (c call) pick(found secretState, ref secrets.Ref, sent time.Time) (secrets.Metadata, error) {
 	n := ref.Version
 	if n == 0 {
@@ -173,8 +172,8 @@ func (c call) pick(found secretState, ref secrets.Ref, sent time.Time) (secrets.
 }
 
 // Read reads one value, with the metadata that comes with it. The caller wipes
-// the secret when the call that needs it is over. An error is a
-// *binding.Failure with one of the codes of this package.
+// the secret after the call that needs it. An error is a *binding.Failure with
+// one of this package's codes.
 func (c *Client) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
 	if f := checkRef(message.New("op.vault.read"), ref); f != nil {
 		return secrets.Secret{}, secrets.Metadata{}, f
@@ -215,7 +214,7 @@ func (c *Client) readV2(ctx context.Context, ref secrets.Ref) (secrets.Secret, s
 	case found.Metadata == nil || found.Metadata.Version == 0:
 		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable(message.NewError("vault.no-metadata"))
 	}
-	// Vault's own word decides, and no clock: what it does not serve is gone.
+	// Vault's answer decides, not a clock: what it does not serve is gone.
 	if r.status == http.StatusNotFound {
 		return secrets.Secret{}, secrets.Metadata{}, gone(asked, ref, found.Metadata.versionState)
 	}
@@ -256,7 +255,7 @@ func (c *Client) readV1(ctx context.Context, ref secrets.Ref) (secrets.Secret, s
 	return secret, secrets.Metadata{}, nil
 }
 
-// value takes the key out of a secret's data.
+// value returns the value of the key in a secret's data.
 func (c *Client) value(asked call, ref secrets.Ref, data map[string]json.RawMessage) (secrets.Secret, *binding.Failure) {
 	missing := func(what message.Message) *binding.Failure {
 		return asked.failure(binding.NotFound, CodeMissingKey, message.New("vault.key", "what", what))
@@ -284,9 +283,9 @@ func wipe(data map[string]json.RawMessage) {
 	}
 }
 
-// missing is the failure for an answer without the secret: a 404 with no error
-// message says that nothing is there, one with a message that the path leads
-// nowhere.
+// missing is the failure for an answer without the secret. A 404 without an
+// error message means that nothing is stored there, and one with a message that
+// the path is invalid.
 func (c call) missing(r reply, ref secrets.Ref) *binding.Failure {
 	switch {
 	case r.status != http.StatusNotFound:
@@ -303,7 +302,7 @@ func (c call) missing(r reply, ref secrets.Ref) *binding.Failure {
 	return c.failure(binding.NotFound, CodeNotFound, message.New("vault.no-engine", "mount", ref.Mount))
 }
 
-// checkRef refuses a reference that could lead outside its mount.
+// checkRef rejects a reference that could lead out of its mount.
 func checkRef(op message.Message, ref secrets.Ref) *binding.Failure {
 	bad := ref.Mount == "" || ref.Path == "" || ref.Key == "" || ref.Version < 0
 	for part := range strings.SplitSeq(ref.Mount+"/"+ref.Path, "/") {
@@ -319,9 +318,9 @@ func checkRef(op message.Message, ref secrets.Ref) *binding.Failure {
 		message.New("vault.bad-reference"))
 }
 
-// ask sends a read with the shared session. On a 403 it sends it once more with
-// a new session, if it can get one. It returns answers 200 and 404; all others
-// are failures.
+// ask sends a read with the shared session. After a 403 it tries once more with
+// a new session, if it can get one. It returns answers with status 200 and 404;
+// all others are failures.
 func (c *Client) ask(ctx context.Context, asked call, query url.Values) (reply, error) {
 	s, err := c.sessions.get(ctx)
 	if err != nil {
@@ -349,8 +348,8 @@ func (c *Client) ask(ctx context.Context, asked call, query url.Values) (reply, 
 	return r, nil
 }
 
-// send sends one read and takes the answer whatever its status. The wait for a
-// place is not part of the request's time.
+// send sends one read and returns the answer whatever its status. The time
+// limit does not include the wait for other reads.
 func (c *Client) send(ctx context.Context, s *session, asked call, query url.Values) (reply, *binding.Failure) {
 	select {
 	case c.reading <- struct{}{}:

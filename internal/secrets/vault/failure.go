@@ -24,8 +24,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// The codes of a binding.Failure of this package. None of them is grounds to
-// unbind anything.
+// The codes of this package's failures. None of them is a reason to unbind
+// anything.
 const (
 	// CodeDeleted: the version is marked as deleted and can be undeleted.
 	CodeDeleted = "Deleted"
@@ -49,8 +49,8 @@ const (
 	CodeUnreadable = "Unreadable"
 )
 
-// reply is an answer of Vault's. body holds a secret perhaps; texts are its
-// error messages, to be matched and never shown.
+// reply is an answer from Vault. body may contain a secret. texts are the error
+// messages, which are compared but never shown.
 type reply struct {
 	status     int
 	body       []byte
@@ -61,13 +61,13 @@ type reply struct {
 	sent time.Time
 }
 
-// says looks for a phrase in the error messages.
+// says reports whether an error message contains a phrase.
 func (r reply) says(phrase string) bool {
 	return slices.ContainsFunc(r.texts, func(t string) bool { return strings.Contains(t, phrase) })
 }
 
-// foreign reports whether the answer does not have the shape of any of Vault's:
-// something in between answered.
+// foreign reports whether the answer cannot be Vault's: something in between
+// answered.
 func (r reply) foreign() bool {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(r.body, &fields) != nil {
@@ -81,7 +81,7 @@ func (r reply) foreign() bool {
 	return true
 }
 
-// proxied reports whether something in between refuses, and not Vault. A few
+// proxied reports whether something in between refuses, not Vault. A few
 // statuses mean the same whoever sends them.
 func (r reply) proxied() bool {
 	switch r.status {
@@ -91,21 +91,21 @@ func (r reply) proxied() bool {
 	return r.status >= 400 && r.status < 500 && len(r.body) > 0 && r.foreign()
 }
 
-// forgets reports whether Vault no longer knows the token, in the words of its
-// versions.
+// forgets reports whether Vault no longer knows the token, according to the
+// messages of its different versions.
 func (r reply) forgets() bool { return r.says("invalid token") || r.says("bad token") }
 
-// call is one thing asked of Vault, in the words of a failure.
+// call describes one request to Vault, for failures.
 type call struct {
-	// op is what is being done, object what to: a name.
+	// op is what is done, and object the name of what it is done to.
 	op     message.Message
 	object string
 	// path is the API path, for the policy hint; empty for a login.
 	path string
 }
 
-// failure starts one about this call. What is not there is what was declared;
-// whose fault other failures are, their kind says.
+// failure makes a failure about this call. If something does not exist, the
+// declaration is at fault; otherwise the kind determines whose fault it is.
 func (c call) failure(kind binding.FailureKind, code string, hint message.Message) *binding.Failure {
 	f := &binding.Failure{Kind: kind, Code: code, Op: c.op, Object: c.object, Hint: hint}
 	if kind == binding.NotFound {
@@ -114,17 +114,17 @@ func (c call) failure(kind binding.FailureKind, code string, hint message.Messag
 	return f
 }
 
-// declared is the failure of something that cannot be as it is declared.
+// declared is the failure for something that cannot be as it is declared.
 func (c call) declared(code string, hint message.Message) *binding.Failure {
 	f := c.failure(binding.Refused, code, hint)
 	f.Fault = binding.FaultRequest
 	return f
 }
 
-// policy is the rule that would allow the call.
+// policy is the Vault policy that would allow the call.
 func (c call) policy() string { return fmt.Sprintf("path %q { capabilities = [\"read\"] }", c.path) }
 
-// refused is the failure for an answer that is an error whatever was asked.
+// refused is the failure for an error that is independent of the request.
 func (c call) refused(r reply) *binding.Failure {
 	if r.proxied() {
 		return c.unreadable(message.NewError("vault.without-words", "status", r.status))
@@ -169,14 +169,14 @@ func (c call) failureOf(r reply) *binding.Failure {
 	return c.failure(binding.Refused, CodeRefused, message.New("vault.audit-log"))
 }
 
-// unreadable is the failure for an answer that makes no sense.
+// unreadable is the failure for an answer that cannot be parsed.
 func (c call) unreadable(why error) *binding.Failure {
 	f := c.failure(binding.Unreadable, CodeUnreadable, message.New("vault.foreign"))
 	f.Err = why
 	return f
 }
 
-// broken is the failure for a call that brought no answer at all.
+// broken is the failure for a call without an answer.
 func (c call) broken(err error) *binding.Failure {
 	f := c.failure(binding.Transient, CodeUnreachable, message.New("vault.network"))
 	f.Err = networkCause(err)
@@ -202,8 +202,8 @@ func (c call) broken(err error) *binding.Failure {
 	return f
 }
 
-// networkCause is the part of an error that is safe to show: the errors of
-// net, TLS and contexts. Others can hold pieces of an answer.
+// networkCause is the part of an error that is safe to show: errors of net, TLS
+// and contexts. Others may contain parts of an answer.
 func networkCause(err error) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
@@ -240,8 +240,8 @@ func networkCause(err error) error {
 	return message.NewError("vault.connection")
 }
 
-// failed turns an error of the api package into a failure, by the answer it
-// holds or as a broken call.
+// failed turns an error of the api package into a failure: by its answer or,
+// without one, as a broken call.
 func (c call) failed(err error) *binding.Failure {
 	answer, ok := errors.AsType[*api.ResponseError](err)
 	if !ok {
@@ -250,9 +250,9 @@ func (c call) failed(err error) *binding.Failure {
 	return c.refused(replyOf(answer))
 }
 
-// replyOf is the answer in an error of the api package.
+// replyOf returns the answer in an error of the api package.
 func replyOf(answer *api.ResponseError) reply {
-	if answer.RawError { // The body, which is not JSON.
+	if answer.RawError { // The error is the body, which is not JSON.
 		return reply{status: answer.StatusCode, body: []byte(strings.Join(answer.Errors, ""))}
 	}
 	return reply{status: answer.StatusCode, texts: answer.Errors}
@@ -267,8 +267,8 @@ func object(ref secrets.Ref) string {
 	return s
 }
 
-// meant gives a failure the hint what was meant, where the mount or the path of a
-// reference has a part of the API's path.
+// meant adds a hint to a failure if the mount or the path of a reference wrongly
+// includes a part of the API's path.
 func meant(err error, ref secrets.Ref) error {
 	f, ok := errors.AsType[*binding.Failure](err)
 	if !ok || f.Object != object(ref) || f.Code != CodeNotFound && f.Code != CodeForbidden && f.Code != CodeRefused {
@@ -292,7 +292,7 @@ func meant(err error, ref secrets.Ref) error {
 	return err
 }
 
-// absent is the failure for a secret, or version, that does not exist.
+// absent is the failure for a secret or version that does not exist.
 func absent(c call, ref secrets.Ref) *binding.Failure {
 	if ref.Version > 0 {
 		return c.failure(binding.NotFound, CodeNotFound, message.New("vault.no-version"))

@@ -8,13 +8,13 @@ import (
 	"reconciler/internal/message"
 )
 
-// Health asks, without signing in, whether the server answers and is unsealed:
-// nil, or a *binding.Failure with CodeSealed where it is sealed or not
-// initialized. A standby is healthy.
+// Health checks, without signing in, whether the server answers and is
+// unsealed. The error is a *binding.Failure, with CodeSealed if the server is
+// sealed or not initialized. A standby is healthy.
 func (c *Client) Health(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
-	// Only the root namespace answers this question.
+	// Only the root namespace serves this request.
 	base := c.sessions.base.WithNamespace("")
 	asked := call{op: message.New("op.vault.look-at"), object: base.Address()}
 	state, err := base.Sys().HealthWithContext(ctx)
@@ -31,10 +31,10 @@ func (c *Client) Health(ctx context.Context) error {
 	return nil
 }
 
-// Login logs in and asks Vault for the token's own state: nil, or a
-// *binding.Failure. Unlike Check it also detects a given token that Vault no
-// longer knows. A token whose policies do not allow it to look itself up
-// passes: the reads show what it may do.
+// Login logs in and asks Vault for the token's own state. The error is a
+// *binding.Failure. Unlike Check, it also detects a given token that Vault no
+// longer knows. A token whose policies do not allow looking itself up passes:
+// the reads show what it may do.
 func (c *Client) Login(ctx context.Context) error {
 	s, err := c.sessions.get(ctx)
 	if err != nil {

@@ -20,36 +20,36 @@ import (
 )
 
 const (
-	// maxCredential bounds a file with a token, role id, secret id or JWT, in bytes.
+	// maxCredential limits a file with a token, role ID, secret ID or JWT, in bytes.
 	maxCredential = 64 << 10
-	// maxCertificates bounds a file of CA certificates.
+	// maxCertificates limits a file of CA certificates.
 	maxCertificates = 1 << 20
 )
 
-// serviceAccountFile is where Kubernetes puts a pod's token.
+// serviceAccountFile is where Kubernetes stores a pod's token.
 const serviceAccountFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
-// grant is a token with what is known of its life.
+// grant is a token with what is known about its lifetime.
 type grant struct {
 	token secrets.Secret
-	// ttl is its remaining lifetime; 0 means no end, or unknown.
+	// ttl is its remaining lifetime; 0 means unlimited or unknown.
 	ttl       time.Duration
 	renewable bool
 }
 
 // signIn is a way to get a token.
 type signIn interface {
-	// obtain gets one. base has no token and is the callee's to change.
+	// obtain gets a token. base has no token, and obtain may change it.
 	obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure)
-	// stale reports whether held is no longer the token to use.
+	// stale reports whether the token held must be replaced.
 	stale(held secrets.Secret) bool
-	// issues says that obtain makes a new token each time, instead of taking
-	// what is there.
+	// issues reports whether obtain creates a new token each time, instead of
+	// reading an existing one.
 	issues() bool
-	// digest changes with the credential that obtain would send.
+	// digest identifies the credential that obtain would send.
 	digest() [sha256.Size]byte
-	// afterRefusals is the least pause after Vault refused the same credential so
-	// often in a row.
+	// afterRefusals is the minimum pause after Vault has refused the same
+	// credential times times in a row.
 	afterRefusals(times int) time.Duration
 }
 
@@ -77,7 +77,7 @@ func (j jwtLogin) digest() [sha256.Size]byte { return boundedio.Digest(maxCreden
 
 func (certLogin) digest() [sha256.Size]byte { return [sha256.Size]byte{} }
 
-// newSignIn picks the way that the options name.
+// newSignIn makes the way to sign in that the options select.
 func newSignIn(a Auth, r *secrets.Redactor) (signIn, error) {
 	switch {
 	case a.TokenFile != "":
@@ -113,7 +113,7 @@ func (tokenValue) stale(secrets.Secret) bool { return false }
 
 func (tokenValue) issues() bool { return false }
 
-// tokenFile is a file that holds a token, for example an agent's sink.
+// tokenFile is a file with a token, for example an agent's sink.
 type tokenFile struct {
 	file     string
 	redactor *secrets.Redactor
@@ -127,8 +127,9 @@ func (f tokenFile) obtain(ctx context.Context, base *api.Client) (grant, *bindin
 	return lookUp(ctx, base, token, f.file)
 }
 
-// stale reports whether the file holds another token by now. A file that cannot
-// be read, or is empty, is being written: the held token is used on.
+// stale reports whether the file now has a different token. If the file is
+// empty or cannot be read, it is probably being written, and the held token
+// stays in use.
 func (f tokenFile) stale(held secrets.Secret) bool {
 	now, failure := credential(f.file, message.New("vault.token"), f.redactor)
 	if failure != nil {
@@ -140,8 +141,9 @@ func (f tokenFile) stale(held secrets.Secret) bool {
 
 func (tokenFile) issues() bool { return false }
 
-// lookUp asks for the lifetime of a given token. If its policies do not allow
-// even that, it counts as one without an end, and a read shows the truth.
+// lookUp asks for the lifetime of a given token. If the token's policies do not
+// allow that, its lifetime counts as unlimited, and a read will show whether it
+// is valid.
 func lookUp(ctx context.Context, base *api.Client, token secrets.Secret, of string) (grant, *binding.Failure) {
 	c := call{op: message.New("op.vault.look-up-of"), object: of, path: "auth/token/lookup-self"}
 	base.SetToken(token.Expose())
@@ -163,11 +165,11 @@ func lookUp(ctx context.Context, base *api.Client, token secrets.Secret, of stri
 	return grant{token: token, ttl: ttl, renewable: err == nil && renewable}, nil
 }
 
-// appRole signs in by role id and, where the role wants one, secret id.
+// appRole signs in with a role ID and, if the role requires one, a secret ID.
 type appRole struct {
 	AppRole
-	// wrapping is the token that the secret id was unwrapped with. Only one
-	// login at a time runs, so no lock is needed.
+	// wrapping is the token that secretID was unwrapped with. Only one login
+	// runs at a time, so no lock is needed.
 	wrapping, secretID secrets.Secret
 	redactor           *secrets.Redactor
 }
@@ -195,9 +197,9 @@ func (a *appRole) obtain(ctx context.Context, base *api.Client) (grant, *binding
 	return login(ctx, base, mount, map[string]any{"role_id": roleID.Expose(), "secret_id": secretID.Expose()})
 }
 
-// unwrapped is the secret id behind a wrapping token, from memory where that
-// token was unwrapped before. A new token that cannot be opened does not take
-// away a secret id that may still do.
+// unwrapped returns the secret ID of a wrapping token, from memory if the token
+// was unwrapped before. If a new token cannot be unwrapped, the old secret ID
+// stays in use, because it may still work.
 func (a *appRole) unwrapped(ctx context.Context, base *api.Client, mount, wrapping string) (secrets.Secret, *binding.Failure) {
 	if !a.secretID.IsZero() && a.wrapping.Expose() == wrapping {
 		return a.secretID, nil
@@ -214,9 +216,9 @@ func (a *appRole) unwrapped(ctx context.Context, base *api.Client, mount, wrappi
 	return a.secretID, failure
 }
 
-// unwrap opens a wrapped secret id, after looking whether it was made by the
-// AppRole method: a wrapping token that somebody else put there shows by where
-// it comes from.
+// unwrap unwraps a secret ID, after checking that the wrapping token was
+// created by the AppRole method. The creation path reveals a token that an
+// attacker has put there.
 func unwrap(ctx context.Context, base *api.Client, mount, wrapping string) (secrets.Secret, *binding.Failure) {
 	c := call{op: message.New("op.vault.unwrap"), object: "auth/" + mount}
 	hint := message.New("vault.wrapping-used")
@@ -246,7 +248,8 @@ func unwrap(ctx context.Context, base *api.Client, mount, wrapping string) (secr
 	return secrets.New([]byte(id)), nil
 }
 
-// wrappingFailed distinguishes an invalid wrapping token from other failures.
+// wrappingFailed is the failure of unwrapping. It distinguishes an invalid wrapping
+// token from other failures.
 func (c call) wrappingFailed(err error, hint message.Message) *binding.Failure {
 	f := c.failed(err)
 	if answer, ok := errors.AsType[*api.ResponseError](err); ok && answer.StatusCode == http.StatusBadRequest || f.Kind == binding.Forbidden {
@@ -259,7 +262,7 @@ func (*appRole) stale(secrets.Secret) bool { return false }
 
 func (*appRole) issues() bool { return true }
 
-// jwtLogin signs in by a JWT from a file: the methods jwt and kubernetes.
+// jwtLogin signs in with a JWT from a file: the methods jwt and kubernetes.
 type jwtLogin struct {
 	mount, role, file string
 	redactor          *secrets.Redactor
@@ -278,7 +281,7 @@ func (jwtLogin) stale(secrets.Secret) bool { return false }
 
 func (jwtLogin) issues() bool { return true }
 
-// certLogin signs in by the TLS client certificate.
+// certLogin signs in with the TLS client certificate.
 type certLogin struct{ mount, role string }
 
 func (l certLogin) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
@@ -302,7 +305,7 @@ func login(ctx context.Context, base *api.Client, mount string, body map[string]
 		answer, ok := errors.AsType[*api.ResponseError](err)
 		switch {
 		case ok && (answer.RawError || len(answer.Errors) == 0) && (f.Kind == binding.Refused || f.Kind == binding.Forbidden):
-			// Vault says in JSON why it refuses: this is somebody else.
+			// Vault explains a refusal in JSON, so this is not Vault.
 			return grant{}, c.unreadable(message.NewError("vault.without-words", "status", answer.StatusCode))
 		case ok && answer.StatusCode == http.StatusNotFound:
 			f.Hint = message.New("vault.no-method")
@@ -322,7 +325,7 @@ func login(ctx context.Context, base *api.Client, mount string, body map[string]
 	}, nil
 }
 
-// credential reads a credential's file and makes it known to the redactor.
+// credential reads a credential's file and registers it with the redactor.
 func credential(file string, what message.Message, r *secrets.Redactor) (secrets.Secret, *binding.Failure) {
 	c := call{op: message.New("op.vault.read-credential", "what", what), object: file}
 	refuse := func(err error) (secrets.Secret, *binding.Failure) {

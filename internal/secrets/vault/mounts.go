@@ -15,19 +15,18 @@ import (
 // Vault did not report, before Vault is asked again.
 const assumedFor = 5 * time.Minute
 
-// mount is what is known of a secrets engine.
+// mount is what is known about a secrets engine.
 type mount struct {
 	version int
-	// assumed is how long a version holds that Vault did not report; zero is
-	// forever.
+	// assumed is how long an assumed version is valid; zero means forever.
 	assumed binding.Term
 }
 
-// withVersion reads with the KV version of the reference's mount. If the read
-// fails as it does with a wrong version, a version that was remembered or assumed
-// may be wrong: the engine may have been upgraded or mounted again, or Vault did not
-// say for a token that was replaced since. Then withVersion asks for the version
-// again and, if it is another, repeats the read.
+// withVersion reads with the KV version of the reference's mount. If the read fails
+// as with a wrong version, the remembered or assumed version may be wrong: the
+// engine may have been upgraded or mounted again, or Vault did not report the
+// version to an earlier token. Then withVersion asks for the version again and, if
+// it differs, repeats the read.
 func (c *Client) withVersion(ctx context.Context, ref secrets.Ref, read func(version int) error) error {
 	c.mu.Lock()
 	_, remembered := c.mounts[ref.Mount]
@@ -53,9 +52,9 @@ func (c *Client) withVersion(ctx context.Context, ref secrets.Ref, read func(ver
 	return failed
 }
 
-// kvVersion is the KV version of the reference's mount: as configured, or else
-// as Vault reports it. Vault reports it to every token that may do anything
-// below the mount; if it does not, 2 is assumed.
+// kvVersion is the KV version of the reference's mount: the configured one, or
+// else the one that Vault reports. Vault reports it to every token with any
+// permission below the mount. If it does not, version 2 is assumed.
 func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 	if v := c.options.KVVersions[ref.Mount]; v != 0 {
 		return v, nil

@@ -1,8 +1,8 @@
 // Package vault reads secrets from HashiCorp Vault: KV version 2 and 1, with
-// one login that all readers share. Planning asks only for metadata, so its
-// policy does not have to allow data; a value is read last. Its errors are
-// binding.Failure values, as in every other client. No error contains any part
-// of a secret, a token or a body from Vault.
+// one login that all readers share. Planning asks only for metadata, so that
+// its policy does not have to allow reading data. A value is read only when it
+// is needed. Errors are *binding.Failure, as in every other client. No error
+// contains any part of a secret, a token or a body from Vault.
 package vault
 
 import (
@@ -16,65 +16,65 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// defaultTimeout bounds one request with its retries.
+// defaultTimeout limits one request including its retries.
 const defaultTimeout = 10 * time.Second
 
-// Options are what a Client is made of. Only Address and Auth are needed. No
-// VAULT_* variable and no proxy variable of the environment is looked at.
+// Options are the options of a Client. Only Address and Auth are required. The
+// client ignores VAULT_* and proxy variables of the environment.
 type Options struct {
-	// Address is the server's, for example https://vault.example.com:8200. It
-	// may be http only for loopback.
+	// Address is the server's address, for example
+	// https://vault.example.com:8200. http is allowed only for loopback.
 	Address string
-	// Peers are the addresses of the cluster's other nodes. A standby that
-	// redirects is followed to one of them, or to Address itself, and nowhere
-	// else: the request carries the token.
+	// Peers are the addresses of the cluster's other nodes. A redirect of a
+	// standby is followed only to one of them or to Address, because the
+	// request carries the token.
 	Peers []string
-	// Namespace is the Enterprise namespace; empty is the root.
+	// Namespace is the Enterprise namespace; empty means the root.
 	Namespace string
-	// CAFile is a PEM file with certificates trusted besides the machine's
-	// own, read once.
+	// CAFile is a PEM file with certificates to trust in addition to the
+	// machine's own. It is read once.
 	CAFile string
 	// ClientCertFile and ClientKeyFile are the TLS client certificate. It is
-	// read again at each handshake, so that it may rotate.
+	// read again at each handshake, so that it can be rotated.
 	ClientCertFile, ClientKeyFile string
-	// ServerName is the name the server's certificate must carry where it is
-	// not the address's host.
+	// ServerName is the name in the server's certificate if it differs from the
+	// address's host.
 	ServerName string
 	Auth       Auth
-	// KVVersions says which KV version (1 or 2) a mount has. Vault is asked
-	// for the others.
+	// KVVersions has the KV version (1 or 2) of mounts. Vault is asked for
+	// those of other mounts.
 	KVVersions map[string]int
-	// Timeout bounds one request with its retries; 0 means 10 s.
+	// Timeout limits one request including its retries; 0 means 10 s.
 	Timeout time.Duration
-	// Redactor gets every token and value that the client reads; may be nil.
+	// Redactor learns every token and value that the client reads; may be nil.
 	Redactor *secrets.Redactor
-	// DialContext opens connections instead of the network; nil is the
-	// network. Only tests set it.
+	// DialContext opens connections; nil uses the network. Only tests set it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Observe, if not nil, gets every request, including retries. Many
-	// goroutines call it at once, and it must not block.
+	// Observe, if not nil, is called after every request, including retries.
+	// Several goroutines call it at once, and it must not block.
 	Observe func(Exchange)
 }
 
-// Exchange is one request to Vault, for metrics. It holds no path.
+// Exchange is one request to Vault, for metrics. It contains no path.
 type Exchange struct {
 	// Operation is one of login, unwrap, renew, revoke, lookup, mounts, health
 	// and read.
 	Operation string
-	// Status is the answer's; 0 where none came.
+	// Status is the status of the answer; 0 if there was none.
 	Status int
-	// Took is how long it was until the answer's header.
+	// Took is the time until the headers of the answer.
 	Took time.Duration
 }
 
 // Auth says how to sign in: exactly one field is set.
 type Auth struct {
-	// TokenFile holds a token, for example an agent's sink. It is read before
-	// every request, so that a changed one is used at once.
+	// TokenFile has a token, for example an agent's sink. It is read before
+	// every request, so that a changed token is used at once.
 	TokenFile string
-	// TokenEnvironment names the environment variable with a token, read once.
+	// TokenEnvironment names the environment variable with a token. It is read
+	// once.
 	TokenEnvironment string
 	AppRole          *AppRole
 	// Kubernetes signs in with the service account's token.
@@ -85,17 +85,17 @@ type Auth struct {
 	Cert *Cert
 }
 
-// AppRole signs in with a role id and a secret id, each in a file.
+// AppRole signs in with a role ID and a secret ID, each in a file.
 type AppRole struct {
 	// Mount of the auth method; empty means "approle".
 	Mount      string
 	RoleIDFile string
-	// SecretIDFile is empty for a role with bind_secret_id=false, which takes
-	// the role id alone.
+	// SecretIDFile is empty for a role with bind_secret_id=false, which
+	// requires only the role ID.
 	SecretIDFile string
-	// Wrapped says that SecretIDFile holds a response-wrapping token: it is
-	// unwrapped once, after a look at where it came from, and the secret id
-	// kept in memory. A new one in the file is taken at the next login.
+	// Wrapped is true if SecretIDFile has a response-wrapping token. It is
+	// unwrapped once, after a check of its creation path, and the secret ID is
+	// kept in memory. A new token in the file is used at the next login.
 	Wrapped bool
 }
 
@@ -103,8 +103,8 @@ type AppRole struct {
 type JWT struct {
 	// Mount of the auth method; empty means "kubernetes" or "jwt".
 	Mount, Role string
-	// TokenFile is, for Kubernetes, the service account's usual file where it
-	// is empty.
+	// TokenFile is the file with the token. For Kubernetes, empty means the
+	// service account's usual file.
 	TokenFile string
 }
 
@@ -116,7 +116,7 @@ type Cert struct {
 	Role string
 }
 
-// check refuses options that cannot work.
+// check rejects options that cannot work.
 func (o Options) check() error {
 	if err := checkAddress(o.Address); err != nil {
 		return err
@@ -140,7 +140,7 @@ func (o Options) check() error {
 	return o.Auth.check()
 }
 
-// check refuses anything but exactly one way to sign in.
+// check requires exactly one way to sign in.
 func (a Auth) check() error {
 	n := 0
 	for _, set := range []bool{
@@ -163,8 +163,9 @@ func (a Auth) check() error {
 	return nil
 }
 
-// checkAddress refuses what is no base address, and a token in clear on the
-// network. The address itself is named only without its userinfo.
+// checkAddress rejects an invalid base address, and http on the network, which
+// would send the token in clear text. Errors name the address without its
+// userinfo.
 func checkAddress(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {

@@ -16,60 +16,62 @@ import (
 )
 
 const (
-	// minInterval is the least time between two renewals.
+	// minInterval is the minimum time between two renewals.
 	minInterval = time.Second
-	// firstBackoff and lastBackoff bound the pause after a login or renewal
-	// that failed; it doubles in between.
+	// firstBackoff and lastBackoff are the shortest and longest pause after a
+	// failed login or renewal; it doubles in between.
 	firstBackoff, lastBackoff = time.Second, time.Minute
-	// firstDenial and lastDenial bound the pause between two logins that an
-	// answer 403 caused; it doubles while they do not help.
+	// firstDenial and lastDenial are the shortest and longest pause between two
+	// logins after an answer 403; it doubles while they do not help.
 	firstDenial, lastDenial = 30 * time.Second, time.Hour
-	// refusedPause is the least time between two logins with a credential that
-	// Vault refused.
+	// refusedPause is the minimum time between two logins with a credential
+	// that Vault refused.
 	refusedPause = 5 * time.Minute
-	// lockPause and lastLockPause are the same for an AppRole, whose role Vault locks
-	// after five refusals in a quarter of an hour, also for a good secret id. Other
-	// processes may have the same bad one. It doubles in between.
+	// lockPause and lastLockPause are the shortest and longest such pause for an
+	// AppRole; it doubles in between. Vault locks the role after five refusals in 15
+	// minutes, even for a valid secret ID, and other processes may use the same
+	// invalid one.
 	lockPause, lastLockPause = 16 * time.Minute, 2 * time.Hour
 )
 
-// Stats count what the client did; a daemon's logins per hour come from them.
+// Stats counts what the client did, for example to compute a daemon's logins per
+// hour.
 type Stats struct{ Logins, Renewals, LoginFailures int64 }
 
-// session is one token. It never changes: a renewal makes a new session.
+// session is one token. It is immutable: a renewal makes a new session.
 type session struct {
 	api   *api.Client
 	token secrets.Secret
-	// life is what the token had left at the beginning; 0 means no end.
+	// life is the token's remaining lifetime at the beginning; 0 means unlimited.
 	life time.Duration
-	// due is when to renew it or to log in again, ends is when it expires; zero
-	// means never.
+	// due is when to renew it or to log in again, and ends when it expires.
+	// Zero means never.
 	due, ends time.Time
 	renewable bool
-	// worked is set once a read with the token was allowed.
+	// worked is true once a read with the token was allowed.
 	worked *atomic.Bool
 }
 
-// refusal is a login that failed, and the pause in which none is tried again.
+// refusal is a failed login, and the pause before the next one.
 type refusal struct {
 	pause   binding.Term
 	failure *binding.Failure
-	// with is the digest of the credential; another one is tried at once.
+	// with is the digest of the credential. A different credential is tried at once.
 	with [sha256.Size]byte
 	// times is how often Vault refused it in a row.
 	times int
-	// counted is how long it counts as one failed login: in a longer pause it counts
-	// again, so that alerts see it as before.
+	// counted is how long it counts as one failed login. In a longer pause it is
+	// counted again, so that alerts stay active.
 	counted binding.Term
 }
 
-// sessions keep the one login that all readers share.
+// sessions manages the one login that all readers share.
 type sessions struct {
 	base     *api.Client
 	signIn   signIn
 	redactor *secrets.Redactor
 	now      func() time.Time
-	// jitter gives a number from 0 up to 1.
+	// jitter returns a random number in [0, 1).
 	jitter  func() float64
 	timeout time.Duration
 
@@ -78,13 +80,14 @@ type sessions struct {
 
 	logins, renewals, failures atomic.Int64
 
-	// lock is held by the one who renews or signs in; it guards the rest. A
-	// channel, for waiting has to end with the caller's context.
+	// lock is held while a goroutine renews or signs in, and guards the
+	// following fields. It is a channel, because waiting must end with the
+	// caller's context.
 	lock chan struct{}
 	// fails counts the failures since the last success.
 	fails int
-	// denial is how long the next pause after a login caused by a 403 is, and
-	// denied the pause after the last one.
+	// denial is the length of the next pause after a login because of a 403,
+	// and denied the current pause.
 	denial time.Duration
 	denied binding.Term
 }
@@ -96,8 +99,8 @@ func newSessions(base *api.Client, way signIn, o Options) *sessions {
 	}
 }
 
-// get gives the session to use now: it signs in, or renews a token that is due
-// where nobody else does already.
+// get returns the session to use now. It signs in, or renews a token that is
+// due if no other goroutine does already.
 func (s *sessions) get(ctx context.Context) (*session, error) {
 	for {
 		have := s.current.Load()
@@ -119,7 +122,7 @@ func (s *sessions) get(ctx context.Context) (*session, error) {
 			}
 		}
 		if s.current.Load() != have {
-			// Somebody was faster.
+			// Another goroutine was faster.
 			<-s.lock
 			continue
 		}
@@ -129,23 +132,23 @@ func (s *sessions) get(ctx context.Context) (*session, error) {
 	}
 }
 
-// usable reports whether the session's token is one to send.
+// usable reports whether the session's token can be used.
 func (s *sessions) usable(have *session) bool {
 	return have != nil && (have.ends.IsZero() || s.now().Before(have.ends)) && !s.signIn.stale(have.token)
 }
 
-// isDue reports whether the session is to be renewed.
+// isDue reports whether the session must be renewed.
 func (s *sessions) isDue(have *session) bool { return !have.due.IsZero() && !s.now().Before(have.due) }
 
-// stopped is the failure for a caller who gave up waiting.
+// stopped is the failure for a caller whose context ended.
 func (s *sessions) stopped(ctx context.Context) error {
 	f := call{op: message.New("op.vault.sign-in"), object: s.base.Address()}.failure(binding.Transient, CodeUnreachable, message.New("vault.busy-login"))
 	f.Err = ctx.Err()
 	return f
 }
 
-// refresh renews the session or signs in. A failure leaves a usable session in
-// place, and the next try is put off. The caller holds the lock.
+// refresh renews the session or signs in. After a failure, a usable session
+// stays, and the next attempt is delayed. The caller holds the lock.
 func (s *sessions) refresh(ctx context.Context, have *session, usable bool) (*session, error) {
 	if usable && have.renewable {
 		if renewed := s.renew(ctx, have); renewed != nil {
@@ -165,8 +168,8 @@ func (s *sessions) refresh(ctx context.Context, have *session, usable bool) (*se
 	return &later, nil
 }
 
-// renew extends the token's life; nil where Vault says no. Where no answer
-// came, the session stays and is due again later.
+// renew extends the token's lifetime; it returns nil if Vault refuses. Without
+// an answer, the session stays and is due again later.
 func (s *sessions) renew(ctx context.Context, have *session) *session {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -187,7 +190,7 @@ func (s *sessions) renew(ctx context.Context, have *session) *session {
 	life := time.Duration(answer.Auth.LeaseDuration) * time.Second
 	renewed := s.session(have.api, grant{have.token, life, answer.Auth.Renewable})
 	renewed.worked = have.worked
-	// A life that shrinks nears the token's maximum: the next step is a login.
+	// If the lifetime shrinks, the token approaches its maximum: log in next time.
 	if s.signIn.issues() && life < have.life*9/10 {
 		renewed.renewable = false
 	}
@@ -195,8 +198,8 @@ func (s *sessions) renew(ctx context.Context, have *session) *session {
 	return renewed
 }
 
-// login signs in, unless a login failed a moment ago: then that failure
-// stands. The caller holds the lock.
+// login signs in, unless a login failed just before: then it returns that
+// failure. The caller holds the lock.
 func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
 	times := 0
 	if r := s.refused.Load(); r != nil && r.with == s.signIn.digest() {
@@ -243,8 +246,8 @@ func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
 	return made, nil
 }
 
-// session starts one: due at two thirds of its life, a little earlier at
-// random so that many clients do not come at once.
+// session makes a session that is due at two thirds of its lifetime, or
+// randomly a little earlier, so that many clients do not renew at once.
 func (s *sessions) session(client *api.Client, g grant) *session {
 	made := &session{api: client, token: g.token, life: g.ttl, renewable: g.renewable, worked: new(atomic.Bool)}
 	if g.ttl > 0 {
@@ -255,7 +258,8 @@ func (s *sessions) session(client *api.Client, g grant) *session {
 	return made
 }
 
-// backoff is the pause after the failures so far, between half and whole.
+// backoff is the pause after the failures so far, randomly between half of it and
+// all of it.
 func (s *sessions) backoff() time.Duration {
 	wait := binding.Pause(firstBackoff, lastBackoff, s.fails)
 	return wait/2 + time.Duration(float64(wait/2)*s.jitter())
@@ -264,9 +268,9 @@ func (s *sessions) backoff() time.Duration {
 // afterDenial returns a different session than the one that got a 403, or the
 // same one if there is nothing else to try. A token keeps the policies that it
 // was created with, so a new one may be allowed more than the old one. Logins
-// for this reason are rare, and rarer while they do not help. invalid means
-// that Vault no longer knows the token: one that worked before is replaced at
-// once.
+// for this reason are rare, and become rarer while they do not help. invalid
+// means that Vault no longer knows the token: one that worked before is
+// replaced at once.
 func (s *sessions) afterDenial(ctx context.Context, used *session, invalid bool) *session {
 	select {
 	case s.lock <- struct{}{}:
@@ -276,7 +280,7 @@ func (s *sessions) afterDenial(ctx context.Context, used *session, invalid bool)
 	}
 	now := s.current.Load()
 	if now == nil {
-		// The client was closed meanwhile.
+		// The client was closed in the meantime.
 		return used
 	}
 	if now.token.Expose() != used.token.Expose() {

@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	// maxBody bounds an answer, in bytes.
+	// maxBody limits an answer, in bytes.
 	maxBody = 4 << 20
-	// maxReads bounds the reads in flight, and so the connections: thousands of
-	// instances may begin at once.
+	// maxReads limits the reads in flight, and so the connections, because
+	// thousands of instances may begin at once.
 	maxReads = 64
-	// maxRetries is how often a read is tried again after a broken connection
-	// or an answer 412.
+	// maxRetries is how often a read is repeated after a broken connection or
+	// an answer 412.
 	maxRetries = 2
-	// minRetryWait and maxRetryWait bound the pause before it.
+	// minRetryWait and maxRetryWait are the limits of the pause before a retry.
 	minRetryWait, maxRetryWait = 100 * time.Millisecond, 300 * time.Millisecond
 )
 
@@ -47,7 +47,7 @@ func newAPI(o Options) (*api.Client, error) {
 		MaxRetryWait: maxRetryWait,
 		MaxRetries:   maxRetries,
 		CheckRetry:   shouldRetry,
-		// A node that lags behind another answers 412.
+		// A node that lags behind answers 412.
 		ReadYourWrites: true,
 	}
 	client, err := api.NewClient(config)
@@ -59,11 +59,11 @@ func newAPI(o Options) (*api.Client, error) {
 	return client.WithNamespace(o.Namespace), nil
 }
 
-// keepRedirect hands redirects to the api package, which follows one.
+// keepRedirect passes redirects to the api package, which follows one.
 func keepRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// shouldRetry tries again what changed nothing: a read that got no answer, and
-// a 412 of a node that has to catch up.
+// shouldRetry repeats a request that changed nothing: a read without an answer,
+// and one that a lagging node answered with 412.
 func shouldRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, message.NewError("vault.given-up", "why", ctx.Err())
@@ -82,7 +82,8 @@ func shouldRetry(ctx context.Context, resp *http.Response, err error) (bool, err
 	return !errors.As(err, &redirect) && !errors.As(err, &verify), nil
 }
 
-// newTransport makes the HTTP transport: own trust, no proxy, time limits.
+// newTransport makes the HTTP transport, with its own root certificates and
+// time limits and without a proxy.
 func newTransport(o Options) (*guard, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName}
 	if o.CAFile != "" {
@@ -127,7 +128,7 @@ func newTransport(o Options) (*guard, error) {
 	return g, nil
 }
 
-// roots are the machine's certificates and those of a file.
+// roots returns the machine's root certificates and those of a file.
 func roots(file string) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
@@ -143,9 +144,9 @@ func roots(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// guard is the transport's last word: an answer is bounded, and a redirect
-// leads to a host that the configuration names. The api package would follow
-// one anywhere, with the token.
+// guard wraps the transport: it limits the size of answers, and allows
+// redirects only to hosts that the configuration names. The api package would
+// follow a redirect anywhere, with the token.
 type guard struct {
 	inner   http.RoundTripper
 	hosts   map[string]bool
@@ -153,7 +154,7 @@ type guard struct {
 	now     func() time.Time
 }
 
-// redirectError is a redirect to a host that nobody named.
+// redirectError is a redirect to a host that the configuration does not name.
 type redirectError struct{ host string }
 
 func (e *redirectError) Error() string { return message.English(e.Says()) }
@@ -173,7 +174,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	g.observe(told)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // A RoundTripper hands the transport's error on as it is.
+		return nil, err //nolint:wrapcheck // A RoundTripper returns the transport's error unchanged.
 	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header.Get("Location") != "" {
 		to, err := resp.Location()
@@ -196,7 +197,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 // hostPort is a URL's host, in lower case, with its port.
 func hostPort(u *url.URL) string { return strings.ToLower(binding.HostPort(u)) }
 
-// operation says in one word of a fixed set what a path asks for.
+// operation returns the operation of a path, one of a fixed set of words.
 func operation(path string) string {
 	path = strings.TrimPrefix(path, "/v1/")
 	method, isAuth := strings.CutPrefix(path, "auth/")

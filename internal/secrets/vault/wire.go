@@ -15,22 +15,22 @@ import (
 type versionState struct {
 	Version     int      `json:"version"`
 	CreatedTime wireTime `json:"created_time"`
-	// DeletionTime may lie in the future (delete_version_after); Vault writes
-	// "" for none.
+	// DeletionTime may be in the future (delete_version_after). Vault writes ""
+	// for none.
 	DeletionTime *wireTime `json:"deletion_time"`
 	Destroyed    bool      `json:"destroyed"`
 }
 
-// gone reports whether a version has no data by the time at which Vault
-// answered. The answer's Date has no fractions of a second: what was deleted
-// within that second is gone.
+// gone reports whether a version had no data when Vault answered. The answer's
+// Date has no fractions of a second: a version that was deleted within that
+// second is gone.
 func (v versionState) gone(sent time.Time) bool {
 	deleted := v.DeletionTime != nil && !v.DeletionTime.IsZero() && v.DeletionTime.Before(sent.Truncate(time.Second).Add(time.Second))
 	return v.Destroyed || deleted
 }
 
-// wireTime is a time that may be written as "". Of other texts it only says that they
-// cannot be read: that of one version must not hide the others.
+// wireTime is a time that may be written as "". An invalid one is not an error,
+// because one version must not hide the others.
 type wireTime struct {
 	time.Time
 	unread bool
@@ -66,7 +66,7 @@ type mountState struct {
 	Options map[string]string `json:"options"`
 }
 
-// decode reads the data of an answer. Its error says nothing of the body.
+// decode decodes the data of an answer. Its error contains nothing of the body.
 func decode(body []byte, into any) error {
 	var envelope struct {
 		Data json.RawMessage `json:"data"`
@@ -89,7 +89,8 @@ func decode(body []byte, into any) error {
 	return nil
 }
 
-// warnings are what Vault adds to an answer that a secret is not there.
+// warnings returns the warnings that Vault adds to an answer about a missing
+// secret.
 func warnings(r reply) []string {
 	var envelope struct {
 		Warnings []string `json:"warnings"`
@@ -100,8 +101,8 @@ func warnings(r reply) []string {
 	return envelope.Warnings
 }
 
-// unquote reads a JSON string into bytes that can be wiped. Line ends after
-// the value, which "vault kv put key=@file" leaves there, do not belong to it.
+// unquote decodes a JSON string into bytes that can be wiped. It removes
+// trailing line ends, which "vault kv put key=@file" adds.
 func unquote(raw json.RawMessage) ([]byte, bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return nil, false
@@ -110,7 +111,7 @@ func unquote(raw json.RawMessage) ([]byte, bool) {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return bytes.Clone(inner), true
 	}
-	// Escapes are rare in tokens; the string made here is beyond wiping.
+	// Escapes are rare in tokens. The string made here cannot be wiped.
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return nil, false

@@ -15,9 +15,8 @@ import (
 	"time"
 )
 
-// Certificates makes a private authority and a certificate of its for
-// 127.0.0.1, vault.test and, as a client, "daemon", and writes them into
-// folder.
+// Certificates makes a private authority and a certificate for 127.0.0.1,
+// vault.test and, as a client, "daemon", and writes them into folder.
 func Certificates(t *testing.T, folder string) (certFile, keyFile, caFile string) {
 	t.Helper()
 	caKey, key := newKey(t), newKey(t)
@@ -61,7 +60,7 @@ func sign(t *testing.T, cert, issuer *x509.Certificate, key, issuerKey *ecdsa.Pr
 	return der
 }
 
-// writePEM writes one block and names the file.
+// writePEM writes one block and returns the file's name.
 func writePEM(t *testing.T, folder, name, kind string, der []byte) string {
 	t.Helper()
 	file := filepath.Join(folder, name)

@@ -29,22 +29,22 @@ import (
 // Variable names the environment variable with the program's path.
 const Variable = "RECONCILER_VAULT"
 
-// startLimit bounds the start of a server.
+// startLimit limits the start of a server.
 const startLimit = 2 * time.Minute
 
-// Options are what a server is started with.
+// Options are the options of a server.
 type Options struct {
-	// TLS makes it listen with a certificate of a private authority.
+	// TLS makes it use TLS with a certificate of a private authority.
 	TLS bool
 }
 
 // Server is a running Vault, initialized and unsealed.
 type Server struct {
-	// Address is the base address, RootToken may do everything.
+	// Address is the base address. RootToken may do everything.
 	Address, RootToken string
 	// CAFile is the authority's certificate; empty without TLS.
 	CAFile string
-	// API is a client with the root token, for the operator's part in tests.
+	// API is a client with the root token, for what an operator does in tests.
 	API *api.Client
 
 	unsealKey string
@@ -96,18 +96,17 @@ func Start(t *testing.T, o Options) *Server {
 }
 
 // launch writes the configuration, starts the process and waits until it
-// answers. The port is free when it is picked; should it be taken a moment
-// later, another is tried.
+// answers. If the chosen port is taken meanwhile, it tries another.
 func (s *Server) launch(t *testing.T, program string, o Options) {
 	t.Helper()
 	folder := t.TempDir()
 	for range 3 {
 		port := freePort(t)
 		file := s.configure(t, folder, port, o)
-		// The context of the test would kill it before the cleanups run.
+		// The test's context would kill the server before the cleanups run.
 		s.command = exec.CommandContext(context.WithoutCancel(t.Context()), program, "server", "-config="+file)
 		s.command.Stdout, s.command.Stderr = s.output, s.output
-		// The server must know nothing of this machine's own Vault settings.
+		// The server must not see this machine's own Vault settings.
 		s.command.Env = []string{"HOME=" + folder, "PATH=" + os.Getenv("PATH")}
 		if err := s.command.Start(); err != nil {
 			t.Fatalf("start %s: %v", program, err)
@@ -159,7 +158,7 @@ listener "tcp" {
 	return file
 }
 
-// client makes a client of the api package for the operator's part.
+// client makes a client with the root token.
 func (s *Server) client(t *testing.T) *api.Client {
 	t.Helper()
 	config := api.DefaultConfig()
@@ -250,7 +249,7 @@ func (s *Server) Pause(t *testing.T, stopped bool) {
 	if err := s.command.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
-	// The signal is taken a moment later, thread by thread.
+	// The signal takes effect a little later, thread by thread.
 	deadline := time.Now().Add(startLimit)
 	for stopped && !s.halted(t) {
 		if time.Now().After(deadline) {
@@ -271,7 +270,7 @@ func (s *Server) halted(t *testing.T) bool {
 	for _, thread := range threads {
 		stat, err := os.ReadFile(thread)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
-			continue // The thread ended meanwhile.
+			continue // The thread has ended meanwhile.
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -283,7 +282,7 @@ func (s *Server) halted(t *testing.T) bool {
 	return true
 }
 
-// Mount enables a KV engine of version 1 or 2 under a name of its own.
+// Mount enables a KV engine of version 1 or 2 under a new name.
 func (s *Server) Mount(t *testing.T, version int) string {
 	t.Helper()
 	s.mounts++
@@ -300,8 +299,8 @@ func (s *Server) Mount(t *testing.T, version int) string {
 	return name
 }
 
-// awaitUpgrade waits until a new KV version 2 engine takes writes: for a
-// moment it answers that it is being upgraded.
+// awaitUpgrade waits until a new KV version 2 engine accepts writes: at first
+// it answers that it is being upgraded.
 func (s *Server) awaitUpgrade(t *testing.T, mount string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
@@ -320,7 +319,7 @@ func (s *Server) awaitUpgrade(t *testing.T, mount string) {
 	}
 }
 
-// Write writes to an API path and gives the answer, which may be nil.
+// Write writes to an API path and returns the answer, which may be nil.
 func (s *Server) Write(t *testing.T, path string, data map[string]any) *api.Secret {
 	t.Helper()
 	answer, err := s.API.Logical().WriteWithContext(t.Context(), path, data)
@@ -330,11 +329,12 @@ func (s *Server) Write(t *testing.T, path string, data map[string]any) *api.Secr
 	return answer
 }
 
-// EnableAuth enables an auth method at its usual mount, if it is not yet.
+// EnableAuth enables an auth method at its usual mount, if it is not enabled
+// yet.
 func (s *Server) EnableAuth(t *testing.T, method string) {
 	t.Helper()
 	err := s.API.Sys().EnableAuthWithOptionsWithContext(t.Context(), method, &api.EnableAuthOptions{Type: method})
-	if answer, ok := err.(*api.ResponseError); ok && answer.StatusCode == http.StatusBadRequest { //nolint:errorlint // The api package gives it unwrapped.
+	if answer, ok := err.(*api.ResponseError); ok && answer.StatusCode == http.StatusBadRequest { //nolint:errorlint // The api package returns it unwrapped.
 		return
 	}
 	if err != nil {
@@ -342,10 +342,10 @@ func (s *Server) EnableAuth(t *testing.T, method string) {
 	}
 }
 
-// freePort is a loopback port that nobody listens on. Vault cannot say which
-// port it was given when it asks for any, so one is chosen here: below those
-// that systems hand out to whoever asks for any, so that only another test's
-// Vault can take it before this one does.
+// freePort returns a loopback port that nobody listens on. Vault cannot report
+// which port it got if it asks for any, so one is chosen here. It is below the
+// ports that systems assign automatically, so that only another test's Vault
+// can take it first.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 100 {
