@@ -24,14 +24,14 @@ func No(question binding.Question, code, reason string, m message.Message) bindi
 	return binding.Answer{Question: question, Verdict: binding.No, Code: code, Reason: reason, Message: m}
 }
 
-// Unknown is no answer, and why. A host that does not say anything about one project
-// has said so: that is all there is to know.
+// Unknown is a missing answer, with the reason. A host that only refuses to show
+// one project does answer, so NoAnswer is false.
 func Unknown(question binding.Question, reason string, m message.Message) binding.Answer {
 	ofOne := question.Subject() == binding.SubjectProject && (reason == ReasonForbidden || reason == ReasonUnexpectedStatus)
 	return binding.Answer{Question: question, Verdict: binding.UnknownAsked, Reason: reason, Message: m, NoAnswer: noAnswer(reason) && !ofOne}
 }
 
-// UnknownAll is the same unknown for several questions.
+// UnknownAll is the same unknown answer to several questions.
 func UnknownAll(reason string, m message.Message, questions ...binding.Question) []binding.Answer {
 	answers := make([]binding.Answer, 0, len(questions))
 	for _, q := range questions {
@@ -40,8 +40,8 @@ func UnknownAll(reason string, m message.Message, questions ...binding.Question)
 	return answers
 }
 
-// Finish sets the time of every answer and takes the token out of every text:
-// a host may echo what it was sent, in a name or in an error.
+// Finish sets the time of every answer and removes the token from every text,
+// because a host may echo it in a name or in an error.
 func Finish(at time.Time, token secrets.Secret, answers []binding.Answer) []binding.Answer {
 	for i := range answers {
 		answers[i].At = at
@@ -50,11 +50,11 @@ func Finish(at time.Time, token secrets.Secret, answers []binding.Answer) []bind
 	return answers
 }
 
-// maxHostUser bounds the number and the name of an account, in bytes.
+// maxHostUser limits the number and the name of an account, in bytes.
 const maxHostUser = 128
 
-// FinishReport does for a report what Finish does for answers. A number or a name
-// that no account has is left out.
+// FinishReport does for a report what Finish does for answers. It removes an
+// impossible account number or name.
 func FinishReport(at time.Time, token secrets.Secret, report binding.TokenReport) binding.TokenReport {
 	report.Answers = Finish(at, token, report.Answers)
 	u := report.User
@@ -64,8 +64,8 @@ func FinishReport(at time.Time, token secrets.Secret, report binding.TokenReport
 	return report
 }
 
-// Redact takes the token's value out of a text. Of a token that is written as
-// user:token, the part after the colon is taken out wherever it stands alone.
+// Redact removes the token's value from a text. If the token has the form
+// user:token, it also removes the part after the colon alone.
 func Redact(text string, token secrets.Secret) string {
 	value := token.Expose()
 	if value == "" {
@@ -79,7 +79,7 @@ func Redact(text string, token secrets.Secret) string {
 }
 
 // Malformed says why a text cannot be a token, before it is sent anywhere; zero
-// if it can be one. A line end at its end is the usual mistake in a secret that
+// if it can be one. A trailing line end is the usual mistake in a secret that
 // was written with a shell.
 func Malformed(token secrets.Secret) message.Message {
 	value := token.Expose()
@@ -97,8 +97,8 @@ func Malformed(token secrets.Secret) message.Message {
 	return message.Message{}
 }
 
-// RefuseUnsent rejects a platform's token that cannot be one, by the rule code,
-// so that it is not sent anywhere.
+// RefuseUnsent rejects a text that cannot be a platform's token, with the rule
+// code, so that it is not sent anywhere.
 func RefuseUnsent(platform binding.Platform, code string, token secrets.Secret) (refused binding.Answer, ok bool) {
 	if token.IsZero() {
 		return Unknown(binding.QuestionTokenValid, ReasonNoToken, message.New("token.none")), true
@@ -115,9 +115,9 @@ func RefuseUnsent(platform binding.Platform, code string, token secrets.Secret) 
 // shape is a prefix that identifies the kind of a token.
 type shape struct{ prefix, host string }
 
-// ForeignHost names the service whose token this is by its prefix, where that
-// is certainly not the given platform's; empty otherwise. It keeps a token
-// from being sent to a host that it was not made for.
+// ForeignHost names the service that a token belongs to according to its
+// prefix, if that is certainly not the given platform; empty otherwise. It
+// prevents sending a token to the wrong host.
 func ForeignHost(platform binding.Platform, token secrets.Secret) string {
 	shapes := []shape{
 		{"glpat-", binding.GitLab.Title()},
@@ -138,7 +138,7 @@ func ForeignHost(platform binding.Platform, token secrets.Secret) string {
 	value := token.Expose()
 	for _, s := range shapes {
 		if s.prefix == "pt-" && platform == binding.GitLab {
-			continue // an administrator of a GitLab may choose such a short prefix.
+			continue // a GitLab administrator may choose such a short prefix.
 		}
 		if strings.HasPrefix(value, s.prefix) && s.host != platform.Title() {
 			return s.host

@@ -10,18 +10,18 @@ import (
 	"reconciler/internal/message"
 )
 
-// HostOptions say how a code host with one API for everybody is asked.
+// HostOptions are the options for a code host with a single API address.
 type HostOptions struct {
 	// Client is the guarded client (NewHTTPClient).
 	Client *http.Client
-	// BaseURL of the API; empty is the host's own. Another is for the sandbox
-	// and tests.
+	// BaseURL is the API's; empty means the host's own. Only the sandbox and
+	// tests set it.
 	BaseURL string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
 
-// Host is a code host as a provider asks it, with what was pinned there.
+// Host is a code host for a provider, with its pins.
 type Host struct {
 	Client *http.Client
 	Base   *url.URL
@@ -29,8 +29,8 @@ type Host struct {
 	Pins   *Pins
 }
 
-// Host completes the options with the host's own URL. A BaseURL that is no URL
-// is an error.
+// Host makes a Host of the options, with own as the default URL. An invalid
+// BaseURL is an error.
 func (o HostOptions) Host(own string) (Host, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -42,8 +42,8 @@ func (o HostOptions) Host(own string) (Host, error) {
 	return Host{o.Client, base, o.Now, NewPins()}, nil
 }
 
-// ParseBase reads the base URL of an API: http or https, a host, no user, query
-// or fragment; a trailing slash is left out.
+// ParseBase parses the base URL of an API: http or https, with a host and
+// without user, query or fragment. It removes a trailing slash.
 func ParseBase(address string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(address, "/"))
 	if err != nil {

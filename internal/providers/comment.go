@@ -9,24 +9,24 @@ import (
 	"reconciler/internal/message"
 )
 
-// PullRequest names what is commented on.
+// PullRequest names the pull request to comment on.
 type PullRequest struct {
-	// Project is the project's path; at GitLab its number will do.
+	// Project is the project's path; for GitLab it may also be its number.
 	Project string
-	// Number is the pull request's, as people write it.
+	// Number is the pull request's number, as people write it.
 	Number string
-	// Commit is the full id of the commit that gets the status; empty where
-	// no status is to be set.
+	// Commit is the full ID of the commit that gets the status; empty to set no
+	// status.
 	Commit string
 }
 
 // Comment is a comment on a pull request.
 type Comment struct {
-	// ID is the host's; Author is the host's stable name of who wrote it.
+	// ID is the host's. Author is the host's stable name of the author.
 	ID, Author, Body string
 }
 
-// State is what a commit status says.
+// State is the state of a commit status.
 type State string
 
 // States of a commit. Error is for a run without a result.
@@ -37,29 +37,29 @@ const (
 	StateError   State = "error"
 )
 
-// CommitStatus is what is set at a commit; a host shows one for each Name.
+// CommitStatus is a status of a commit. A host shows one for each Name.
 type CommitStatus struct {
 	State             State
 	Name, Description string
-	// URL leads to the run; some hosts (Bitbucket) refuse a status without.
+	// URL is the address of the run. Some hosts (Bitbucket) refuse a status
+	// without it.
 	URL string
 }
 
 // Commenter writes to the pull requests of one code host, with the token that
-// it was made with. The token goes to the host that it was made for and
-// nowhere else.
+// it was made with. It sends the token only to the host that the token is for.
 type Commenter interface {
-	// Comments lists who the token writes as, and all comments of the pull
-	// request, whosoever.
+	// Comments returns the user that the token writes as, and all comments of
+	// the pull request by any author.
 	Comments(ctx context.Context, pr PullRequest) (self string, comments []Comment, err error)
-	// Write makes a comment, or gives the one with this ID another body.
+	// Write makes a comment or, with an ID, replaces the body of that comment.
 	Write(ctx context.Context, pr PullRequest, id, body string) error
-	// SetStatus sets the status of the pull request's commit. A host that
-	// holds this state already is done.
+	// SetStatus sets the status of the pull request's commit. It succeeds if
+	// the commit already has this state.
 	SetStatus(ctx context.Context, pr PullRequest, status CommitStatus) error
 }
 
-// Publication says what became of a comment.
+// Publication is the result of publishing a comment.
 type Publication string
 
 // What Publish did.
@@ -71,9 +71,9 @@ const (
 )
 
 // Publish posts a comment, or updates the one that begins with its marker and
-// that the token's own user wrote. Anybody can write a marker, so another
-// user's comment is never touched. A quiet post makes no new comment, but still
-// updates an existing one, which would be outdated.
+// that the token's own user wrote. It never touches another user's comment,
+// because anybody can write a marker. A quiet post makes no new comment, but
+// still updates an existing one, which would otherwise be outdated.
 func Publish(ctx context.Context, to Commenter, pr PullRequest, post Post) (Publication, error) {
 	own, found, err := ownComment(ctx, to, pr, post)
 	switch {
@@ -91,16 +91,16 @@ func Publish(ctx context.Context, to Commenter, pr PullRequest, post Post) (Publ
 }
 
 const (
-	// smallestPage is the size of the smallest page that a host gives.
+	// smallestPage is the smallest page size of all hosts.
 	smallestPage = 100
-	// listReads is how often a list of several pages is read that does not have
-	// our comment.
+	// listReads is how often a list of several pages is read if our comment is
+	// not in it.
 	listReads = 2
 )
 
-// ownComment finds the comment that Publish updates. A comment of others that is
-// deleted while the pages are read moves ours to a page that was read before, so
-// a list of several pages without ours is read again.
+// ownComment finds the comment that Publish updates. If another comment is
+// deleted while the pages are read, ours may move to a page that was read
+// before. So a list of several pages without ours is read again.
 func ownComment(ctx context.Context, to Commenter, pr PullRequest, post Post) (own Comment, found bool, err error) {
 	for range listReads {
 		self, comments, err := to.Comments(ctx, pr)
@@ -124,13 +124,13 @@ func ownComment(ctx context.Context, to Commenter, pr PullRequest, post Post) (o
 	return Comment{}, false, nil
 }
 
-// Post is what Publish puts at a pull request.
+// Post is what Publish posts to a pull request.
 type Post struct {
 	// Marker is the first line of Body.
 	Marker, Body string
 	// Author is the token's user, if the host does not report it.
 	Author string
-	// Quiet makes no comment where there is none.
+	// Quiet makes no new comment.
 	Quiet bool
 }
 
@@ -139,10 +139,10 @@ func begins(body, marker string) bool {
 	return strings.TrimSpace(first) == marker
 }
 
-// maxPages bounds the lists that are read.
+// maxPages limits how many pages of a list are read.
 const maxPages = 50
 
-// Pages calls page with 1, 2, … until it says that there are no more.
+// Pages calls page with 1, 2, … until there are no more pages.
 func Pages(page func(n int) (more bool, err error)) error {
 	for n := 1; n <= maxPages; n++ {
 		if more, err := page(n); err != nil || !more {

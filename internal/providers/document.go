@@ -14,9 +14,9 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// ParseDocument reads the address of an operator's document: https, or http to
-// this machine, without a user. The error about a bad one contains neither user
-// nor query, which may be secret.
+// ParseDocument parses the address of an operator's document: https, or http on
+// this machine, without a user. Errors contain neither user nor query, which
+// may be secret.
 func ParseDocument(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
@@ -30,9 +30,9 @@ func ParseDocument(address string) (*url.URL, error) {
 	return nil, message.NewError("document.scheme", "host", u.Host, "scheme", u.Scheme)
 }
 
-// Document gets a JSON document with a guarded client, which follows no
-// redirect, and bounds time and size. A token that is not zero goes along. No
-// error holds more of the address than its host.
+// Document fetches a JSON document with a guarded client, which follows no
+// redirect and limits time and size. It sends the token, if not zero. Errors
+// contain only the host of the address.
 func Document(ctx context.Context, client *http.Client, address *url.URL, token secrets.Secret) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), http.NoBody)
 	if err != nil {
@@ -62,8 +62,8 @@ func Document(ctx context.Context, client *http.Client, address *url.URL, token 
 	return text, nil
 }
 
-// documentError says what was in the way, without the request that an error
-// of the client holds.
+// documentError explains an error of the client, without the request that the
+// error contains.
 func documentError(host string, err error) error {
 	var timeout net.Error
 	var dns *net.DNSError

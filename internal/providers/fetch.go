@@ -9,23 +9,23 @@ import (
 	"reconciler/internal/message"
 )
 
-// maxErrorBody bounds what is kept of an answer that is not a success.
+// maxErrorBody limits what is kept of an error body.
 const maxErrorBody = 16 << 10
 
-// Reply is one answer of a host.
+// Reply is a host's answer to one request.
 type Reply struct {
 	Status int
 	Header http.Header
-	// Body is the beginning of an answer that is not a success, for its error
-	// code. It may echo what was sent and is never shown.
+	// Body is the beginning of an error body, for its error code. It may echo
+	// what was sent and is never shown.
 	Body []byte
 }
 
 // OK reports whether the answer is a success and was decoded.
 func (r Reply) OK() bool { return r.Status >= 200 && r.Status < 300 }
 
-// Get asks with the guarded client and decodes a success into out. A status
-// that is no success is not an error. The caller's header is not changed.
+// Get sends a GET request with the guarded client and decodes a successful
+// answer into out. An error status is not an error. Get does not change header.
 func Get(ctx context.Context, client *http.Client, address string, header http.Header, out any) (Reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -39,8 +39,8 @@ func Get(ctx context.Context, client *http.Client, address string, header http.H
 	return Send(client, req, out)
 }
 
-// Send sends req with the guarded client and decodes a success into out, where
-// out is not nil.
+// Send sends req with the guarded client and decodes a successful answer into
+// out, if out is not nil.
 func Send(client *http.Client, req *http.Request, out any) (Reply, error) {
 	resp, err := client.Do(req) //nolint:gosec // The guarded client decides which addresses are dialed.
 	if err != nil {

@@ -16,76 +16,75 @@ import (
 	"reconciler/internal/message"
 )
 
-// Bounds of the guarded client where Options leave them zero.
+// Default limits of the guarded client.
 const (
 	defaultConnectTimeout = 5 * time.Second
 	defaultTimeout        = 15 * time.Second
 	defaultMaxBytes       = 1 << 20
 	defaultRate           = 5
 	defaultBurst          = 20
-	// maxHeaderBytes bounds the header of an answer; Go's own bound is 10 MiB.
+	// maxHeaderBytes limits the headers of an answer. Go's own limit is 10 MiB.
 	maxHeaderBytes = 64 << 10
 )
 
-// Options say how the guarded client behaves. The zero value is right for
+// Options are the options of the guarded client. The zero value is right for
 // production.
 type Options struct {
-	// ConnectTimeout bounds the connection, Timeout the whole exchange from
-	// the dial to the last byte; the wait for the limiter is not counted.
-	// Zero is 5 and 15 seconds.
+	// ConnectTimeout limits connecting, and Timeout the whole exchange from the
+	// dial to the last byte, without the wait for the limiter. Zero means 5 and
+	// 15 seconds.
 	ConnectTimeout, Timeout time.Duration
-	// MaxBytes bounds the body of an answer; zero is 1 MiB.
+	// MaxBytes limits the body of an answer; zero means 1 MiB.
 	MaxBytes int64
-	// RequestsPerSecond and Burst are the pace for each pair of host and
-	// credential; zero is 5 and 20, under GitLab's 400 a minute for projects.
+	// RequestsPerSecond and Burst are the rate limit for each pair of host and
+	// credential. Zero means 5 and 20, below GitLab's 400 a minute for
+	// projects.
 	RequestsPerSecond float64
 	Burst             int
-	// Proxy is a configured HTTP proxy; nil is none, whatever the environment
-	// says. The proxy's own address is not checked, and it is the proxy that
-	// resolves and must refuse private addresses.
+	// Proxy is a configured HTTP proxy; nil means none, whatever the
+	// environment says. The proxy's own address is not checked. The proxy
+	// resolves names, so it must refuse private addresses itself.
 	Proxy *url.URL
-	// RootCAs are the roots that certificates are checked against; nil is the
-	// system's.
+	// RootCAs are the root certificates to trust; nil means the system's.
 	RootCAs *x509.CertPool
 	// AllowPrivate allows connections to addresses that are not public. Only
 	// the sandbox and tests set it.
 	AllowPrivate bool
-	// AnyContent takes answers of status 2xx that are not JSON, for services whose
-	// answer is a status.
+	// AnyContent accepts answers of status 2xx that are not JSON, for services
+	// whose status is the answer.
 	AnyContent bool
-	// Dial sends connections for a "host:port" to another address, which is
+	// Dial redirects connections to a "host:port" to another address, which is
 	// not checked. Only the sandbox and tests set it.
 	Dial map[string]string
-	// DialContext opens connections instead of the network; nil is the
-	// network. Only tests set it.
+	// DialContext opens connections; nil uses the network. Only tests set it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Now is the clock for Retry-After; nil is time.Now.
 	Now func() time.Time
-	// Observe, if not nil, gets every request. Many goroutines call it at once,
-	// and it must not block.
+	// Observe, if not nil, is called after every request. Several goroutines
+	// call it at once, and it must not block.
 	Observe func(Exchange)
 }
 
 // Exchange is one request, for metrics. It names neither host nor path.
 type Exchange struct {
-	// Status is the answer's; 0 where none came.
+	// Status is the status of the answer; 0 if there was none.
 	Status int
 	// Unsent is true if the request ended while the limiter delayed it.
 	Unsent bool
-	// Waited is how long the limiter delayed it, Took how long the answer's
-	// header took after that, with the wait for those that find out whether the
-	// host answers.
+	// Waited is how long the limiter delayed the request. Took is the time from
+	// then to the headers of the answer, including the wait for other requests
+	// that find out whether the host answers.
 	Waited, Took time.Duration
 }
 
-// NewHTTPClient makes the client that providers use. It follows no
-// redirect (a stock client would carry a token to another host), connects only
-// to public addresses, checked after resolving on the very address dialled,
-// takes no proxy from the environment, bounds time and size, refuses answers
-// of status 2xx that are not JSON, honours Retry-After and rate-limit headers,
-// and keeps one limiter for each pair of host and credential. It retries
-// nothing: the caller's loop does. Its own refusals are *binding.Failure. Safe
-// for concurrent use.
+// NewHTTPClient makes the client that providers use. It follows no redirect,
+// because a standard client could send a token to another host. It connects
+// only to public addresses, and checks the resolved address that it dials. It
+// uses no proxy from the environment, limits time and size, refuses answers of
+// status 2xx that are not JSON, respects Retry-After and rate-limit headers,
+// and has one rate limiter for each pair of host and credential. It does not
+// retry: the caller's loop does. Its own refusals are *binding.Failure. It is
+// safe for concurrent use.
 func NewHTTPClient(o Options) *http.Client {
 	o = withDefaults(o)
 	connect := newConnector(dialer(o), o.Now)
@@ -96,9 +95,9 @@ func NewHTTPClient(o Options) *http.Client {
 		ResponseHeaderTimeout:  o.Timeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		ForceAttemptHTTP2:      true,
-		// An HTTP/2 connection remembers the headers that it sent, to name them
-		// by number the next time. A token must not outlive its call there, so
-		// there is no room for one.
+		// An HTTP/2 connection remembers sent headers, to refer to them by
+		// number the next time. A token must not outlive its call there, so the
+		// table is too small for one.
 		HTTP2:               &http.HTTP2Config{MaxEncoderHeaderTableSize: 1},
 		MaxIdleConnsPerHost: 4,
 		IdleConnTimeout:     time.Minute,
@@ -115,7 +114,8 @@ func NewHTTPClient(o Options) *http.Client {
 	}
 }
 
-// NewDialer opens connections as the guarded client does. Mail is not HTTP.
+// NewDialer opens connections as the guarded client does, for mail, which is
+// not HTTP.
 func NewDialer(o Options) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return dialer(withDefaults(o))
 }
@@ -145,9 +145,9 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// dialer connects to public addresses. The check runs on the resolved address
-// that is about to be connected to, so a name that answers differently the
-// second time gains nothing.
+// dialer connects to public addresses. It checks the resolved address just
+// before connecting, so that a name that resolves differently the second time
+// is no way around the check.
 func dialer(o Options) dialFunc {
 	checked := &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}
 	if !o.AllowPrivate {

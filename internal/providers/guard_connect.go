@@ -9,13 +9,13 @@ import (
 	"reconciler/internal/binding"
 )
 
-// slowFailure is how long a connection takes to fail for its failure to count for
-// those that come after it. What fails at once costs nothing to try again.
+// slowFailure is how long a connection must take to fail for its failure to count
+// for later ones too. A quick failure costs nothing to try again.
 const slowFailure = 2 * time.Second
 
-// downShare is for how many times as long as its connection took to fail an address
-// counts as one that does not answer, and downMost for how long at most: a process
-// that was frozen meanwhile knows nothing of the host.
+// After a failed connection, an address counts as not answering for downShare times
+// as long as the connection took to fail, and at most for downMost: if the process
+// was frozen meanwhile, it knows nothing about the host.
 const (
 	downShare = 3
 	downMost  = 15 * time.Second
@@ -24,15 +24,16 @@ const (
 // dialFunc opens a connection to a "host:port".
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// mostAsking is how many requests to an address try at once while no connection to it
-// stands. The others wait for the first news of these in front of the transport, where
-// it costs little: one that opens a connection takes a goroutine with a deep stack.
+// mostAsking is how many requests to an address may try to connect at once while there
+// is no open connection to it. The others wait for the first result before they enter
+// the transport, where waiting would cost a goroutine with a deep stack each.
 const mostAsking = 4
 
-// connector opens connections. When one to an address took long to fail, and none was
-// opened meanwhile, all that are being opened to it fail with it: they wait for the
-// same. No other is tried for three times as long. So thousands of requests to a host
-// that does not answer wait for it once, and not each for itself.
+// connector opens connections. If one to an address takes long to fail, and none was
+// opened meanwhile, all others that are being opened to it fail too, because they
+// wait for the same. No other is tried for three times as long. So thousands of
+// requests to a host that does not answer wait only once, and not one after the
+// other.
 type connector struct {
 	open dialFunc
 	now  func() time.Time
@@ -41,20 +42,20 @@ type connector struct {
 	to map[string]*destination
 }
 
-// destination is an address that is asked, that connections stand to, or that could
-// not be connected to a moment ago.
+// destination is an address with requests or open connections, or one that recently
+// could not be connected to.
 type destination struct {
-	// asking are the requests under way, opening the connections being opened, and
-	// standing those that are open.
+	// asking counts the running requests, opening the connections being opened,
+	// and standing the open connections.
 	asking, opening, standing int
-	// changed is closed when a connection was opened or failed, or a request ended.
+	// changed is closed when a connection is opened or fails, or a request ends.
 	changed chan struct{}
 	// opened is when a connection was opened last.
 	opened time.Time
-	// ended is done when a connection failed, with the reason as its cause.
+	// ended is cancelled when a connection fails, with the reason as its cause.
 	ended context.Context
 	fail  context.CancelCauseFunc
-	// down is how long nothing is tried.
+	// down is how long no connection is tried.
 	down binding.Term
 }
 
@@ -64,7 +65,7 @@ func newConnector(open dialFunc, now func() time.Time) *connector {
 
 // ask begins a request to an address: it waits while others find out whether the
 // address answers. The caller calls done when the request has ended. The error is
-// that of a connection that failed, or the context's.
+// that of a failed connection, or the context's.
 func (c *connector) ask(ctx context.Context, address string) (done func(), err error) {
 	c.mu.Lock()
 	d := c.destination(address)
@@ -90,7 +91,7 @@ func (c *connector) ask(ctx context.Context, address string) (done func(), err e
 	return done, nil
 }
 
-// leave ends a request that did not begin. Nobody waits for that.
+// leave ends a request that did not begin. No other request waits for that.
 func (c *connector) leave(address string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,7 +100,7 @@ func (c *connector) leave(address string) {
 	c.forget(address, d)
 }
 
-// forget drops an address that nobody asks; c.mu is held.
+// forget drops an address without requests. The caller holds c.mu.
 func (c *connector) forget(address string, d *destination) {
 	if d.idle() && d.ended.Err() == nil {
 		delete(c.to, address)
@@ -131,7 +132,7 @@ func (c *connector) dial(ctx context.Context, network, address string) (net.Conn
 	return nil, err
 }
 
-// connection reports when it is closed.
+// connection is a connection that reports when it is closed.
 type connection struct {
 	net.Conn
 	closed func()
@@ -143,7 +144,8 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// destination is that of an address, new if there is none; c.mu is held.
+// destination returns that of an address, and makes it if there is none. The caller
+// holds c.mu.
 func (c *connector) destination(address string) *destination {
 	d := c.to[address]
 	if d == nil {
@@ -154,8 +156,9 @@ func (c *connector) destination(address string) *destination {
 	return d
 }
 
-// begin joins those that open a connection to an address; it returns what is done when
-// all of them fail. The error is that of one that failed a moment ago.
+// begin registers a new connection to an address. It returns the context that is
+// cancelled when all connections being opened fail. The error is that of a connection
+// that failed recently.
 func (c *connector) begin(address string) (ended context.Context, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,8 +175,8 @@ func (c *connector) begin(address string) (ended context.Context, err error) {
 	return d.ended, nil
 }
 
-// change changes what is known of an address, wakes the requests that wait for news of
-// it, and forgets an address that nobody asks.
+// change changes what is known about an address, wakes the requests that wait for it,
+// and forgets an address without requests.
 func (c *connector) change(address string, how func(d *destination)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -186,9 +189,9 @@ func (c *connector) change(address string, how func(d *destination)) {
 
 func (d *destination) idle() bool { return d.asking == 0 && d.opening == 0 && d.standing == 0 }
 
-// failed ends all that open a connection to an address that does not answer, and notes
-// for how long no other is tried. A failure at once is the failure of one connection,
-// and so is one during which another was opened.
+// failed cancels all connections being opened to an address that does not answer, and
+// sets for how long no other is tried. A quick failure concerns only one connection,
+// and so does one during which another connection was opened.
 func (c *connector) failed(address string, err error, began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

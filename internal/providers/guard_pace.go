@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// maxSlots bounds the memory of a daemon that sees many tokens.
+	// maxSlots limits the memory of a daemon that uses many tokens.
 	maxSlots = 1024
-	// defaultPause is the wait after a 429 that names none (GitHub: at least a
-	// minute).
+	// defaultPause is the wait after a 429 that names no time (GitHub: at least
+	// a minute).
 	defaultPause = time.Minute
 )
 
-// pace holds one limiter for each pair of host and credential.
+// pace has one limiter for each pair of host and credential.
 type pace struct {
 	limit rate.Limit
 	burst int
@@ -34,11 +34,11 @@ type pace struct {
 
 	mu    sync.Mutex
 	slots map[slotKey]*slot
-	// queues are those of the hosts and ports that somebody waits for.
+	// queues has the queue of each host and port that requests wait for.
 	queues map[string]*queue
 }
 
-// queue is what the requests that wait for a host share: a failed connection ends
+// queue is shared by the requests that wait for a host: a failed connection ends
 // the wait of all of them.
 type queue struct {
 	waiting int
@@ -47,9 +47,9 @@ type queue struct {
 	err    error
 }
 
-// slotKey names a pair without keeping the credential: the hash is seeded
-// afresh in every process. The host has its port: one that refuses http may well
-// answer at https.
+// slotKey identifies a pair without keeping the credential: the hash has a new
+// seed in every process. The host includes its port, because a host that does
+// not answer on one port may answer on another.
 type slotKey struct {
 	host       string
 	credential uint64
@@ -57,7 +57,7 @@ type slotKey struct {
 
 type slot struct {
 	key slotKey
-	// The other fields are guarded by pace.mu.
+	// pace.mu guards the other fields.
 	limiter *rate.Limiter
 	pause   binding.Term
 	used    time.Time
@@ -67,8 +67,8 @@ func newPace(limit rate.Limit, burst int, now func() time.Time) *pace {
 	return &pace{limit: limit, burst: burst, now: now, seed: maphash.MakeSeed(), slots: map[slotKey]*slot{}, queues: map[string]*queue{}}
 }
 
-// slot finds the limiter of a request, making room by forgetting the one that
-// was used longest ago.
+// slot finds the limiter of a request. To make room, it drops the one that was
+// used longest ago.
 func (p *pace) slot(req *http.Request) *slot {
 	key := slotKey{host: binding.HostPort(req.URL)}
 	for _, name := range []string{"Authorization", "Private-Token", "X-Yunxiao-Token"} {
@@ -91,7 +91,7 @@ func (p *pace) slot(req *http.Request) *slot {
 	return s
 }
 
-// forget drops the slot that was used longest ago; p.mu is held.
+// forget drops the slot that was used longest ago. The caller holds p.mu.
 func (p *pace) forget() {
 	var oldest slotKey
 	var when time.Time
@@ -103,7 +103,8 @@ func (p *pace) forget() {
 	delete(p.slots, oldest)
 }
 
-// wait takes its turn. While the host has asked for a pause nothing is sent.
+// wait waits for the limiter. While the host has asked for a pause, nothing is
+// sent.
 func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 	p.mu.Lock()
 	now := p.now()
@@ -139,7 +140,7 @@ func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 	}
 }
 
-// join adds a request to those that wait for a host; p.mu is held.
+// join adds a request to those that wait for a host. The caller holds p.mu.
 func (p *pace) join(host string) *queue {
 	q := p.queues[host]
 	if q == nil {
@@ -158,9 +159,9 @@ func (p *pace) leave(host string, q *queue) {
 	}
 }
 
-// failed ends the wait of all that wait for a host which could not be connected to:
-// what they wanted to ask has no answer. Their turns are void, and the next request
-// is sent at once.
+// failed ends the wait of all requests for a host that could not be connected to:
+// they will get no answer. Their reservations are dropped, and the next request is
+// sent at once.
 func (p *pace) failed(of *slot, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -180,8 +181,8 @@ func (p *pace) failed(of *slot, err error) {
 	close(q.failed)
 }
 
-// notConnected reports whether an error means that a host could not be
-// connected to, whoever asks.
+// notConnected reports whether an error means that nobody could connect to the
+// host.
 func notConnected(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	prohibited := errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork)
@@ -195,7 +196,7 @@ func throttled(host string, after time.Duration, err error) error {
 	}
 }
 
-// notePause notes the pause that an answer asks for.
+// notePause stores the pause that an answer asks for.
 func (p *pace) notePause(s *slot, resp *http.Response) {
 	now := p.now()
 	d := Pause(resp.StatusCode, resp.Header, now)
@@ -210,9 +211,9 @@ func (p *pace) notePause(s *slot, resp *http.Response) {
 }
 
 // Pause is how long an answer asks to wait: Retry-After in seconds or as a
-// date, else the reset time of a spent limit, else a minute for a 429; never
-// below a second or above an hour. Header names as GitLab (RateLimit-*) and
-// GitHub (x-ratelimit-*) send them.
+// date, else the reset time of a used-up limit, else a minute for a 429; at
+// least a second and at most an hour. It understands the headers of GitLab
+// (RateLimit-*) and GitHub (x-ratelimit-*).
 func Pause(status int, h http.Header, now time.Time) time.Duration {
 	sent := h.Get("Date")
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable || status == http.StatusForbidden {

@@ -18,8 +18,8 @@ import (
 	"reconciler/internal/trace"
 )
 
-// userAgent is sent where the caller set none; GitHub refuses requests
-// without.
+// userAgent is sent if the caller set none. GitHub refuses requests without
+// one.
 const userAgent = "reconciler"
 
 // guard is the transport of the guarded client.
@@ -29,7 +29,7 @@ type guard struct {
 	proxy    *url.URL
 	timeout  time.Duration
 	maxBytes int64
-	// anyContent takes what is not JSON.
+	// anyContent accepts answers that are not JSON.
 	anyContent bool
 	pace       *pace
 	observe    func(Exchange)
@@ -63,8 +63,8 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	told.Status = resp.StatusCode
 	g.pace.notePause(slot, resp)
-	// The caller keeps its own request, so that what it does with the answer
-	// does not depend on our deadline.
+	// The answer refers to the caller's own request, so that later steps do not
+	// depend on our deadline.
 	resp.Request = req
 	resp.Body = &boundedBody{body: resp.Body, left: g.maxBytes, cancel: cancel, host: req.URL.Host}
 	if err := jsonOnly(resp); err != nil && !g.anyContent {
@@ -74,7 +74,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// send sends a request when it is known that its host answers, or it is one of those
+// send sends a request once its host is known to answer, or if it is one of those
 // that find out.
 func (g *guard) send(req *http.Request) (*http.Response, error) {
 	to := req.URL
@@ -83,7 +83,7 @@ func (g *guard) send(req *http.Request) (*http.Response, error) {
 	}
 	done, err := g.connect.ask(req.Context(), dialled(to))
 	if err != nil && g.proxy != nil && req.Context().Err() == nil {
-		err = &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err} // as the transport says it: not the host's failure
+		err = &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err} // as the transport reports it: not the host's failure
 	}
 	if err != nil {
 		return nil, err
@@ -92,8 +92,8 @@ func (g *guard) send(req *http.Request) (*http.Response, error) {
 	return g.base.RoundTrip(req)
 }
 
-// dialled is the address that the transport connects to for a URL: names with letters
-// beyond ASCII are dialled in Punycode.
+// dialled is the address that the transport connects to for a URL: international
+// names are dialled in Punycode.
 func dialled(to *url.URL) string {
 	host := to.Hostname()
 	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
@@ -104,9 +104,9 @@ func dialled(to *url.URL) string {
 	return net.JoinHostPort(host, binding.Port(to))
 }
 
-// jsonOnly rejects a successful answer whose body is not JSON: a sign-in page
-// or a captive portal is not an answer. Answers with another status may be
-// plain text (GitLab's 429, Bitbucket's 401); their status identifies them.
+// jsonOnly rejects a successful answer that is not JSON, such as a sign-in page
+// or a captive portal. Answers with another status may be plain text (GitLab's
+// 429, Bitbucket's 401); their status identifies them.
 func jsonOnly(resp *http.Response) error {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 || resp.StatusCode == http.StatusNoContent {
 		return nil
@@ -126,7 +126,7 @@ func IsJSON(h http.Header) bool {
 	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
 }
 
-// boundedBody ends with an error after its bound, and ends the exchange's
+// boundedBody returns an error after its limit, and ends the exchange's
 // deadline when it is closed.
 type boundedBody struct {
 	body   io.ReadCloser

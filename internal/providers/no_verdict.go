@@ -18,7 +18,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// Reasons that every host shares. All of them go with an unknown.
+// Reasons that all hosts share. All of them are reasons of an unknown.
 const (
 	ReasonRateLimited          = "RateLimited"
 	ReasonForbidden            = "Forbidden"
@@ -38,8 +38,8 @@ const (
 	ReasonNoToken              = "NoToken"
 )
 
-// noAnswer reports whether an unknown with this reason means that the host gave
-// no answer that can be used, whatever it was asked.
+// noAnswer reports whether this reason means that the host gives no usable
+// answer to any question.
 func noAnswer(reason string) bool {
 	switch reason {
 	case ReasonRateLimited, ReasonForbidden, ReasonHostFailed, ReasonRedirected, ReasonNotJSON, ReasonTooLarge, ReasonUnreadable,
@@ -49,9 +49,9 @@ func noAnswer(reason string) bool {
 	return false
 }
 
-// OfError reads the error of a call to a host as the reason and message of an
-// unknown. The message has only the host's name: an error of a client library
-// may hold the whole request, and is never printed.
+// OfError converts the error of a call to a host to the reason and message of
+// an unknown. The message has only the host's name: an error of a client
+// library may contain the whole request, and is never printed.
 func OfError(host string, err error) (reason string, m message.Message) {
 	var dns *net.DNSError
 	var verify *tls.CertificateVerificationError
@@ -91,9 +91,9 @@ func ofFailure(host string, f *binding.Failure) (reason string, m message.Messag
 	return ReasonUnreadable, message.New("host.unreadable", "host", host)
 }
 
-// Status reads an answer that is no verdict as the reason and message of an
-// unknown. A 403 may be a ban of our address, a blocked user, a limit or a
-// role too low; it is never read as a no here.
+// Status converts an inconclusive answer to the reason and message of an
+// unknown. A 403 may mean that our address is banned, the user is blocked, a
+// limit was reached or the role is too low; it is never a no here.
 func Status(host string, status int, h http.Header) (reason string, m message.Message) {
 	switch {
 	case status == http.StatusTooManyRequests, status == http.StatusForbidden && spent(h):
@@ -112,13 +112,13 @@ func Status(host string, status int, h http.Header) (reason string, m message.Me
 
 func limited(host string) message.Message { return message.New("host.limited", "host", host) }
 
-// spent reports whether headers show a limit that is used up.
+// spent reports whether headers show that a limit is used up.
 func spent(h http.Header) bool {
 	return h.Get("X-RateLimit-Remaining") == "0" || h.Get("RateLimit-Remaining") == "0" || h.Get("Retry-After") != ""
 }
 
-// target names the host that a redirect leads to, without its path and query,
-// which may hold anything.
+// target returns the host that a redirect leads to, without path and query,
+// which may contain anything.
 func target(h http.Header) string {
 	u, err := url.Parse(h.Get("Location"))
 	if err != nil || u.Host == "" {
@@ -127,11 +127,11 @@ func target(h http.Header) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// RedirectedID reads the identifier that a redirect of a moved project leads
-// to: the last element of Location's path, which must begin with prefix below
-// base. Only a Location on base's own host counts, or one without a host; ok is
-// false for all others. The scheme may be another, for a host behind a proxy
-// that ends TLS writes its own: nothing is sent there.
+// RedirectedID returns the ID that a moved project's redirect leads to: the
+// last element of Location's path, which must begin with prefix below base. ok
+// is false for a Location on a different host than base's. The scheme may
+// differ, because a host behind a proxy that ends TLS uses its own. Nothing is
+// sent to the Location.
 func RedirectedID(base *url.URL, location, prefix string) (id string, ok bool) {
 	u, err := base.Parse(location)
 	if err != nil || location == "" || !sameHost(u, base) || u.User != nil {
@@ -149,7 +149,7 @@ func RedirectedID(base *url.URL, location, prefix string) (id string, ok bool) {
 	return id, true
 }
 
-// sameHost compares hosts, and ports where the scheme is the same.
+// sameHost compares hosts, and ports if the schemes are equal.
 func sameHost(u, base *url.URL) bool {
 	if u.Scheme != "http" && u.Scheme != "https" || !strings.EqualFold(u.Hostname(), base.Hostname()) {
 		return false

@@ -2,12 +2,12 @@ package providers
 
 import "sync"
 
-// maxPins bounds the memory of a daemon that sees many projects.
+// maxPins limits the memory of a daemon that checks many projects.
 const maxPins = 8192
 
-// Pins remembers the stable number that a name had when it was seen, to
-// distinguish a rename from a replacement. Losing it only makes a message less
-// exact. It is safe for concurrent use.
+// Pins remembers the stable number that a name had, to distinguish a rename
+// from a replacement. Losing it only makes messages less exact. It is safe for
+// concurrent use.
 type Pins struct {
 	mu  sync.Mutex
 	ids map[string]string

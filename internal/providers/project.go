@@ -37,17 +37,17 @@ const (
 	ReasonScopeUnseen    = "ScopesNotTold"
 )
 
-// Project is a project as its host shows it.
+// Project is a project as its code host reports it.
 type Project struct {
-	// Noun is what the host calls it: project or repository.
+	// Noun is the host's word for it: project or repository.
 	Noun string
-	// ID stays when the project moves to another Path.
+	// ID stays the same if the project moves to another Path.
 	ID, Path string
 }
 
-// Describe says that a project exists, and whether it is where it is declared.
-// Its id is remembered under key while it is: a path that was given up can be
-// taken by a stranger.
+// Describe returns the answers that a project exists, and whether it has the
+// declared path. If so, its ID is remembered under key, because somebody else
+// can take an abandoned path.
 func (p *Pins) Describe(key, declared string, found Project) []binding.Answer {
 	pinned, seen := p.Get(key)
 	path := Yes(binding.QuestionProjectPath, ReasonPathCurrent, message.New("project.current", "noun", noun(found.Noun)))
@@ -63,7 +63,7 @@ func (p *Pins) Describe(key, declared string, found Project) []binding.Answer {
 	return []binding.Answer{Yes(binding.QuestionProjectExists, ReasonExists, message.New("project.found", "noun", noun(found.Noun), "path", found.Path)), path}
 }
 
-// noun is the word for what a host calls a project.
+// noun is the message with a host's word for a project.
 func noun(name string) message.Message { return message.New("noun." + name) }
 
 // Active says whether a project can still be pushed to.
@@ -74,9 +74,9 @@ func Active(name string, archived bool) binding.Answer {
 	return Yes(binding.QuestionProjectActive, ReasonNotArchived, message.New("project.active", "noun", noun(name)))
 }
 
-// Ownership says whether a repository is the account's. Another person's may
-// still be built, by a collaborator, which cannot be seen from outside; not so
-// that of somebody who took the account's name.
+// Ownership says whether a repository belongs to the account. A repository of
+// somebody else may still be built by a collaborator, which is not visible from
+// outside, but not if that person took over the account's name.
 func Ownership(account binding.Account, platform binding.Platform, owner binding.HostUser) binding.Answer {
 	question := binding.QuestionProjectOwner
 	switch {
@@ -95,7 +95,7 @@ func Taken(account binding.Account, user binding.HostUser) bool {
 	return account.UserID != "" && user.ID != "" && user.ID != account.UserID
 }
 
-// Known is the user, or none where it took the account's name.
+// Known returns the user, or none if it took over the account's name.
 func Known(account binding.Account, user binding.HostUser) binding.HostUser {
 	if Taken(account, user) {
 		return binding.HostUser{}
@@ -107,9 +107,9 @@ func taken(account binding.Account, user binding.HostUser) message.Message {
 	return message.New("account.taken", "name", user.Name, "id", user.ID, "before", account.UserID)
 }
 
-// OtherUser answers no where a token's user is not the declared account by its
-// number: it was renamed, or somebody else took its name. ok is false where the
-// number settles nothing. The no breaks the rule code.
+// OtherUser answers no if a token's user does not have the declared account's
+// number: the account was renamed, or somebody else took its name. ok is false
+// if the number decides nothing. The no breaks the rule code.
 func OtherUser(account binding.Account, platform binding.Platform, code string, user binding.HostUser) (no binding.Answer, ok bool) {
 	question := binding.QuestionTokenOwner
 	switch same := binding.SameUsername(platform, user.Name, account.Username); {
@@ -121,9 +121,9 @@ func OtherUser(account binding.Account, platform binding.Platform, code string, 
 	return no, false
 }
 
-// Identity says whether the account that has the declared name is still the one
-// that is known by its number; nothing where no number is known. now is what the
-// host calls that number today, zero if it does not say. A no breaks the rule code.
+// Identity says whether the account with the declared name still has the known
+// number; it returns nothing if no number is known. now is the current user with
+// that number, zero if the host does not say. A no breaks the rule code.
 func Identity(account binding.Account, code string, named, now binding.HostUser) []binding.Answer {
 	question := binding.QuestionAccountIdentity
 	switch {
@@ -147,8 +147,8 @@ func FinishProject(at time.Time, token secrets.Secret, state binding.ProjectStat
 	return state
 }
 
-// NoVerdict is the unknown for a call that failed (OfError) or an answer that is no
-// verdict (Status).
+// NoVerdict is the unknown for a failed call (OfError) or an inconclusive answer
+// (Status).
 func NoVerdict(question binding.Question, host string, reply Reply, err error) binding.Answer {
 	reason, m := Status(host, reply.Status, reply.Header)
 	if err != nil {
@@ -157,7 +157,7 @@ func NoVerdict(question binding.Question, host string, reply Reply, err error) b
 	return Unknown(question, reason, m)
 }
 
-// With is the same API with another credential.
+// With returns the same API with a different credential.
 func (a *API) With(credential http.Header) *API {
 	with := *a
 	with.Header = credential

@@ -11,12 +11,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// maxReason bounds what is shown of a host's own reason, in bytes.
+// maxReason limits what is shown of a host's own reason, in bytes.
 const maxReason = 300
 
-// reasonOf is the reason that a host gives for a refusal, in its own words: the
-// texts of an error in JSON, under the names that the hosts use. Without the
-// credential that was sent; empty where the body is no such error.
+// reasonOf is the host's own reason for a refusal: the texts of a JSON error,
+// in the fields that the hosts use, without the sent credential. It is empty if
+// the body is not such an error.
 func reasonOf(body []byte, credential http.Header) string {
 	var refusal map[string]json.RawMessage
 	if json.Unmarshal(body, &refusal) != nil {
@@ -35,7 +35,7 @@ func reasonOf(body []byte, credential http.Header) string {
 	return message.Cut(strings.ToValidUTF8(text, ""), maxReason)
 }
 
-// textsOf are the texts in a value, in a fixed order.
+// textsOf returns the texts in a value, in a fixed order.
 func textsOf(raw json.RawMessage, depth int) []string {
 	var (
 		text   string
@@ -59,7 +59,7 @@ func textsOf(raw json.RawMessage, depth int) []string {
 	return said
 }
 
-// without takes a header's value out of a text, and the credential in it.
+// without removes a header's value, and the credential in it, from a text.
 func without(text, value string) string {
 	_, bare, scheme := strings.Cut(value, " ")
 	if !scheme {

@@ -8,10 +8,10 @@ import (
 	"reconciler/internal/message"
 )
 
-// PublicRoots are the roots that browsers trust, with their constraints, as
-// golang.org/x/crypto carries them. A site that strangers must trust is checked
-// against these and not against the host's own store, where a company's root
-// may stand.
+// PublicRoots returns the root certificates that browsers trust, with their
+// constraints, from golang.org/x/crypto. A site that must be publicly trusted
+// is checked against these and not against the machine's own store, which may
+// contain a company's root.
 func PublicRoots() (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	for root := range bundle.Roots() {

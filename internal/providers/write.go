@@ -14,30 +14,28 @@ import (
 )
 
 const (
-	// maxTries and maxWait bound how often and how long a call is tried again.
+	// maxTries and maxWait limit how often and how long a call is retried.
 	maxTries = 5
 	maxWait  = 2 * time.Minute
 )
 
-// API calls one host's API with one credential, and tries again what the host
-// asks to send later. Safe for concurrent use.
+// API calls one host's API with one credential, and retries what the host asks
+// to send later. It is safe for concurrent use.
 type API struct {
 	// Client is the guarded client.
 	Client *http.Client
 	Base   *url.URL
-	// Header holds the credential.
+	// Header has the credential.
 	Header http.Header
-	// Now and Wait are the clock; nil is the real one.
+	// Now and Wait are the clock; nil means the real one.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
 }
 
-// Call sends in as JSON, or nothing where it is nil, to path below the base,
-// and decodes a success into out, where that is not nil. A conflict (409) and
-// what the host limits (429, or Retry-After) are sent again, for they did
-// nothing; an answer that got lost is not. Failures are *binding.Failure and
-// hold no credential; of the body they hold the host's own reason. The reply of a refusal is given with its
-// failure.
+// Call sends in as JSON, or no body if in is nil, to path below the base, and decodes a successful answer
+// into out, if not nil. It retries after a conflict (409) or a rate limit (429, or Retry-After), because
+// such requests had no effect. It does not retry if the answer got lost. Errors are *binding.Failure. They
+// contain the host's own reason, but no credential. After a refusal, Call also returns the reply.
 func (a *API) Call(ctx context.Context, method, path string, in, out any) (Reply, error) {
 	var body []byte
 	if in != nil {
@@ -70,7 +68,7 @@ func (a *API) Call(ctx context.Context, method, path string, in, out any) (Reply
 	}
 }
 
-// again says whether a call is sent again, and after what time.
+// again reports whether to retry a call, and after what time.
 func (a *API) again(reply Reply, err error, try int) (time.Duration, bool) {
 	if try >= maxTries {
 		return 0, false
@@ -125,8 +123,8 @@ func (a *API) failure(method string, reply Reply, err error) error {
 	return f
 }
 
-// NotAllowed reports whether the host knows the credential and does not allow
-// it this call.
+// NotAllowed reports whether the host knows the credential but does not allow
+// this call.
 func NotAllowed(err error) bool {
 	f, ok := errors.AsType[*binding.Failure](err)
 	return ok && f.Code == ReasonForbidden

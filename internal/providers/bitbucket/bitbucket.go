@@ -1,8 +1,8 @@
-// Package bitbucket asks Bitbucket Cloud whether a workspace exists and where
-// repositories live, by net/http and small structs: no library lets a call be
-// cancelled and its headers be read. Public ones need no token; an observer
-// token, which is never the binding's own (Bitbucket is bound by OAuth), lets
-// private ones be seen.
+// Package bitbucket checks whether a workspace of Bitbucket Cloud exists and
+// where its repositories are. It uses net/http, because no library supports
+// both cancelling a call and reading its headers. Public repositories need no
+// token. An observer token makes private ones visible; it is never the
+// binding's own, because Bitbucket is bound by OAuth.
 package bitbucket
 
 import (
@@ -29,13 +29,13 @@ const (
 
 var _ providers.Provider = (*Provider)(nil)
 
-// Options for New.
+// Options are the options of New.
 type Options = providers.HostOptions
 
-// Provider asks Bitbucket. Safe for concurrent use.
+// Provider checks accounts and projects on Bitbucket. It is safe for concurrent use.
 type Provider struct{ host providers.Host }
 
-// New makes a Provider. A BaseURL that is no URL is an error.
+// New makes a Provider. An invalid BaseURL is an error.
 func New(o Options) (*Provider, error) {
 	host, err := o.Host(BaseURL)
 	if err != nil {
@@ -44,14 +44,15 @@ func New(o Options) (*Provider, error) {
 	return &Provider{host}, nil
 }
 
-// CheckToken implements providers.Provider: Bitbucket is bound by OAuth, so
-// there is no token of the binding to ask about.
+// CheckToken implements providers.Provider. Bitbucket is bound by OAuth, so a
+// binding has no token to check.
 func (*Provider) CheckToken(context.Context, binding.Account, []string, secrets.Secret) binding.TokenReport {
 	return binding.TokenReport{}
 }
 
-// workspace is GET /workspaces/{workspace}. The account that is bound is known
-// by its workspace: nicknames are neither unique nor asked for by path.
+// workspace is the answer to GET /workspaces/{workspace}. A bound account is
+// identified by its workspace, because nicknames are not unique and have no
+// path.
 type workspace struct {
 	UUID string `json:"uuid"`
 	Slug string `json:"slug"`
@@ -86,7 +87,7 @@ func (p *Provider) checkAccount(ctx context.Context, account binding.Account, to
 	}
 	named := binding.HostUser{ID: found.UUID, Name: found.Slug}
 	if !binding.SameUsername(binding.Bitbucket, found.Slug, name) {
-		// It answers to its former slug.
+		// The workspace still answers under its former slug.
 		return say(providers.No(binding.QuestionAccountIdentity, "", providers.ReasonAccountRenamed,
 			message.New("account.renamed", "declared", name, "name", found.Slug)))
 	}
@@ -95,8 +96,8 @@ func (p *Provider) checkAccount(ctx context.Context, account binding.Account, to
 	return say(providers.Yes(question, providers.ReasonAccountExists, message.New("bitbucket.workspace", "workspace", found.Slug)))
 }
 
-// isRefusal reports whether a body is an error of Bitbucket's own, and not of
-// something in front of it.
+// isRefusal reports whether an error body comes from Bitbucket itself, and not
+// from something in front of it.
 func isRefusal(body []byte) bool {
 	var refusal struct {
 		Type string `json:"type"`
@@ -104,14 +105,14 @@ func isRefusal(body []byte) bool {
 	return json.Unmarshal(body, &refusal) == nil && refusal.Type == "error"
 }
 
-// workspace asks for a workspace by slug or uuid.
+// workspace requests a workspace by slug or UUID.
 func (p *Provider) workspace(ctx context.Context, header http.Header, ref string) (found workspace, reply providers.Reply, err error) {
 	reply, err = providers.Get(ctx, p.host.Client, p.host.Base.String()+"/workspaces/"+url.PathEscape(ref), header, &found)
 	return found, reply, err
 }
 
-// identity compares the workspace of the declared slug with the one that is known,
-// and asks what that one is called now where it is another.
+// identity compares the workspace that has the declared slug with the known one.
+// If they differ, it asks for the current slug of the known one.
 func (p *Provider) identity(ctx context.Context, header http.Header, account binding.Account, named binding.HostUser) []binding.Answer {
 	var now binding.HostUser
 	if account.UserID != "" && account.UserID != named.ID {
@@ -123,16 +124,16 @@ func (p *Provider) identity(ctx context.Context, header http.Header, account bin
 	return providers.Identity(account, "", named, now)
 }
 
-// repository is GET /repositories/{workspace}/{repo_slug}.
+// repository is the answer to GET /repositories/{workspace}/{repo_slug}.
 type repository struct {
 	UUID      string    `json:"uuid"`
 	FullName  string    `json:"full_name"`
 	Workspace workspace `json:"workspace"`
 }
 
-// CheckProject implements providers.Provider. How Bitbucket answers for a
-// repository that was renamed is not documented, so a 404 is an unknown; one
-// that was seen before is asked for by its uuid.
+// CheckProject implements providers.Provider. Bitbucket does not document its
+// answer for a renamed repository, so a 404 is an unknown. A repository that
+// was seen before is requested by its UUID.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.host.Now()
 	state := binding.ProjectState{Subgroup: providers.No(binding.QuestionSubgroup, "", providers.ReasonNoSubgroups, message.New("project.no-subgroups", "platform", binding.Bitbucket.Title()))}
@@ -183,9 +184,9 @@ func (p *Provider) describe(account binding.Account, path string, found reposito
 }
 
 // credentials makes the header for an observer token. An Atlassian API token
-// is written as email:token and goes as a basic credential; access tokens and
-// OAuth tokens are bearers. App passwords ended on 28 July 2026. Without a
-// header, reason and why say what is wrong with the token.
+// has the form email:token and is sent with basic authentication; access tokens
+// and OAuth tokens are bearer tokens. App passwords ended on 28 July 2026.
+// Without a header, reason and why say what is wrong with the token.
 func credentials(token secrets.Secret) (header http.Header, reason string, why message.Message) {
 	header = http.Header{}
 	if token.IsZero() {
@@ -216,8 +217,8 @@ func notAsked(why message.Message) message.Message {
 	return message.New("host.not-asked", "platform", binding.Bitbucket.Title(), "why", why)
 }
 
-// noVerdict is the unknown for a call that failed or an answer that is no verdict. A
-// 403 for a lacking scope names it.
+// noVerdict is the unknown for a failed call or an inconclusive answer. For a 403
+// because of a missing scope, it names the scope.
 func (p *Provider) noVerdict(question binding.Question, reply providers.Reply, err error) binding.Answer {
 	if lacking := readRequired(reply.Body); err == nil && reply.Status == http.StatusForbidden && len(lacking) > 0 {
 		return providers.Unknown(question, providers.ReasonScopeMissing, message.New("bitbucket.lacks-scopes", "scopes", lacking))
@@ -225,9 +226,9 @@ func (p *Provider) noVerdict(question binding.Question, reply providers.Reply, e
 	return providers.NoVerdict(question, p.host.Base.Host, reply, err)
 }
 
-// readRequired reads the lacking scopes of a 403: error.detail is an object
-// with the lists required and granted, where the description says a string.
-// Only words that look like scopes are taken.
+// readRequired reads the missing scopes of a 403: error.detail is an object
+// with the lists required and granted, although the description says a string.
+// It takes only words that look like scopes.
 func readRequired(body []byte) []string {
 	var refusal struct {
 		Error struct {

@@ -48,8 +48,8 @@ func (c *Commenter) Comments(ctx context.Context, pr providers.PullRequest) (str
 				all = append(all, providers.Comment{ID: strconv.FormatInt(one.ID, 10), Author: one.User.UUID, Body: one.Content.Raw})
 			}
 		}
-		// The address of the next page is not followed: only that there is
-		// one counts.
+		// Only whether there is a next page matters: its address is not
+		// followed.
 		return page.Next != "", err
 	})
 	return user.UUID, all, err

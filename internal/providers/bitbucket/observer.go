@@ -12,17 +12,16 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Reasons of an observer token.
+// Reasons of answers about an observer token.
 const (
 	ReasonNotAPerson = "NotAPersonsToken"
 )
 
-// CheckObserver asks about the observer token, which makes private repositories
+// CheckObserver checks the observer token, which makes private repositories
 // visible: whether it is valid and what it may do. Bitbucket reports no expiry.
-// For a repository, project or workspace token, the question who owns it is
-// answered 403, with the scopes in the headers; such a token works for
-// observing. The answer no violates no rule of a binding, so no answer has a
-// code.
+// For a repository, project or workspace token, Bitbucket answers 403 to the
+// request for its owner, with the scopes in the headers; such a token works for
+// observing. No answer has a code, because no rule of a binding is broken.
 func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) binding.TokenReport {
 	return binding.TokenReport{Answers: providers.Finish(p.host.Now(), token, p.checkObserver(ctx, token))}
 }
@@ -56,7 +55,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []bi
 	return []binding.Answer{p.noVerdict(valid, reply, err)}
 }
 
-// observerScope reads X-OAuth-Scopes in both dialects. In the dialect of API
+// observerScope reads X-OAuth-Scopes in both formats. In the format of API
 // tokens, the permission to write does not include the permission to read.
 func observerScope(h http.Header) binding.Answer {
 	question := binding.QuestionTokenScope

@@ -1,11 +1,11 @@
-// Package codeup asks Codeup (Alibaba Cloud Yunxiao) through its open API with
-// a personal token: validity, clone username, and each of the six permissions
-// of the product's least-privilege list by a call that needs it.
+// Package codeup checks personal tokens of Codeup (Alibaba Cloud Yunxiao)
+// through its open API: validity, clone username, and each of the six
+// permissions on the product's least-privilege list, with a call that needs it.
 //
-// The API has no call that returns a token's expiry or its permissions, so the
-// expiry is declared and the permissions are checked one by one. We infer from
-// the names that a call needs the permission of the same name, and read a 403
-// that way.
+// The API has no call that returns a token's expiry or permissions, so the
+// expiry is declared and the permissions are checked one by one. From the names
+// we infer that a call needs the permission of the same name, and interpret a
+// 403 accordingly.
 package codeup
 
 import (
@@ -33,32 +33,32 @@ const (
 
 var _ providers.Provider = (*Provider)(nil)
 
-// Options for New.
+// Options are the options of New.
 type Options struct {
 	// Client is the guarded client (providers.NewHTTPClient).
 	Client *http.Client
-	// BaseURL of the API; empty is the central edition's.
+	// BaseURL is the API's; empty means the central edition's.
 	BaseURL string
-	// Region says that BaseURL is a region edition, whose paths name no
+	// Region is true if BaseURL is a region edition's, whose paths name no
 	// organization.
 	Region bool
-	// Organization is the organization's id; if empty, it comes from the source
-	// paths or the token's own list.
+	// Organization is the organization's ID. If empty, it is taken from the
+	// source paths or from the organizations that the token sees.
 	Organization string
-	// ProbeWebhooks allows the one question that writes: a webhook is made at
-	// the first source project and deleted at once.
+	// ProbeWebhooks allows the only check that writes: it creates a webhook in
+	// the first source project and deletes it at once.
 	ProbeWebhooks bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
 
-// Provider asks Codeup. Safe for concurrent use.
+// Provider checks tokens and projects on Codeup. It is safe for concurrent use.
 type Provider struct {
 	o    Options
 	host providers.Host
 }
 
-// New makes a Provider. A BaseURL that is no URL is an error.
+// New makes a Provider. An invalid BaseURL is an error.
 func New(o Options) (*Provider, error) {
 	host, err := providers.HostOptions{Client: o.Client, BaseURL: o.BaseURL, Now: o.Now}.Host(BaseURL)
 	if err != nil {
@@ -67,21 +67,21 @@ func New(o Options) (*Provider, error) {
 	return &Provider{o: o, host: host}, nil
 }
 
-// CheckAccount implements providers.Provider: Codeup is bound by token, so
+// CheckAccount implements providers.Provider. Codeup is bound with a token, so
 // CheckToken checks everything.
 func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) binding.TokenReport {
 	return binding.TokenReport{}
 }
 
-// session is the conversation of one check.
+// session has the requests of one check.
 type session struct {
 	p     *Provider
 	token secrets.Secret
-	// org is the organization's id; empty in a region edition.
+	// org is the organization's ID; empty in a region edition.
 	org string
 }
 
-// get asks path, which is relative to the base and escaped.
+// get requests path, which is relative to the base and escaped.
 func (s *session) get(ctx context.Context, path string, out any) (providers.Reply, error) {
 	return providers.Get(ctx, s.p.host.Client, s.p.host.Base.String()+path, s.header(), out)
 }
@@ -102,8 +102,9 @@ func (s *session) in(service, resource string) string {
 	return "/" + service + "/organizations/" + url.PathEscape(s.org) + resource
 }
 
-// repository is the path of a repository, by its full path percent-encoded.
-// The full path begins with the organization's id; a source may leave it out.
+// repository is the API path of a repository, with its full path
+// percent-encoded. The full path begins with the organization's ID, which a
+// source may leave out.
 func (s *session) repository(source string) string {
 	source = strings.Trim(source, "/")
 	if s.org != "" && !strings.HasPrefix(source, s.org+"/") {
@@ -112,14 +113,14 @@ func (s *session) repository(source string) string {
 	return s.in("codeup", "/repositories/"+url.PathEscape(source))
 }
 
-// refusal holds the error codes of the platform's and of Codeup's shape of an
-// error; both have errorCode.
+// refusal has the error codes of the platform's and of Codeup's error format.
+// Both have errorCode.
 type refusal struct {
 	Code string `json:"errorCode"`
 }
 
-// readRefusal reads the error code of a body; empty where there is none. A few
-// endpoints answer plain text.
+// readRefusal reads the error code in a body; empty if there is none. A few
+// endpoints answer in plain text.
 func readRefusal(body []byte) string {
 	var r refusal
 	if json.Unmarshal(body, &r) != nil || len(r.Code) > 64 {
@@ -133,7 +134,7 @@ func readRefusal(body []byte) string {
 	return r.Code
 }
 
-// noVerdict is the unknown for a call that failed or an answer that is no verdict.
+// noVerdict is the unknown for a failed call or an inconclusive answer.
 func (s *session) noVerdict(question binding.Question, reply providers.Reply, err error) binding.Answer {
 	answer := providers.NoVerdict(question, s.p.host.Base.Host, reply, err)
 	if code := readRefusal(reply.Body); err == nil && code != "" {
@@ -142,9 +143,10 @@ func (s *session) noVerdict(question binding.Question, reply providers.Reply, er
 	return answer
 }
 
-// refusesToken reports whether the API itself does not know the token, which the
-// body's code decides. Other codes refuse our address or the organization, or are
-// about the system; what is not readable may come from something in front.
+// refusesToken reports whether the API itself does not know the token, according
+// to the code in the body. Other codes refuse our address or the organization, or
+// are about the system. An unreadable body may come from something in front of
+// the API.
 func refusesToken(reply providers.Reply) bool {
 	if reply.Status != http.StatusUnauthorized || !providers.IsJSON(reply.Header) {
 		return false
@@ -157,10 +159,10 @@ func refusesToken(reply providers.Reply) bool {
 	return false
 }
 
-// forbidden reports whether the API itself refuses a known token a permission,
-// which the body's code decides. Other codes refuse our address or the
-// organization; a 403 that is not JSON comes from something in front, and one
-// that asks to wait is a limit.
+// forbidden reports whether the API itself refuses a permission to a known
+// token, according to the code in the body. Other codes refuse our address or
+// the organization. A 403 that is not JSON comes from something in front of the
+// API, and one that asks to wait is a rate limit.
 func forbidden(reply providers.Reply) bool {
 	if reply.Status != http.StatusForbidden || !providers.IsJSON(reply.Header) || reply.Header.Get("Retry-After") != "" {
 		return false
@@ -169,9 +171,9 @@ func forbidden(reply providers.Reply) bool {
 	return code == "Forbidden" || code == "Forbidden.AccessDenied"
 }
 
-// notFound reports whether the API itself does not find what the path names, which
-// the body's code decides. Other codes are about the organization, which may be the
-// wrong one, or about the call.
+// notFound reports whether the API itself does not find what the path names,
+// according to the code in the body. Other codes are about the organization, which
+// may be the wrong one, or about the call.
 func notFound(reply providers.Reply) bool {
 	if reply.Status != http.StatusNotFound || !providers.IsJSON(reply.Header) {
 		return false

@@ -12,14 +12,14 @@ import (
 
 var _ providers.Commenter = (*Commenter)(nil)
 
-// Commenter writes to merge requests on Codeup, by the calls
+// Commenter writes to merge requests on Codeup, with the calls
 // ListMergeRequestComments, CreateChangeRequestComment,
-// UpdateChangeRequestComment and CreateCommitStatus of the product's reference.
+// UpdateChangeRequestComment and CreateCommitStatus.
 type Commenter struct{ api *providers.API }
 
 // NewCommenter makes a Commenter for the central edition; the API's base ends
-// with /oapi/v1. The token is a personal one that may read users, and read and
-// write merge requests and commit statuses.
+// with /oapi/v1. The token is a personal one with permission to read users, and
+// to read and write merge requests and commit statuses.
 func NewCommenter(api *providers.API, token string) *Commenter {
 	return &Commenter{api.With(http.Header{"X-Yunxiao-Token": {token}})}
 }
@@ -38,7 +38,7 @@ func (c *Commenter) Comments(ctx context.Context, pr providers.PullRequest) (str
 			ID string `json:"userId"`
 		} `json:"author"`
 	}
-	// Without "resolved", for a person may have resolved ours.
+	// Without "resolved", because a person may have resolved our comment.
 	in := map[string]any{"comment_type": globalComment, "state": "OPENED"}
 	if _, err := c.api.Call(ctx, http.MethodPost, comments(pr)+"/list", in, &list); err != nil {
 		return "", nil, err
@@ -80,8 +80,8 @@ func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, sta
 	return err
 }
 
-// projectPath is the path of a project that is named by the organization's id
-// and its own path.
+// projectPath is the API path of a project, which is named by the
+// organization's ID and its own path.
 func projectPath(pr providers.PullRequest) string {
 	organization, _, _ := strings.Cut(pr.Project, "/")
 	return "/codeup/organizations/" + url.PathEscape(organization) + "/repositories/" + url.PathEscape(pr.Project)

@@ -13,22 +13,23 @@ import (
 	"reconciler/internal/providers"
 )
 
-// cleanupTimeout bounds the deletion of a probe's webhook, which is tried even
-// when the check itself was given up.
+// cleanupTimeout limits the deletion of a probe's webhook, which is tried even
+// if the check itself was cancelled.
 const cleanupTimeout = 10 * time.Second
 
-// permission is one line of the least-privilege list.
+// permission is one entry of the least-privilege list.
 type permission struct {
 	question binding.Question
-	// name is that of right, legacy the scope of tokens of the
-	// older generation.
+	// name is the permission's name in the console, and legacy the scope of
+	// older tokens.
 	name, legacy string
-	// path is what is asked; of a repository where atProject is set.
+	// path is the path to request, relative to a repository if atProject is
+	// set.
 	path      string
 	atProject bool
 }
 
-// right is the console's word for a permission.
+// right is the console's name of a permission.
 func right(name string) message.Message { return message.New("codeup.right." + name) }
 
 func permissions() []permission {
@@ -50,7 +51,7 @@ func permissionQuestions() []binding.Question {
 	return questions
 }
 
-// permissions asks for each permission by a call that needs it.
+// permissions checks each permission with a call that needs it.
 func (s *session) permissions(ctx context.Context, sources []string) []binding.Answer {
 	var answers []binding.Answer
 	for _, p := range permissions() {
@@ -100,7 +101,7 @@ func missing(question binding.Question, name, legacy string) binding.Answer {
 }
 
 // probe checks the permission to write webhooks in the only possible way: it
-// creates one that no event triggers, and deletes it.
+// creates a webhook that no event triggers, and deletes it.
 func (s *session) probe(ctx context.Context, path string) binding.Answer {
 	question := binding.QuestionPermissionWebhooksWrite
 	var hook probeHook
@@ -117,7 +118,7 @@ func (s *session) probe(ctx context.Context, path string) binding.Answer {
 	default:
 		return s.noVerdict(question, reply, err)
 	}
-	// The caller's deadline must not leave a webhook behind.
+	// The webhook must be deleted even after the caller's deadline.
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	reply, err = s.send(clean, http.MethodDelete, path+"/"+url.PathEscape(hook.ID.String()), nil, nil)

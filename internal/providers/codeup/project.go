@@ -11,10 +11,10 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// ReasonNoSubgroups says that groups do not matter.
+// ReasonNoSubgroups means that groups do not matter.
 const ReasonNoSubgroups = "NoSubgroupRule"
 
-// repository is what is read of GET …/repositories/{id}.
+// repository has the fields used from GET …/repositories/{id}.
 type repository struct {
 	ID       json.Number `json:"id"`
 	Path     string      `json:"pathWithNamespace"`

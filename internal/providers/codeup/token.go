@@ -13,7 +13,7 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Reasons of this host.
+// Reasons of this host's answers.
 const (
 	ReasonUnproven        = "IdentityUnproven"
 	ReasonPersonalToken   = "PersonalToken"
@@ -29,8 +29,8 @@ const (
 	ReasonCleanupRequired = "ProbeNotCleanedUp"
 )
 
-// person is GET /platform/user. No other field is read, and only the id must
-// be there: which of the others always are is not documented.
+// person has the fields used from GET /platform/user. Only the ID is required,
+// because it is not documented which other fields always exist.
 type person struct {
 	ID               string `json:"id"`
 	Username         string `json:"username"`
@@ -42,8 +42,9 @@ type organization struct {
 	ID string `json:"id"`
 }
 
-// CheckToken implements providers.Provider. sources lets branches, tags and
-// webhooks be asked for at a project; without one those three stay unknown.
+// CheckToken implements providers.Provider. It checks the permissions for
+// branches, tags and webhooks in one of the sources; without sources, those
+// three stay unknown.
 func (p *Provider) CheckToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) binding.TokenReport {
 	at := p.host.Now()
 	var report binding.TokenReport
@@ -69,8 +70,8 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 		return append(answers, providers.No(valid, codePermissions, providers.ReasonInvalid,
 			message.New("codeup.refused")))
 	case err == nil && forbidden(reply):
-		// The least-privilege list does not have the permission for this
-		// question, so a token that is just right may be refused it.
+		// The least-privilege list does not include the permission for this
+		// request, so Codeup may refuse it although the token is good.
 		answers = append(answers, providers.Yes(valid, ReasonUnproven,
 			message.New("codeup.unproven")))
 	default:
@@ -103,8 +104,8 @@ func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 	return binding.Answer{}, false
 }
 
-// find settles the organization to ask in: the configured one, else the one
-// that a source path begins with, else the only one that the token sees.
+// find determines the organization: the configured one, else the one that a
+// source path begins with, else the only one that the token sees.
 func (s *session) find(ctx context.Context, who person, sources []string) (unknown binding.Answer, ok bool) {
 	if s.p.o.Region {
 		return unknown, true
@@ -131,7 +132,7 @@ func (s *session) find(ctx context.Context, who person, sources []string) (unkno
 		return unknown, true
 	}
 	if who.ID == "" {
-		// A refusal leaves who empty, and with it the organization unknown.
+		// After a refusal, who is empty and the organization unknown.
 		_, _ = s.get(ctx, "/platform/user", &who)
 	}
 	s.org = who.LastOrganization
@@ -142,8 +143,8 @@ func (s *session) find(ctx context.Context, who person, sources []string) (unkno
 	return unknown, true
 }
 
-// owner compares the clone username of the token's user, exactly. The call is
-// not in the least-privilege list either.
+// owner compares the clone username of the token's user, exactly. The
+// least-privilege list does not include this call either.
 func (s *session) owner(ctx context.Context, account binding.Account, who person) binding.Answer {
 	question := binding.QuestionTokenOwner
 	if who.ID == "" {
@@ -172,7 +173,7 @@ func (s *session) owner(ctx context.Context, account binding.Account, who person
 		"username", clone.Username, "declared", account.Username))
 }
 
-// probeHook is what is read of a webhook that was made for the probe.
+// probeHook has the fields used of the probe's webhook.
 type probeHook struct {
 	ID json.Number `json:"id"`
 }

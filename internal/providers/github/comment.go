@@ -16,8 +16,8 @@ import (
 
 var _ providers.Commenter = (*Commenter)(nil)
 
-// actionsBot is the user of a GitHub Actions job's token. Nothing in the token
-// says so: GitHub does not answer it the question who owns it.
+// actionsBot is the user of a GitHub Actions job's token. The token itself does
+// not show this: GitHub does not report the user of such a token.
 const actionsBot = "github-actions[bot]"
 
 // Commenter writes to pull requests on GitHub and GitHub Enterprise.

@@ -1,7 +1,7 @@
-// Package github asks GitHub whether an account exists and is personal, and
-// whether repositories exist and belong to it. Public ones need no token; an
-// observer token, which is never the binding's own (GitHub is bound by OAuth),
-// lets private ones be seen.
+// Package github checks whether a GitHub account exists and is personal, and
+// whether repositories exist and belong to it. Public repositories need no
+// token. An observer token makes private ones visible; it is never the
+// binding's own, because GitHub is bound by OAuth.
 package github
 
 import (
@@ -26,7 +26,7 @@ const BaseURL = "https://api.github.com"
 
 const codePersonal = "github-personal"
 
-// Reasons of this host.
+// Reasons of this host's answers.
 const (
 	ReasonPersonal     = "PersonalAccount"
 	ReasonOrganization = "OrganizationAccount"
@@ -37,13 +37,14 @@ const (
 
 var _ providers.Provider = (*Provider)(nil)
 
-// Options for New.
+// Options are the options of New.
 type Options = providers.HostOptions
 
-// Provider asks GitHub. Safe for concurrent use.
+// Provider checks accounts and projects on GitHub. It is safe for concurrent
+// use.
 type Provider struct{ host providers.Host }
 
-// New makes a Provider. A BaseURL that is no URL is an error.
+// New makes a Provider. An invalid BaseURL is an error.
 func New(o Options) (*Provider, error) {
 	host, err := o.Host(BaseURL)
 	if err != nil {
@@ -52,8 +53,8 @@ func New(o Options) (*Provider, error) {
 	return &Provider{host}, nil
 }
 
-// CheckToken implements providers.Provider: GitHub is bound by OAuth, so there
-// is no token of the binding to ask about.
+// CheckToken implements providers.Provider. GitHub is bound by OAuth, so a
+// binding has no token to check.
 func (*Provider) CheckToken(context.Context, binding.Account, []string, secrets.Secret) binding.TokenReport {
 	return binding.TokenReport{}
 }
@@ -97,8 +98,8 @@ func hostUser(user *github.User) binding.HostUser {
 	return binding.HostUser{ID: strconv.FormatInt(user.GetID(), 10), Name: user.GetLogin()}
 }
 
-// identity compares the account of the declared name with the one that is known,
-// and asks what that one is called now where it is another.
+// identity compares the account that has the declared name with the known one.
+// If they differ, it asks for the current name of the known one.
 func (p *Provider) identity(ctx context.Context, api *github.Client, account binding.Account, named binding.HostUser) []binding.Answer {
 	var now binding.HostUser
 	if id, err := strconv.ParseInt(account.UserID, 10, 64); err == nil && account.UserID != named.ID {
@@ -147,8 +148,8 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	}
 	repo, resp, err := api.Repositories.Get(ctx, url.PathEscape(owner), url.PathEscape(name))
 	if statusOf(resp) >= 300 && statusOf(resp) < 400 {
-		// The answer for a renamed or transferred repository has its number;
-		// only that is used, and the question is asked again.
+		// The redirect for a renamed or transferred repository has its number.
+		// Only the number is used, for another request.
 		if moved, ok := providers.RedirectedID(p.host.Base, resp.Header.Get("Location"), "/repositories/"); ok {
 			if n, parsed := strconv.ParseInt(moved, 10, 64); parsed == nil {
 				repo, resp, err = api.Repositories.GetByID(ctx, n)
@@ -168,14 +169,15 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	return strconv.FormatInt(repo.GetID(), 10), p.describe(account, owner+"/"+name, repo)
 }
 
-// isName reports whether a name can stand alone in a path: an empty one asks
-// whose the token is, and dots lead elsewhere.
+// isName reports whether a name can be a segment of a path: an empty one would
+// ask for the token's owner, and dots would lead elsewhere.
 func isName(name string) bool {
 	return name != "" && strings.Trim(name, ".") != "" && !strings.ContainsAny(name, "/\\?#%")
 }
 
-// notFound reads a 404, which covers a private repository too: it is a no only
-// where the token is the account's own and sees private repositories.
+// notFound interprets a 404. GitHub also sends it for a private repository, so
+// it is a no only if the token is the account's own and sees private
+// repositories.
 func (p *Provider) notFound(ctx context.Context, api *github.Client, account binding.Account, path string, resp *github.Response) binding.Answer {
 	question := binding.QuestionProjectExists
 	owner, _, _ := strings.Cut(path, "/")
@@ -190,7 +192,7 @@ func (p *Provider) notFound(ctx context.Context, api *github.Client, account bin
 		message.New("github.not-shown", "path", path))
 }
 
-// describe turns a repository that was read into answers.
+// describe returns the answers about a repository.
 func (p *Provider) describe(account binding.Account, path string, repo *github.Repository) []binding.Answer {
 	found := providers.Project{Noun: "repository", ID: strconv.FormatInt(repo.GetID(), 10), Path: repo.GetFullName()}
 	owner := providers.Ownership(account, binding.GitHub, hostUser(repo.GetOwner()))
@@ -201,8 +203,8 @@ func (p *Provider) describe(account binding.Account, path string, repo *github.R
 	return append(p.host.Pins.Describe(strings.ToLower(path), path, found), owner, active(found.Noun, repo))
 }
 
-// active says whether a repository can be pushed to and built: GitHub disables
-// one for its contents or its bill.
+// active says whether a repository can be pushed to and built. GitHub may
+// disable one because of its content or an unpaid bill.
 func active(noun string, repo *github.Repository) binding.Answer {
 	if repo.GetDisabled() {
 		return providers.No(binding.QuestionProjectActive, "", providers.ReasonDisabled, message.New("github.disabled"))
@@ -210,7 +212,7 @@ func active(noun string, repo *github.Repository) binding.Answer {
 	return providers.Active(noun, repo.GetArchived())
 }
 
-// open makes a client for one check; why says why there is none.
+// open makes a client for one check. why says why there is none.
 func (p *Provider) open(token secrets.Secret) (client *github.Client, why message.Message) {
 	base := p.host.Base.String() + "/"
 	opts := []github.ClientOptionsFunc{
@@ -237,8 +239,8 @@ func notAsked(why message.Message) message.Message {
 	return message.New("host.not-asked", "platform", binding.GitHub.Title(), "why", why)
 }
 
-// noVerdict reads what is no verdict. GitHub's 403 may be a limit, a permission
-// or a missing User-Agent; none of them is a no.
+// noVerdict interprets a failed call or an inconclusive answer. GitHub's 403
+// may be a limit, a permission or a missing User-Agent; none of them is a no.
 func (p *Provider) noVerdict(resp *github.Response, err error) (reason string, m message.Message) {
 	host := p.host.Base.Host
 	var primary *github.RateLimitError
@@ -259,14 +261,14 @@ func statusOf(resp *github.Response) int {
 	return resp.StatusCode
 }
 
-// The messages of GitHub's refusals that are a verdict.
+// The messages of GitHub's conclusive refusals.
 const (
 	noSuch    = "Not Found"
 	noSession = "Bad credentials"
 )
 
 // refuses reports whether a refusal with this message came from the API and not
-// from something in front of it, which may speak JSON too.
+// from something in front of it, which may also answer in JSON.
 func refuses(resp *github.Response, err error, message string) bool {
 	refusal, ok := errors.AsType[*github.ErrorResponse](err)
 	return ok && providers.IsJSON(resp.Header) && refusal.Message == message

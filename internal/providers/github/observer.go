@@ -14,11 +14,10 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// CheckObserver asks about the observer token, which makes private repositories
-// visible: whether it is valid, what it may do, and when it expires. A classic
-// token has its scopes in the answer; the permissions of a fine-grained one
-// cannot be read. The answer no violates no rule of a binding, so no answer has
-// a code.
+// CheckObserver checks the observer token, which makes private repositories
+// visible: whether it is valid, what it may do, and when it expires. GitHub
+// returns the scopes of a classic token; the permissions of a fine-grained one
+// cannot be read. No answer has a code, because no rule of a binding is broken.
 func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) binding.TokenReport {
 	at := p.host.Now()
 	report := p.checkObserver(ctx, token)
@@ -52,8 +51,8 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) bind
 	}
 }
 
-// observerScope reads X-OAuth-Scopes, which classic and OAuth tokens get and
-// others do not; an empty one means public data only.
+// observerScope reads X-OAuth-Scopes, which GitHub sends only for classic and
+// OAuth tokens. An empty one means public data only.
 func observerScope(resp *github.Response) binding.Answer {
 	question := binding.QuestionTokenScope
 	values, told := resp.Header[http.CanonicalHeaderKey("X-OAuth-Scopes")]

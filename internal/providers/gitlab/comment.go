@@ -21,7 +21,7 @@ type Commenter struct{ api *providers.API }
 
 // NewCommenter makes a Commenter; the API's base ends with /api/v4. The token
 // is a personal, group or project access token with the scope api: a job's own
-// token may not comment.
+// token cannot comment.
 func NewCommenter(api *providers.API, token string) *Commenter {
 	return &Commenter{api.With(http.Header{"Private-Token": {token}})}
 }
@@ -58,7 +58,8 @@ func (c *Commenter) Write(ctx context.Context, pr providers.PullRequest, id, bod
 }
 
 // SetStatus implements providers.Commenter. GitLab refuses to set the state
-// that a commit has ("Cannot transition status"); then all is as wanted.
+// that a commit already has ("Cannot transition status"); that counts as
+// success.
 func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, status providers.CommitStatus) error {
 	state := gitlab.BuildStateValue(status.State)
 	if status.State == providers.StateFailure || status.State == providers.StateError {

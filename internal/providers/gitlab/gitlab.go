@@ -1,6 +1,6 @@
-// Package gitlab asks a GitLab, self-managed or gitlab.com: token self, user,
-// and project. The facts behind each
-// reading are in GitLab's lib/api and its REST documentation.
+// Package gitlab checks tokens, users and projects on GitLab, self-managed or
+// gitlab.com. How it interprets answers is based on GitLab's lib/api and REST
+// documentation.
 package gitlab
 
 import (
@@ -26,7 +26,7 @@ const (
 
 var _ providers.Provider = (*Provider)(nil)
 
-// Options for New.
+// Options are the options of New.
 type Options struct {
 	// Client is the guarded client (providers.NewHTTPClient).
 	Client *http.Client
@@ -34,7 +34,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Provider asks GitLab. Safe for concurrent use.
+// Provider checks tokens and projects on GitLab. It is safe for concurrent use.
 type Provider struct {
 	client *http.Client
 	now    func() time.Time
@@ -49,13 +49,13 @@ func New(o Options) *Provider {
 	return &Provider{client: o.Client, now: o.Now, pins: providers.NewPins()}
 }
 
-// CheckAccount implements providers.Provider: GitLab is bound by token, so
+// CheckAccount implements providers.Provider. GitLab is bound with a token, so
 // CheckToken checks everything.
 func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) binding.TokenReport {
 	return binding.TokenReport{}
 }
 
-// session is a conversation with one GitLab for the length of one check.
+// session has the requests of one check to one GitLab.
 type session struct {
 	client *http.Client
 	token  secrets.Secret
@@ -63,8 +63,8 @@ type session struct {
 	host   string
 }
 
-// open makes a session. The address is the site's root, with GitLab's sign-in
-// path left out; it may have a path of its own (relative URL installs).
+// open makes a session. The address is the site's root, without GitLab's
+// sign-in path. It may have a path, for a GitLab with a relative URL.
 func (p *Provider) open(address string, token secrets.Secret) (s *session, ok bool) {
 	declared, err := url.Parse(address)
 	if err != nil || declared.User != nil || declared.RawQuery != "" || declared.Fragment != "" {
@@ -77,10 +77,11 @@ func (p *Provider) open(address string, token secrets.Secret) (s *session, ok bo
 	return &session{client: p.client, token: token, root: root, host: root.Host}, true
 }
 
-// get asks one question and decodes a success. A status that is no success is
-// not an error. The token goes as a bearer, which personal, project, group and
-// OAuth tokens all may. The official client is not used for it: it gives no body
-// with a 404, and the body distinguishes GitLab from something in front of it.
+// get sends one request and decodes a successful answer. An error status is not
+// an error. The token is sent as a bearer token, which works for personal,
+// project, group and OAuth tokens. The official client is not used because it
+// does not return the body of a 404, which distinguishes GitLab from something
+// in front of it.
 func (s *session) get(ctx context.Context, path string, out any) (providers.Reply, error) {
 	header := http.Header{}
 	if !s.token.IsZero() {
@@ -89,8 +90,8 @@ func (s *session) get(ctx context.Context, path string, out any) (providers.Repl
 	return providers.Get(ctx, s.client, s.root.String()+"/api/v4/"+path, header, out)
 }
 
-// refusal is the body of a GitLab error. The OAuth guard sends error and
-// error_description, the API a message that may be a string or an object.
+// refusal is the body of a GitLab error. GitLab's OAuth check sends error and
+// error_description, and the API a message that may be a string or an object.
 type refusal struct {
 	Error       string `json:"error"`
 	Description string `json:"error_description"`
@@ -99,16 +100,15 @@ type refusal struct {
 	Message json.RawMessage `json:"message"`
 }
 
-// ofToken reports whether a 401 is about the token: the guard says so by its
-// code, the API by the one body that it has for that. A gateway's 401 has
-// neither, and other codes, such as dpop_error, are about the way the token was
-// sent.
+// ofToken reports whether a 401 is about the token: the OAuth check has a code
+// for that, and the API a single body. A gateway's 401 has neither, and other
+// codes, such as dpop_error, are about how the token was sent.
 func (r refusal) ofToken() bool {
 	return r.Error == "invalid_token" || r.Error == "" && string(r.Message) == `"401 Unauthorized"`
 }
 
-// missing reports whether a 404 is GitLab's own: it repeats the status, in the
-// API's message or in the error of a path that does not exist.
+// missing reports whether a 404 is from GitLab itself: then it repeats the
+// status, in the API's message or in the error about an unknown path.
 func (r refusal) missing() bool {
 	return strings.HasPrefix(r.Error, "404 ") || strings.HasPrefix(string(r.Message), `"404 `)
 }
@@ -121,8 +121,8 @@ func readRefusal(body []byte) refusal {
 	return r
 }
 
-// refusedReason is the reason of a 401. The words of the description may
-// change, so they decide the reason and never the verdict.
+// refusedReason is the reason of a 401. The description's wording may change,
+// so it determines only the reason, never the verdict.
 func refusedReason(body []byte) (reason string, why message.Message) {
 	text := strings.ToLower(readRefusal(body).Description)
 	switch {
@@ -136,12 +136,12 @@ func refusedReason(body []byte) (reason string, why message.Message) {
 	return providers.ReasonInvalid, message.New("gitlab.why.invalid")
 }
 
-// noVerdict is the unknown for a call that failed or an answer that is no verdict.
+// noVerdict is the unknown for a failed call or an inconclusive answer.
 func (s *session) noVerdict(question binding.Question, reply providers.Reply, err error) binding.Answer {
 	return providers.NoVerdict(question, s.host, reply, err)
 }
 
-// notGitLab is the unknown for an answer that no GitLab gives.
+// notGitLab is the unknown for an answer that cannot be GitLab's.
 func (s *session) notGitLab(question binding.Question, status int) binding.Answer {
 	return providers.Unknown(question, ReasonNotAGitLab, message.New("gitlab.not-gitlab", "host", s.host, "status", status))
 }

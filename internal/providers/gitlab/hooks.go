@@ -12,20 +12,20 @@ import (
 	"reconciler/internal/providers"
 )
 
-// Reasons of a project's webhooks.
+// Reasons of answers about a project's webhooks.
 const (
 	ReasonHooksReadable = "WebhooksReadable"
 	ReasonHookActive    = "WebhookActive"
 	ReasonHookAsleep    = "WebhookAsleep"
 )
 
-// productDomain ends the host of the webhooks that the product sets. Which
-// address it registers is not documented, so a webhook that is not seen is
-// never said to be missing.
+// productDomain is the domain of the webhooks that the product creates. Their
+// exact address is not documented, so a webhook that is not seen is never
+// reported as missing.
 const productDomain = ".aliyuncs.com"
 
-// hook is one of GET /projects/:id/hooks. Its URL may hold somebody's secret
-// and is never shown.
+// hook is one webhook of GET /projects/:id/hooks. Its URL may contain
+// somebody's secret and is never shown.
 type hook struct {
 	URL           string     `json:"url"`
 	AlertStatus   string     `json:"alert_status"`
@@ -38,15 +38,15 @@ func (h hook) asleep() bool {
 	return h.DisabledUntil != nil || h.AlertStatus != "" && h.AlertStatus != "executable"
 }
 
-// product reports whether the product set the webhook.
+// product reports whether the product created the webhook.
 func (h hook) product() bool {
 	u, err := url.Parse(h.URL)
 	return err == nil && strings.HasSuffix(strings.ToLower(u.Hostname()), productDomain)
 }
 
-// hooks asks for the first page of the project's webhooks, which automatic
-// builds need and only a Maintainer sees. A 403 says that they cannot be seen,
-// never that none is there.
+// hooks requests the first page of the project's webhooks, which automatic
+// builds need and only a Maintainer sees. A 403 means that they cannot be seen,
+// not that there are none.
 func (s *session) hooks(ctx context.Context, id string) binding.Answer {
 	question := binding.QuestionProjectWebhooks
 	var list []hook

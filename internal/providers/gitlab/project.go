@@ -14,7 +14,7 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Reasons of a project.
+// Reasons of answers about a project.
 const (
 	ReasonDeleting       = "ProjectMarkedForDeletion"
 	ReasonInSubgroup     = "InSubgroup"
@@ -25,19 +25,19 @@ const (
 	ReasonSubgroupAsking = "ProjectNotRead"
 )
 
-// maintainer is the access level that may set webhooks.
+// maintainer is the access level that may create webhooks.
 const maintainer = 40
 
-// project is GET /projects/:id.
+// project is the answer to GET /projects/:id.
 type project struct {
 	ID       int64  `json:"id"`
 	Path     string `json:"path_with_namespace"`
 	Archived bool   `json:"archived"`
-	// DeletionOn is a date where the project is to be deleted; before GitLab
-	// 12.6 it is named DeletionAt.
+	// DeletionOn is a date if the project will be deleted. Before GitLab 12.6
+	// it was DeletionAt.
 	DeletionOn string `json:"marked_for_deletion_on"`
 	DeletionAt string `json:"marked_for_deletion_at"`
-	// Repository is disabled where the project has no repository for anybody.
+	// Repository is "disabled" if the project has no repository for anybody.
 	Repository string `json:"repository_access_level"`
 	Namespace  *struct {
 		Kind     string `json:"kind"`
@@ -54,9 +54,9 @@ type access struct {
 	Level int `json:"access_level"`
 }
 
-// CheckProject implements providers.Provider. A project is asked for by its
-// path; one that has moved is found by the number that GitLab redirects to, or
-// by the number that was seen under the path before.
+// CheckProject implements providers.Provider. It requests the project by its
+// path. A moved project is found by the number in GitLab's redirect, or by the
+// number that was seen under the path before.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.now()
 	return providers.FinishProject(at, token, p.checkProject(ctx, account, source, token))
@@ -86,7 +86,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	return state
 }
 
-// noProject says why an answer shows no project; false where it shows one.
+// noProject says why an answer shows no project; false if it shows one.
 func (s *session) noProject(account binding.Account, source string, found *project, reply providers.Reply, err error) (binding.Answer, bool) {
 	const question = binding.QuestionProjectExists
 	switch {
@@ -119,16 +119,16 @@ func (found *project) level() int {
 	return level
 }
 
-// project asks for a project by path or number.
+// project requests a project by path or number.
 func (s *session) project(ctx context.Context, ref string) (*project, providers.Reply, error) {
 	found := new(project)
 	reply, err := s.get(ctx, "projects/"+gitlab.PathEscape(ref), found)
 	return found, reply, err
 }
 
-// moved follows a project to its number: from the Location of GitLab's
-// redirect, which is read and checked here and never followed, or from what
-// was seen under the path before.
+// moved finds a project by its number: from the Location of GitLab's redirect,
+// which is checked here and never followed, or from what was seen under the
+// path before.
 func (p *Provider) moved(ctx context.Context, s *session, key string, found *project, reply providers.Reply) (*project, providers.Reply, error) {
 	if reply.Status >= 300 && reply.Status < 400 {
 		if id, ok := providers.RedirectedID(s.root, reply.Header.Get("Location"), "/api/v4/projects/"); ok {
@@ -143,7 +143,7 @@ func (p *Provider) moved(ctx context.Context, s *session, key string, found *pro
 	return found, reply, nil
 }
 
-// describe turns a project that was read into answers.
+// describe returns the answers about a project.
 func (p *Provider) describe(key, source string, found *project) binding.ProjectState {
 	id := strconv.FormatInt(found.ID, 10)
 	active := providers.Active("project", found.Archived)
@@ -157,9 +157,9 @@ func (p *Provider) describe(key, source string, found *project) binding.ProjectS
 	return binding.ProjectState{ID: id, Subgroup: subgroup(found), Answers: append(answers, role(found)...)}
 }
 
-// subgroup says whether the project lives in a subgroup: its namespace is a
-// group and has a parent. The namespace's path says the same in another way;
-// where the two disagree nothing is guessed.
+// subgroup says whether the project is in a subgroup: its namespace is a group
+// and has a parent. The namespace's path must agree; if not, the answer is
+// unknown.
 func subgroup(found *project) binding.Answer {
 	n := found.Namespace
 	question := binding.QuestionSubgroup
@@ -180,10 +180,9 @@ func subgroup(found *project) binding.Answer {
 	return providers.No(question, "", ReasonInGroup, message.New("gitlab.top-level", "namespace", n.FullPath))
 }
 
-// role answers whether the user may set webhooks, which automatic builds need.
-// A role that is too low is not a violation by itself, because manual builds
-// need no webhook. If GitLab reports no role (an administrator has none), there
-// is no answer.
+// role answers whether the user may create webhooks, which automatic builds
+// need. A low role alone breaks no rule, because manual builds need no webhook.
+// If GitLab reports no role (an administrator has none), there is no answer.
 func role(found *project) []binding.Answer {
 	question := binding.QuestionProjectRole
 	level := found.level()
@@ -197,7 +196,8 @@ func role(found *project) []binding.Answer {
 		"level", level, "maintainer", maintainer))}
 }
 
-// asking is the state of a project that could not be read.
+// asking is the state of a project that could not be read, with the answer that
+// says why.
 func asking(answer binding.Answer) binding.ProjectState {
 	return binding.ProjectState{
 		Subgroup: providers.Unknown(binding.QuestionSubgroup, ReasonSubgroupAsking, answer.Message),

@@ -18,11 +18,11 @@ import (
 	"reconciler/internal/providers"
 )
 
-// codePublic is the rule of a site's addresses and certificate.
+// codePublic is the rule about a site's addresses and certificate.
 const codePublic = "gitlab-public"
 
-// Reasons of a site. No verdict can prove that the registry's network reaches
-// it: yes means "no check failed from here".
+// Reasons of answers about a site. No answer can prove that the registry's
+// network reaches it: yes means "no check failed from here".
 const (
 	ReasonAddressesPublic  = "AddressesPublic"
 	ReasonCertificateGood  = "CertificateTrusted"
@@ -35,25 +35,26 @@ const (
 const (
 	siteTimeout  = 10 * time.Second
 	siteMaxBytes = 64 << 10
-	// certificateSoon is when the end of a certificate is spoken of.
+	// certificateSoon is how long before its expiry a certificate's end is
+	// reported.
 	certificateSoon = 14 * 24 * time.Hour
 )
 
-// SiteOptions for NewSite.
+// SiteOptions are the options of NewSite.
 type SiteOptions struct {
-	// HTTP are the options of the probe's own guarded client. Where RootCAs is
-	// nil the public roots are taken, never the system's; Timeout and MaxBytes
+	// HTTP has the options of the probe's own guarded client. If RootCAs is
+	// nil, the public roots are used, never the system's. Timeout and MaxBytes
 	// are set to 10 seconds and 64 KiB.
 	HTTP providers.Options
-	// Lookup resolves a host into all its addresses of both families; nil is
-	// the system's resolver.
+	// Lookup resolves a host to all its IPv4 and IPv6 addresses; nil is the
+	// system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
 
-// Site probes a self-managed GitLab from outside, without a token. Safe for
-// concurrent use.
+// Site checks a self-managed GitLab from outside, without a token. It is safe
+// for concurrent use.
 type Site struct {
 	client *http.Client
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -85,9 +86,9 @@ func NewSite(o SiteOptions) (*Site, error) {
 	}, nil
 }
 
-// Check asks whether every address of the site is public, whether strangers
-// trust its certificate, and whether a GitLab answers. It skips the last two if
-// an earlier check failed.
+// Check checks that every address of the site is public, that the certificate
+// is publicly trusted, and that a GitLab answers. It skips the last two if an
+// earlier check failed.
 func (s *Site) Check(ctx context.Context, address string) []binding.Answer {
 	at := s.now()
 	answers := s.check(ctx, address)
@@ -109,8 +110,8 @@ func (s *Site) check(ctx context.Context, address string) []binding.Answer {
 	return append([]binding.Answer{public}, s.probe(ctx, root)...)
 }
 
-// public checks all addresses of both families. It fails if one is not public,
-// because nobody knows which of them the registry uses.
+// public checks all IPv4 and IPv6 addresses. It fails if one is not public,
+// because the registry might use that one.
 func (s *Site) public(ctx context.Context, host string) binding.Answer {
 	ctx, cancel := context.WithTimeout(ctx, siteTimeout)
 	defer cancel()
@@ -132,7 +133,7 @@ func (s *Site) public(ctx context.Context, host string) binding.Answer {
 	return providers.Yes(binding.QuestionSitePublic, ReasonAddressesPublic, message.New("site.public", "host", host))
 }
 
-// probe asks for the version without a token, which a GitLab answers with 401
+// probe requests the version without a token, which a GitLab answers with 401
 // and JSON.
 func (s *Site) probe(ctx context.Context, root *url.URL) []binding.Answer {
 	reachable := binding.QuestionSiteReachable
@@ -161,8 +162,8 @@ func (s *Site) probe(ctx context.Context, root *url.URL) []binding.Answer {
 	return append(answers, providers.Unknown(reachable, reason, m))
 }
 
-// notGitLabSite is unknown: a proxy answers so too while its GitLab starts or is
-// maintained.
+// notGitLabSite is an unknown, because a proxy may also answer like this while
+// its GitLab starts or is in maintenance.
 func notGitLabSite(host string) binding.Answer {
 	return providers.Unknown(binding.QuestionSiteReachable, ReasonNotAGitLab, message.New("site.not-gitlab", "host", host))
 }
@@ -178,8 +179,8 @@ func (s *Site) certificate(state *tls.ConnectionState) binding.Answer {
 		message.New("site.certificate-good", "last", binding.DateOf(leaf.NotAfter)))
 }
 
-// probeFailed reads an error of the probe: errors of the certificate are certain,
-// all others are unknown.
+// probeFailed interprets an error of the probe: certificate errors are a no, all
+// others an unknown.
 func probeFailed(host string, err error) []binding.Answer {
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError

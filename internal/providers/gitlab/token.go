@@ -14,7 +14,7 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Reasons of this host.
+// Reasons of this host's answers.
 const (
 	ReasonValid         = "TokenActive"
 	ReasonExpired       = "TokenExpired"
@@ -35,8 +35,9 @@ const (
 	ReasonExpiryUnread  = "ExpiryUnreadable"
 )
 
-// tokenSelf is GET /personal_access_tokens/self. ExpiresAt is a plain date
-// although the descriptions say date-time; null means that it never expires.
+// tokenSelf is the answer to GET /personal_access_tokens/self. ExpiresAt is a
+// plain date, although the descriptions say date-time; null means that the
+// token never expires.
 type tokenSelf struct {
 	ID        int64    `json:"id"`
 	Active    *bool    `json:"active"`
@@ -47,7 +48,7 @@ type tokenSelf struct {
 	Granular  bool     `json:"granular"`
 }
 
-// user is GET /user.
+// user is the answer to GET /user.
 type user struct {
 	ID       int64  `json:"id"`
 	Username string `json:"username"`
@@ -55,8 +56,8 @@ type user struct {
 	Bot      bool   `json:"bot"`
 }
 
-// CheckToken implements providers.Provider. It asks for the token itself,
-// which every scope may, and for the user that it acts as.
+// CheckToken implements providers.Provider. It requests the token itself, which
+// every scope may do, and the user that it acts as.
 func (p *Provider) CheckToken(ctx context.Context, account binding.Account, _ []string, token secrets.Secret) binding.TokenReport {
 	at := p.now()
 	report := p.checkToken(ctx, account, token, at)
@@ -95,16 +96,17 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	return report
 }
 
-// withoutSelf asks for the user where the token's own description is refused: a
-// GitLab before 15.5 does not have that call and answers it in several ways. It
-// gives nothing where the user is refused too and the first refusal says more.
+// withoutSelf requests the user after GitLab has refused the token's own
+// description: a GitLab before 15.5 does not have that call and answers it in
+// several ways. It returns nothing if the user is refused too, because the
+// first refusal says more.
 func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.Account, first providers.Reply) (report binding.TokenReport) {
 	var u user
 	reply, err := s.get(ctx, "user", &u)
 	switch {
 	case err == nil && reply.OK() && u.ID != 0 && u.Username != "":
 	case first.Status == http.StatusUnauthorized && readRefusal(first.Body).Error == "":
-		// It is not known whether this GitLab has the first call: the second decides.
+		// This GitLab may not have the first call: the second one decides.
 		report.Answers = s.selfRefused(ctx, reply, err)
 		return report
 	default:
@@ -127,8 +129,8 @@ func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.
 	return report
 }
 
-// refuseUnsent rejects what can be recognized without a call, so that it is not
-// sent anywhere.
+// refuseUnsent rejects a token that is certainly wrong, so that it is not sent
+// anywhere.
 func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 	if refused, ok := providers.RefuseUnsent(binding.GitLab, codeScope, token); ok {
 		return refused, true
@@ -145,7 +147,8 @@ func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 	return binding.Answer{}, false
 }
 
-// selfRefused reads what came instead of the token's own description.
+// selfRefused interprets an error answer to the request for the token's own
+// description.
 func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err error) []binding.Answer {
 	valid := binding.QuestionTokenValid
 	said := readRefusal(reply.Body)
@@ -196,8 +199,8 @@ func (s *session) oldGitLab(ctx context.Context, reply providers.Reply) []bindin
 	}
 }
 
-// readExpiry turns the date into the last good instant: the token dies at
-// 00:00 UTC on the day itself.
+// readExpiry converts the date to the time of the expiry: the token expires at
+// 00:00 UTC on that day.
 func readExpiry(date *string) (time.Time, []binding.Answer) {
 	if date == nil || *date == "" {
 		return time.Time{}, nil
@@ -244,8 +247,8 @@ func granularKind() binding.Answer {
 		message.New("gitlab.granular"))
 }
 
-// owner asks whom the token acts as: the user is zero where that is not the
-// declared one.
+// owner requests the user that the token acts as. The returned user is zero if
+// it is not the declared one.
 func (p *Provider) owner(ctx context.Context, s *session, account binding.Account, self tokenSelf) (kind []binding.Answer, is binding.HostUser) {
 	if self.Granular {
 		kind = append(kind, granularKind())
@@ -279,7 +282,8 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 
 // sameOwner compares the token's user with the declared one, by name and by the
 // number that is recorded or was seen before: a renamed user keeps its number,
-// and whoever takes the name has another. The user is zero if they differ.
+// and a user who takes the name has a different one. The user is zero if they
+// differ.
 func (p *Provider) sameOwner(s *session, account binding.Account, u user) (binding.Answer, binding.HostUser) {
 	question := binding.QuestionTokenOwner
 	key := "user " + s.root.String() + " " + strings.ToLower(account.Username)
@@ -298,7 +302,8 @@ func (p *Provider) sameOwner(s *session, account binding.Account, u user) (bindi
 	return providers.Yes(question, providers.ReasonOwner, message.New("gitlab.owner", "username", u.Username)), is
 }
 
-// botKind warns of a token that is not a person's: it works, within limits.
+// botKind warns about a token that does not belong to a person: it works,
+// within limits.
 func botKind(username string) binding.Answer {
 	question := binding.QuestionTokenKind
 	switch {

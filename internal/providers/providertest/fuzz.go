@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// played answers every request alike, without a network.
+// played gives every request the same answer, without a network.
 type played struct {
 	status                     int
 	kind, location, extra, own string
@@ -28,10 +28,9 @@ func (p played) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Fuzz lets a host answer anything to everything that is asked: nothing
-// panics, every answer is whole, none repeats the token, and a status that is
-// neither a success nor a refusal of the token, of the question or of the
-// object (400, 401, 403, 404) is never read as a no.
+// Fuzz makes a host answer anything to every request, and checks that nothing
+// panics, that every answer is complete, that none repeats the token, and that
+// only a success or a refusal (400, 401, 403, 404) can be a no.
 func Fuzz(f *testing.F, s Subject) {
 	f.Helper()
 	const json = "application/json"
@@ -78,7 +77,7 @@ func Fuzz(f *testing.F, s Subject) {
 	})
 }
 
-// askOnce asks everything of a host that is played without a network.
+// askOnce runs all checks against a played host.
 func (s Subject) askOnce(t *testing.T, host played) []binding.Answer {
 	t.Helper()
 	client := &http.Client{

@@ -1,6 +1,6 @@
-// Package providertest is the suite that every provider passes: whatever a
-// host does, a failure is an unknown with a reason and a time, the token is in
-// no text, and no redirect is followed.
+// Package providertest is the test suite for every provider: whatever a host
+// does, a failure is an unknown with a reason and a time, no text contains the
+// token, and no redirect is followed.
 package providertest
 
 import (
@@ -18,23 +18,24 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Canary is the mark in the token of the suite; it is found by searching.
+// Canary is the part of the suite's token that the tests search for.
 const Canary = "canary7f3a91c2d4e5"
 
 // Subject is one provider under test.
 type Subject struct {
 	Platform binding.Platform
-	// Token has the platform's shape and holds Canary.
+	// Token has the platform's format and contains Canary.
 	Token string
-	// New makes the provider for a host whose root is address; an account's
-	// Address is set to it as well.
+	// New makes the provider for a host whose root is address. The account's
+	// Address is set to it too.
 	New func(t *testing.T, client *http.Client, address string) providers.Provider
 }
 
-// timeout is the guarded client's, short enough for a host that never answers.
+// timeout is the guarded client's timeout, short enough for a host that never
+// answers.
 const timeout = 300 * time.Millisecond
 
-// Run holds a provider to the contract.
+// Run checks a provider against the contract.
 func Run(t *testing.T, s Subject) {
 	t.Helper()
 	for name, handler := range failures() {
@@ -47,7 +48,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("a host that is not there is an unknown", s.findsNothing)
 }
 
-// failures are hosts that give no useful answer.
+// failures returns hosts that give no useful answer.
 func failures() map[string]http.HandlerFunc {
 	answer := func(status int, kind, body string, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -85,13 +86,13 @@ func failures() map[string]http.HandlerFunc {
 	}
 }
 
-// client is a guarded client for loopback.
+// client makes a guarded client for loopback.
 func client() *http.Client {
 	return providers.NewHTTPClient(providers.Options{AllowPrivate: true, Timeout: timeout, RequestsPerSecond: 1e6, Burst: 1000})
 }
 
-// ask asks everything, each question with a provider of its own, so that a
-// pause asked for by one answer does not hide another's reading.
+// ask runs all checks, each with a new provider, so that a pause because of one
+// answer does not hide another one.
 func (s Subject) ask(ctx context.Context, t *testing.T, c func() *http.Client, address string) []binding.Answer {
 	t.Helper()
 	account := binding.Account{Platform: s.Platform, Username: "ci-bot", Address: address}
@@ -123,8 +124,8 @@ func (s Subject) failsOpen(t *testing.T, handler http.HandlerFunc) {
 	s.expectUnknowns(t, s.ask(t.Context(), t, client, server.URL))
 }
 
-// expectUnknowns fails on a no, and where nothing is unknown. That a host other
-// than GitLab has no subgroups is known without asking.
+// expectUnknowns fails on a no, and if nothing is unknown. That a host other
+// than GitLab has no subgroups is known without a request.
 func (s Subject) expectUnknowns(t *testing.T, answers []binding.Answer) {
 	t.Helper()
 	unknown := 0
@@ -161,7 +162,7 @@ func (s Subject) followsNothing(t *testing.T) {
 	}
 }
 
-// repeatsNothing lets a host put the token into every field that is read.
+// repeatsNothing makes a host put the token into every field that is read.
 func (s Subject) repeatsNothing(t *testing.T) {
 	for _, status := range []int{200, 400, 401, 403, 404, 500} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
