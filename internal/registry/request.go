@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// requests are the registry's own names of the requests that it answered.
+// requests has the registry's IDs of the requests that it answered.
 type requests struct {
 	mu    sync.Mutex
 	names []string
@@ -14,13 +14,14 @@ type requests struct {
 
 type requestsKey struct{}
 
-// WithRequests returns a context in which drivers note the requests of writes.
+// WithRequests returns a context in which drivers record the request IDs of
+// writes.
 func WithRequests(ctx context.Context) context.Context {
 	return context.WithValue(ctx, requestsKey{}, &requests{})
 }
 
-// NoteRequest notes the registry's own name of a request that it answered; an
-// empty one is none.
+// NoteRequest records the registry's ID of a request that it answered. It
+// ignores an empty one.
 func NoteRequest(ctx context.Context, name string) {
 	if r, ok := ctx.Value(requestsKey{}).(*requests); ok && name != "" {
 		r.mu.Lock()
@@ -29,8 +30,8 @@ func NoteRequest(ctx context.Context, name string) {
 	}
 }
 
-// RequestsOf are the requests that were noted in a context of WithRequests, in
-// their order.
+// RequestsOf returns the request IDs that were recorded in a context of
+// WithRequests, in order.
 func RequestsOf(ctx context.Context) []string {
 	r, ok := ctx.Value(requestsKey{}).(*requests)
 	if !ok {

@@ -1,6 +1,6 @@
-// Package console drives an instance that has no API: every change is a
-// person's step in the console, and nothing can be asked. Its capabilities say
-// so, and a plan made by them asks for nothing else.
+// Package console is the driver for an instance without an API: every change is
+// a step for a person in the console, and nothing can be read. Its capabilities
+// say so, so that plans contain only such steps.
 package console
 
 import (
@@ -18,16 +18,17 @@ var _ registry.Driver = (*Driver)(nil)
 // ErrNoAPI is the cause of every Failure of this driver.
 var ErrNoAPI = message.NewError("registry.no-api")
 
-// Driver implements registry.Driver. Safe for concurrent use.
+// Driver implements registry.Driver. It is safe for concurrent use.
 type Driver struct{ instance, region string }
 
-// New makes a driver for the instance of that name in a region.
+// New makes a driver for an instance in a region.
 func New(instance, region string) *Driver { return &Driver{instance, region} }
 
-// Capabilities implements registry.AccountReader: none, each with the reason.
+// Capabilities implements registry.AccountReader. All are off, each with the
+// reason.
 func (*Driver) Capabilities(context.Context) (binding.Capabilities, error) { return incapable(), nil }
 
-// incapable says for each capability why it is off. All instances share it.
+// incapable has the reason for each capability. All instances share it.
 var incapable = sync.OnceValue(func() binding.Capabilities {
 	reasons := map[string]message.Message{}
 	for _, c := range (binding.Capabilities{}).All() {
@@ -36,68 +37,69 @@ var incapable = sync.OnceValue(func() binding.Capabilities {
 	return binding.Capabilities{Reasons: reasons}
 })
 
-// Account implements registry.AccountReader. It is always refused, and never
-// says that nothing is bound.
+// Account implements registry.AccountReader. It always fails, and never reports
+// that nothing is bound.
 func (d *Driver) Account(_ context.Context, platform binding.Platform) (*binding.Account, error) {
 	return nil, d.refuse(message.New("op.registry.read-binding"), string(platform), "code-source")
 }
 
-// Repository implements registry.RepositoryReader. It is always refused.
+// Repository implements registry.RepositoryReader. It always fails.
 func (d *Driver) Repository(_ context.Context, image string) (binding.RepositoryState, error) {
 	return binding.RepositoryState{}, d.refuse(message.New("op.registry.read-repository"), image, "repositories")
 }
 
-// Usage implements registry.RepositoryReader. It is always refused.
+// Usage implements registry.RepositoryReader. It always fails.
 func (d *Driver) Usage(context.Context) (binding.Usage, error) {
 	return binding.Usage{}, d.refuse(message.New("op.registry.count-repositories"), "repositories", "repositories")
 }
 
-// Bind implements registry.AccountWriter. It is always refused.
+// Bind implements registry.AccountWriter. It always fails.
 func (d *Driver) Bind(_ context.Context, wanted binding.Account, _ secrets.Secret) (binding.Account, error) {
 	return binding.Account{}, d.refuse(message.New("op.registry.bind"), string(wanted.Platform), "code-source")
 }
 
-// Unbind implements registry.AccountWriter. It is always refused.
+// Unbind implements registry.AccountWriter. It always fails.
 func (d *Driver) Unbind(_ context.Context, account binding.Account) error {
 	return d.refuse(message.New("op.registry.unbind"), string(account.Platform), "code-source")
 }
 
-// Link implements registry.RepositoryWriter. It is always refused.
+// Link implements registry.RepositoryWriter. It always fails.
 func (d *Driver) Link(_ context.Context, image string, _ binding.Link) error {
 	return d.refuse(message.New("op.registry.link"), image, "repositories")
 }
 
-// Unlink implements registry.RepositoryWriter. It is always refused.
+// Unlink implements registry.RepositoryWriter. It always fails.
 func (d *Driver) Unlink(_ context.Context, image string) error {
 	return d.refuse(message.New("op.registry.unlink"), image, "repositories")
 }
 
-// CreateNamespace implements registry.RepositoryMaker. It is always refused.
+// CreateNamespace implements registry.RepositoryMaker. It always fails.
 func (d *Driver) CreateNamespace(_ context.Context, namespace string) error {
 	return d.refuse(message.New("op.registry.create-namespace"), namespace, "namespaces")
 }
 
-// CreateRepository implements registry.RepositoryMaker. It is always refused.
+// CreateRepository implements registry.RepositoryMaker. It always fails.
 func (d *Driver) CreateRepository(_ context.Context, image string, _ binding.Creation, _ binding.Link) error {
 	return d.refuse(message.New("op.registry.create-repository"), image, "repositories")
 }
 
-// AddRule implements registry.RuleWriter. It is always refused.
+// AddRule implements registry.RuleWriter. It always fails.
 func (d *Driver) AddRule(_ context.Context, image string, _ binding.BuildRule) (binding.ObservedRule, error) {
 	return binding.ObservedRule{}, d.refuse(message.New("op.registry.add-rule"), image, "repositories")
 }
 
-// ChangeRule implements registry.RuleWriter. It is always refused.
+// ChangeRule implements registry.RuleWriter. It always fails.
 func (d *Driver) ChangeRule(_ context.Context, image string, _ binding.ObservedRule) error {
 	return d.refuse(message.New("op.registry.change-rule"), image, "repositories")
 }
 
-// RemoveRule implements registry.RuleWriter. It is always refused.
+// RemoveRule implements registry.RuleWriter. It always fails.
 func (d *Driver) RemoveRule(_ context.Context, image, _ string) error {
 	return d.refuse(message.New("op.registry.remove-rule"), image, "repositories")
 }
 
-// refuse says where a person finds it.
+// refuse makes the failure of a call, with the console page that a person uses
+// instead.
 func (d *Driver) refuse(op message.Message, object, page string) *binding.Failure {
 	return &binding.Failure{
 		Kind: binding.Refused, Op: op, Object: d.instance + " " + object, Err: ErrNoAPI,

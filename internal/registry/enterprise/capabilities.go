@@ -11,15 +11,15 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// Capabilities implements registry.AccountReader. The documented calls are
-// served; each account call is probed by itself. If the one that reads fails, the
-// capability is off or not known; only if the instance does not answer another read
-// either, that is an error, and the next call probes again.
+// Capabilities implements registry.AccountReader. The documented calls are served.
+// Each account call is probed separately. If the one that reads fails, the
+// capability is off or unknown. It is an error only if the instance does not answer
+// a documented read either; then the next call probes again.
 func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
 	return d.known.Capabilities(ctx, d.probe)
 }
 
-// probe finds out the capabilities, and after how long to do so again; 0 for never.
+// probe determines the capabilities, and when to do so again; 0 means never.
 func (d *Driver) probe(ctx context.Context) (c binding.Capabilities, again time.Duration, err error) {
 	c = binding.Capabilities{
 		ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true, WriteRules: true, KeepsSources: true, CreateRepositories: true,
@@ -53,8 +53,8 @@ func (d *Driver) probe(ctx context.Context) (c binding.Capabilities, again time.
 	return c, again, nil
 }
 
-// asked asks whether a call of the wire profile is served: a read by reading, a
-// write by a call that names nothing.
+// asked finds out whether a call of the wire profile is served: a read by
+// reading, and a write by a call that names nothing.
 func (d *Driver) asked(ctx context.Context, o wire.Operation) (action string, err error) {
 	c, err := d.line.Probe(o)
 	switch {

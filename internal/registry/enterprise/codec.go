@@ -12,8 +12,8 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// decode reads an answer into one of the vendor's types. said is what that has of
-// success.
+// decode decodes an answer into one of the vendor's types. said returns its
+// success flag.
 func decode(body []byte, answer any, said func() *bool) error {
 	if json.Unmarshal(body, answer) != nil {
 		return message.NewError("registry.undocumented")
@@ -24,14 +24,14 @@ func decode(body []byte, answer any, said func() *bool) error {
 	return nil
 }
 
-// noSourceCodes are the codes that say that an image repository has no source.
-// The product documents none; this form is assumed.
+// noSourceCodes are the error codes that mean that an image repository has no
+// source. The product documents none; these are assumed.
 func noSourceCodes() []string {
 	return []string{"REPO_SOURCE_CODE_REPO_NOT_EXIST", "SOURCE_CODE_REPO_NOT_EXIST"}
 }
 
-// decodeSource reads a source; nil means that there is none. The three flags are
-// texts.
+// decodeSource decodes a source; nil means that there is none. The three flags
+// are strings.
 func decodeSource(body []byte) (*binding.Link, error) {
 	var answer cr.GetRepoSourceCodeRepoResponseBody
 	if err := decode(body, &answer, func() *bool { return answer.IsSuccess }); err != nil {
@@ -78,7 +78,7 @@ func flag(name string, value *string) (bool, error) {
 	return false, message.NewError("registry.not-bool", "name", name)
 }
 
-// origin is the registry's word for a platform.
+// origin is the registry's name of a platform.
 func origin(p binding.Platform) string { return strings.ToUpper(string(p)) }
 
 func decodeRule(r *listedRule) (rule binding.ObservedRule, err error) {
@@ -89,7 +89,7 @@ func decodeRule(r *listedRule) (rule binding.ObservedRule, err error) {
 	return rule, err
 }
 
-// splitProject parts a project's path at its last slash.
+// splitProject splits a project's path at its last slash.
 func splitProject(path string) (namespace, name string) {
 	path = strings.Trim(path, "/")
 	at := strings.LastIndexByte(path, '/')

@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/registry/line"
 )
 
-// CreateNamespace implements registry.RepositoryMaker. Repositories that nobody
-// declared are not made by a push, and are private if a person makes one.
+// CreateNamespace implements registry.RepositoryMaker. A push does not create
+// undeclared repositories, and those that a person creates are private.
 func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
 	request := &cr.CreateNamespaceRequest{
 		InstanceId: &d.id, NamespaceName: &namespace, AutoCreateRepo: new(false), DefaultRepoType: new("PRIVATE"),
@@ -27,9 +27,9 @@ func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
 	return err
 }
 
-// CreateRepository implements registry.RepositoryMaker. The call takes no source;
-// it is set by the next one. If that fails, the repository stays, and a later plan
-// links it.
+// CreateRepository implements registry.RepositoryMaker. The call has no parameter
+// for the source, which the next call sets. If that fails, the repository stays,
+// and a later plan links it.
 func (d *Driver) CreateRepository(ctx context.Context, image string, as binding.Creation, link binding.Link) error {
 	op := message.New("op.registry.create-repository")
 	namespace, name, found := strings.Cut(image, "/")

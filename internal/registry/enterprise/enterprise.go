@@ -1,8 +1,7 @@
-// Package enterprise drives one instance of the Enterprise Edition through its
-// API, cr 2018-12-01. What the product documents is sent with the vendor's own
-// package and read with its types. The account calls are not documented: they are
-// sent and read as a wire profile says. All calls go over the line
-// that the drivers share.
+// Package enterprise is the driver for an instance of the Enterprise Edition,
+// with the API cr 2018-12-01. Documented calls use the vendor's own package and
+// its types. The account calls are not documented: a wire profile describes them.
+// All calls use package line, which the drivers share.
 package enterprise
 
 import (
@@ -34,17 +33,17 @@ var assumed = sync.OnceValue(func() *wire.Profile {
 	return p
 })
 
-// Profile is the wire profile of the account calls, as they are assumed.
+// Profile is the assumed wire profile of the account calls.
 func Profile() *wire.Profile { return assumed() }
 
 // ProfileYAML is the text of Profile, with its reasons.
 func ProfileYAML() []byte { return profileYAML }
 
-// Options are what a Driver is made of.
+// Options are the options of a Driver.
 type Options struct {
 	// Line are the options of the calls. The signature is always ACS3.
 	Line line.Options
-	// InstanceID is the registry's identifier of the instance, cri-….
+	// InstanceID is the registry's ID of the instance, cri-….
 	InstanceID string
 	// Profile describes the account calls; Profile() if nil.
 	Profile *wire.Profile
@@ -52,7 +51,7 @@ type Options struct {
 
 var instanceID = regexp.MustCompile(`^cri-[a-z0-9]{1,60}$`)
 
-// Driver implements registry.Driver. Safe for concurrent use.
+// Driver implements registry.Driver. It is safe for concurrent use.
 type Driver struct {
 	line.Accounts
 	id    string
@@ -60,7 +59,7 @@ type Driver struct {
 	known *line.Known
 }
 
-// New makes a driver. It makes no call.
+// New makes a driver. It sends no request.
 func New(o Options) (*Driver, error) {
 	if !instanceID.MatchString(o.InstanceID) {
 		return nil, message.NewError("registry.instance-id", "instance", o.Line.Instance, "id", o.InstanceID)

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// pageSize is how many items a page of a list has, maxPages bounds the pages.
+	// pageSize is how many items a page of a list has, and maxPages limits the
+	// pages.
 	pageSize = 100
 	maxPages = 100
 )
@@ -51,8 +52,8 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 	return state, nil
 }
 
-// repositoryID asks for the registry's identifier of an image repository, which
-// the other calls take.
+// repositoryID requests the registry's ID of an image repository, which the
+// other calls require.
 func (d *Driver) repositoryID(ctx context.Context, op message.Message, image string) (string, error) {
 	namespace, name, _ := strings.Cut(image, "/")
 	if namespace == "" || name == "" || strings.Contains(name, "/") {
@@ -74,7 +75,7 @@ func (d *Driver) repositoryID(ctx context.Context, op message.Message, image str
 }
 
 // Repositories lists the image repositories of the instance, as namespace/name,
-// sorted. Either all of them are listed or an error says why not.
+// sorted. The result is complete, or there is an error.
 func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 	op, object := message.New("op.registry.list-repositories"), "repositories"
 	all, err := line.Settled(func() ([]string, int, error) { return d.listRepositories(ctx, op, object) },
@@ -83,7 +84,7 @@ func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 	return all, err
 }
 
-// listRepositories reads the list once, and how many pages it has.
+// listRepositories reads the list once, and returns how many pages it has.
 func (d *Driver) listRepositories(ctx context.Context, op message.Message, object string) (all []string, pages int, err error) {
 	pages, err = d.pages(op, object, func(page int32) (int, *string, error) {
 		request := &cr.ListRepositoryRequest{InstanceId: &d.id, RepoStatus: new("ALL"), PageNo: &page, PageSize: new(int32(pageSize))}
@@ -110,7 +111,8 @@ func (d *Driver) listRepositories(ctx context.Context, op message.Message, objec
 	return all, pages, err
 }
 
-// Usage implements registry.RepositoryReader. The totals of the lists are enough.
+// Usage implements registry.RepositoryReader. It reads only the totals of the
+// lists.
 func (d *Driver) Usage(ctx context.Context) (binding.Usage, error) {
 	op := message.New("op.registry.count-repositories")
 	page, size := new(int32(1)), new(int32(1))
@@ -126,7 +128,7 @@ func (d *Driver) Usage(ctx context.Context) (binding.Usage, error) {
 	return binding.Usage{Namespaces: namespaces, Repositories: repositories}, err
 }
 
-// total reads how many items a list has in all.
+// total reads the total number of items of a list.
 func (d *Driver) total(ctx context.Context, c line.Call, send func(*cr.Client)) (int, error) {
 	body, err := d.ask(ctx, c, send)
 	if err != nil {
@@ -143,8 +145,8 @@ func (d *Driver) total(ctx context.Context, c line.Call, send func(*cr.Client)) 
 	return total, nil
 }
 
-// pages reads all pages of a list, and returns how many there are. read returns how
-// many items a page has, and the total as the answer has it.
+// pages reads all pages of a list, and returns how many there are. read returns the
+// number of items on a page, and the total in the answer.
 func (d *Driver) pages(op message.Message, object string, read func(page int32) (items int, total *string, err error)) (int, error) {
 	listed, expected := 0, -1
 	for page := int32(1); page <= maxPages; page++ {
@@ -169,7 +171,7 @@ func (d *Driver) pages(op message.Message, object string, read func(page int32) 
 	return 0, d.line.Unreadable(op, object, message.NewError("registry.list-endless"))
 }
 
-// source reads the source of an image repository; nil means that it has none.
+// source reads the source of an image repository; nil if it has none.
 func (d *Driver) source(ctx context.Context, op message.Message, image, id string) (*binding.Link, error) {
 	request := &cr.GetRepoSourceCodeRepoRequest{InstanceId: &d.id, RepoId: &id}
 	body, err := d.ask(ctx, line.Call{Op: op, Object: image, Action: "GetRepoSourceCodeRepo"},
@@ -187,8 +189,8 @@ func (d *Driver) source(ctx context.Context, op message.Message, image, id strin
 	return link, nil
 }
 
-// Link implements registry.RepositoryWriter. A source is made or changed by
-// different calls, so it is read before.
+// Link implements registry.RepositoryWriter. Creating and changing a source are
+// different calls, so the source is read first.
 func (d *Driver) Link(ctx context.Context, image string, link binding.Link) error {
 	op := message.New("op.registry.link")
 	id, err := d.repositoryID(ctx, op, image)
@@ -212,7 +214,7 @@ func (d *Driver) Link(ctx context.Context, image string, link binding.Link) erro
 		return d.write(ctx, line.Call{Op: op, Object: image, Action: "CreateRepoSourceCodeRepo"},
 			func(c *cr.Client) { _, _ = c.CreateRepoSourceCodeRepo(request) })
 	}
-	// The flags of this call are texts.
+	// The flags of this call are strings.
 	request := &cr.UpdateRepoSourceCodeRepoRequest{
 		InstanceId: &d.id, RepoId: &id, CodeRepoType: &origin, CodeRepoNamespaceName: &namespace, CodeRepoName: &name,
 		AutoBuild: new(strconv.FormatBool(auto)), OverseaBuild: new(strconv.FormatBool(link.OverseasBuild)),
@@ -228,14 +230,14 @@ func (d *Driver) Unlink(_ context.Context, image string) error {
 		message.NewError("registry.no-removal"))
 }
 
-// write sends a call that changes something and whose answer says only that it
-// did.
+// write sends a call that changes something and whose answer reports only
+// success.
 func (d *Driver) write(ctx context.Context, c line.Call, send func(*cr.Client)) error {
 	_, err := d.wrote(ctx, c, send)
 	return err
 }
 
-// wrote is write that returns the identifier of a build rule in the answer.
+// wrote is like write, but returns the ID of a build rule in the answer.
 func (d *Driver) wrote(ctx context.Context, c line.Call, send func(*cr.Client)) (*string, error) {
 	c.Method = http.MethodPost
 	body, err := d.ask(ctx, c, send)

@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/registry/line"
 )
 
-// listedRule is a build rule as the registry lists it.
+// listedRule is a build rule in the registry's list.
 type listedRule = cr.ListRepoBuildRuleResponseBodyBuildRules
 
 // rules reads all build rules of an image repository.
@@ -21,7 +21,7 @@ func (d *Driver) rules(ctx context.Context, op message.Message, image, id string
 		func(a, b *listedRule) bool { return reflect.DeepEqual(a, b) }, d.line.Unreadable(op, image, line.ErrListMoved))
 }
 
-// listRules reads the build rules once, and how many pages they have.
+// listRules reads the build rules once, and returns how many pages there are.
 func (d *Driver) listRules(ctx context.Context, op message.Message, image, id string) (all []*listedRule, pages int, err error) {
 	pages, err = d.pages(op, image, func(page int32) (int, *string, error) {
 		request := &cr.ListRepoBuildRuleRequest{InstanceId: &d.id, RepoId: &id, PageNo: &page, PageSize: new(int32(pageSize))}
@@ -74,7 +74,7 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 }
 
 // ChangeRule implements registry.RuleWriter. Build arguments and platforms are not
-// declared: they are sent as the registry has them, so that the change does not
+// declared. It sends those that the registry has, so that the change does not
 // remove them.
 func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.ObservedRule) error {
 	op := message.New("op.registry.change-rule")

@@ -10,11 +10,11 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Accounts reads and changes the accounts that an instance is bound to, as its wire
-// profile describes.
+// Accounts reads and changes the accounts that an instance is bound to, with the
+// calls of its wire profile.
 type Accounts struct{ line *Line }
 
-// Accounts are the accounts of the instance.
+// Accounts returns the Accounts of the instance.
 func (l *Line) Accounts() Accounts { return Accounts{l} }
 
 // Account implements registry.AccountReader.
@@ -22,8 +22,8 @@ func (a Accounts) Account(ctx context.Context, platform binding.Platform) (*bind
 	op := message.New("op.registry.read-binding")
 	body, err := a.line.Described(ctx, op, string(platform), wire.ListAccounts, wire.Arguments{Account: binding.Account{Platform: platform}})
 	if f, ok := errors.AsType[*binding.Failure](err); ok && f.Kind == binding.NotFound {
-		// "Does not exist" may be about anything, if the profile does not say that
-		// it means that there is no account.
+		// "Does not exist" may be about anything, unless the profile says that it
+		// means that there is no account.
 		f.Kind = binding.Unreadable
 	}
 	if err != nil || body == nil {
@@ -36,9 +36,9 @@ func (a Accounts) Account(ctx context.Context, platform binding.Platform) (*bind
 	return account, nil
 }
 
-// Bind implements registry.AccountWriter. What the registry has is read back,
-// for the answer to a bind is not documented. While it does not show the account,
-// that has no ID.
+// Bind implements registry.AccountWriter. It reads the account back, because the
+// answer to a bind is not documented. As long as the registry does not show the
+// account, it has no ID.
 func (a Accounts) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
 	op := message.New("op.registry.bind")
 	object := string(wanted.Platform)
@@ -53,7 +53,7 @@ func (a Accounts) Bind(ctx context.Context, wanted binding.Account, token secret
 	}
 	bound, err := a.Account(ctx, wanted.Platform)
 	if err != nil || bound == nil || !binding.SameAccount(*bound, wanted) {
-		return wanted, nil //nolint:nilerr // It is bound. Reads may show it later, and its number with it.
+		return wanted, nil //nolint:nilerr // It is bound. Later reads may show it with its number.
 	}
 	return *bound, nil
 }
@@ -66,8 +66,8 @@ func (a Accounts) Unbind(ctx context.Context, account binding.Account) error {
 	return err
 }
 
-// Described makes a call of the wire profile. The body is nil where the answer is
-// a code that the profile says means "none".
+// Described makes a call of the wire profile. The body is nil if the answer is an
+// error code that means "none" according to the profile.
 func (l *Line) Described(ctx context.Context, op message.Message, object string, o wire.Operation, a wire.Arguments) ([]byte, error) {
 	a.InstanceID = l.instanceID
 	request, err := l.profile.Request(o, a)
@@ -84,7 +84,7 @@ func (l *Line) Described(ctx context.Context, op message.Message, object string,
 	return body, err
 }
 
-// newCall is a request of a wire profile as a call.
+// newCall makes a call of a request of a wire profile.
 func newCall(op message.Message, object string, o wire.Operation, r wire.Request) Call {
 	return Call{
 		Op: op, Object: object, Action: r.Action, Version: r.Version, RPC: r.Style == wire.RPC, Method: r.Method, Path: r.Path,

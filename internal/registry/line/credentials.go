@@ -23,57 +23,57 @@ type CredentialKind string
 
 // Kinds of credentials.
 const (
-	// Static uses what the function Static returns. It is called for each
+	// Static uses the result of the function Static. It is called for each
 	// request, and its result is wiped.
 	Static CredentialKind = "static"
-	// Environment takes ALIBABA_CLOUD_ACCESS_KEY_ID, _ACCESS_KEY_SECRET and
+	// Environment uses ALIBABA_CLOUD_ACCESS_KEY_ID, _ACCESS_KEY_SECRET and
 	// _SECURITY_TOKEN.
 	Environment CredentialKind = "environment"
-	// Profile takes a profile of the vendor's credentials file.
+	// Profile uses a profile of the vendor's credentials file.
 	Profile CredentialKind = "profile"
-	// RAMRole takes the role of the machine that we run on.
+	// RAMRole uses the role of the machine that this process runs on.
 	RAMRole CredentialKind = "ramRole"
-	// OIDCRole trades an OIDC token (a Kubernetes service account's) for the
-	// role's keys.
+	// OIDCRole exchanges an OIDC token, such as a Kubernetes service account's,
+	// for the role's keys.
 	OIDCRole CredentialKind = "oidc"
-	// DefaultChain is the vendor's order of all these.
+	// DefaultChain tries all of these in the vendor's order.
 	DefaultChain CredentialKind = "default"
 )
 
 // Credentials say where the instance's access key comes from. Each other field
-// belongs to the Kind of its name.
+// belongs to the Kind with its name.
 type Credentials struct {
 	Kind   CredentialKind
 	Static func(context.Context) (Keys, error)
 	// Profile is the profile's name; empty means "default".
 	Profile string
-	// RAMRole is the role's name; empty asks the machine.
+	// RAMRole is the role's name; if empty, the machine names it.
 	RAMRole string
 	OIDC    OIDC
 }
 
-// Keys are an access key; SecurityToken is set for temporary ones.
+// Keys are an access key. SecurityToken is set for a temporary one.
 type Keys struct {
 	AccessKeyID                    string
 	AccessKeySecret, SecurityToken secrets.Secret
 }
 
-// OIDC says which role to take with which token. Empty fields are read from
+// OIDC says which role to assume with which token. Empty fields are read from
 // the vendor's environment variables.
 type OIDC struct {
 	RoleARN, ProviderARN, TokenFile, SessionName string
 }
 
-// credentialSource gives the keys for one call.
+// credentialSource provides the keys for a call.
 type credentialSource struct {
 	kind   CredentialKind
 	static func(context.Context) (Keys, error)
-	// build makes the vendor's provider, which remembers what it once read.
+	// build makes the vendor's provider, which keeps what it has read once.
 	build    func() (providers.CredentialsProvider, error)
 	provider providers.CredentialsProvider
-	// files is the digest of the vendor's files that provider was made from.
+	// files is the digest of the vendor's files when provider was made.
 	files [sha256.Size]byte
-	// asking is held while the provider is asked: providers keep sessions and
+	// asking is held while the provider is in use: providers keep sessions and
 	// are not safe for concurrent use.
 	asking chan struct{}
 }
@@ -117,12 +117,12 @@ func newCredentialSource(c Credentials) (*credentialSource, error) {
 	return s, nil
 }
 
-// maxVendorFile bounds a credentials file of the vendor, in bytes.
+// maxVendorFile limits a credentials file of the vendor, in bytes.
 const maxVendorFile = 1 << 20
 
 // vendorFiles is the digest of the files that the vendor's providers read: the
-// profiles of its SDKs, and those of its command line. The other kinds read none
-// of them.
+// profiles of its SDKs and of its command line. The other kinds read no such
+// files.
 func (s *credentialSource) vendorFiles() [sha256.Size]byte {
 	if s.kind != Profile && s.kind != DefaultChain {
 		return [sha256.Size]byte{}
@@ -133,9 +133,10 @@ func (s *credentialSource) vendorFiles() [sha256.Size]byte {
 		cmp.Or(os.Getenv("ALIBABA_CLOUD_CONFIG_FILE"), filepath.Join(home, ".aliyun", "config.json")))
 }
 
-// ask asks the vendor's provider. It is made again when its files changed and
-// after an error: it keeps the keys that it read first, and the default chain
-// keeps the last member that it tried, even one that failed.
+// ask gets keys from the vendor's provider. It makes a new provider if its
+// files changed and after an error, because a provider keeps the keys that it
+// read first, and the default chain keeps the last member that it tried, even
+// one that failed.
 func (s *credentialSource) ask() (*providers.Credentials, error) {
 	if files := s.vendorFiles(); s.provider == nil || files != s.files {
 		provider, err := s.build()
@@ -151,11 +152,11 @@ func (s *credentialSource) ask() (*providers.Credentials, error) {
 	return keys, err
 }
 
-// accessKey is a key for the length of one call, as the runtime takes it.
+// accessKey is a key for one call, in the runtime's form.
 type accessKey struct{ id, secret, token, provider string }
 
-// take asks for the keys. The vendor's providers take no context, so they are
-// asked aside and left behind when ctx ends.
+// take gets the keys. The vendor's providers do not support contexts, so they
+// run in a goroutine that is abandoned when ctx ends.
 func (s *credentialSource) take(ctx context.Context) (accessKey, error) {
 	if s.kind == Static {
 		k, err := s.static(ctx)
@@ -195,8 +196,8 @@ func (s *credentialSource) take(ctx context.Context) (accessKey, error) {
 	}
 }
 
-// failure says that there is no key. Where keys come over the network the next
-// try may do better.
+// failure is the failure to get a key. If keys come over the network, another
+// attempt may succeed.
 func (s *credentialSource) failure(err error) error {
 	kind := binding.Forbidden
 	if s.kind == RAMRole || s.kind == OIDCRole || s.kind == DefaultChain {
@@ -209,7 +210,7 @@ func (s *credentialSource) failure(err error) error {
 }
 
 // firstWords cuts a provider's error before the body of an answer and before
-// the query of an address, which may hold keys.
+// the query of an address, which may contain keys.
 func firstWords(message string) string {
 	message, _, _ = strings.Cut(message, "{")
 	message, _, _ = strings.Cut(message, "?")
@@ -220,7 +221,7 @@ func firstWords(message string) string {
 	return strings.TrimRight(message, " :")
 }
 
-// credential shows the key to the runtime.
+// credential converts the key for the runtime.
 func (k accessKey) credential() vendor.Credential {
 	return vendor.FromCredentialsProvider(string(Static), fixedProvider{k})
 }

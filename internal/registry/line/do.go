@@ -21,19 +21,19 @@ import (
 	"reconciler/internal/trace"
 )
 
-// attempts bounds how often a call is sent: once, and three times more.
+// attempts is how often a call is sent at most: once, and three retries.
 const attempts = 4
 
-// errUnserved marks a path that the endpoint does not serve.
+// errUnserved marks a call that the endpoint does not serve.
 var errUnserved = message.NewError("registry.unserved")
 
-// errRefused marks a call that the endpoint serves and refuses: to this identity,
+// errRefused marks a call that the endpoint serves but refuses: to this identity,
 // or with these parameters.
 var errRefused = message.NewError("registry.refused")
 
-// Do makes a call and gives the body of a good answer. An error is a
-// *binding.Failure. Reads are tried again on passing failures; writes only where
-// the registry said that it was too much and so did nothing.
+// Do makes a call and returns the body of a successful answer. An error is a
+// *binding.Failure. It retries reads after transient failures, and writes only
+// after throttling, which means that nothing was done.
 func (l *Line) Do(ctx context.Context, c Call) ([]byte, error) {
 	x, f := l.exchange(ctx, c)
 	if f != nil {
@@ -42,7 +42,7 @@ func (l *Line) Do(ctx context.Context, c Call) ([]byte, error) {
 	return x.body, nil
 }
 
-// exchange is Do with all that came.
+// exchange is like Do, but returns the whole exchange.
 func (l *Line) exchange(ctx context.Context, c Call) (*exchange, *binding.Failure) {
 	for attempt := 1; ; attempt++ {
 		calling, span := trace.Start(ctx, "registry", "operation", c.Action, "attempt", strconv.Itoa(attempt))
@@ -80,7 +80,7 @@ func (l *Line) exchange(ctx context.Context, c Call) (*exchange, *binding.Failur
 	}
 }
 
-// errorOf is a failure as an error; nil for none.
+// errorOf converts a failure to an error; nil to nil.
 func errorOf(f *binding.Failure) error {
 	if f == nil {
 		return nil
@@ -88,15 +88,15 @@ func errorOf(f *binding.Failure) error {
 	return f
 }
 
-// envelope is what every answer is wrapped in: an error has a code.
+// envelope is the part that all answers have in common. An error has a code.
 type envelope struct {
 	Code      string `json:"code"`
 	Message   string `json:"message"`
 	RequestID string `json:"requestId"`
 }
 
-// open reads the envelope; ok is false for what is not a JSON object that
-// calls itself so.
+// open decodes the envelope. ok is false if the answer is not a JSON object
+// with a matching Content-Type.
 func (x *exchange) open() (e envelope, ok bool) {
 	media, _, err := mime.ParseMediaType(x.header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
@@ -115,7 +115,7 @@ func busy(x *exchange) bool {
 		strings.HasPrefix(e.Code, "Throttling")
 }
 
-// classify turns what came of a call into a Failure, or nil for a good answer.
+// classify turns the result of a call into a Failure, or nil for a success.
 func (l *Line) classify(c Call, x *exchange) *binding.Failure {
 	f := &binding.Failure{Op: c.Op, Object: l.instance}
 	if c.Object != "" {
@@ -151,7 +151,7 @@ func (l *Line) classify(c Call, x *exchange) *binding.Failure {
 	return f
 }
 
-// refusal is an error of a call that is refused. Its text is the error's own.
+// refusal marks an error as a refused call. Its text is the error's own.
 type refusal struct{ error }
 
 func (refusal) Is(target error) bool { return target == errRefused }
@@ -160,7 +160,7 @@ func (r refusal) Says() message.Message { return message.Says(r.error) }
 
 func (r refusal) Unwrap() error { return r.error }
 
-// unsent fills in the failure of a call that got no answer.
+// unsent completes the failure of a call without an answer.
 func unsent(f *binding.Failure, c Call, x *exchange) {
 	var inner *binding.Failure
 	switch {
@@ -175,9 +175,9 @@ func unsent(f *binding.Failure, c Call, x *exchange) {
 	}
 }
 
-// words are what the answer says for a person. The message is left out where
-// the call carried a secret, or where the product's message is known to repeat
-// what was signed.
+// words is the answer's message for people. It is left out if the call
+// contained a secret, or if the product's message is known to repeat what was
+// signed.
 func (x *exchange) words(c Call, e envelope, readable bool) error {
 	var said, request string
 	if readable {
@@ -189,8 +189,8 @@ func (x *exchange) words(c Call, e envelope, readable bool) error {
 	return message.NewError("registry.status", "status", x.status, "unread", !readable, "said", message.Foreign(said), "request", request)
 }
 
-// conceal takes secrets out of a text, also as Go quotes them and as URLs
-// escape them: net/http quotes what it cannot read of an answer.
+// conceal removes secrets from a text, also those quoted as in Go or escaped as
+// in URLs, because net/http quotes what it cannot parse of an answer.
 func conceal(s string, hide []string) string {
 	for _, secret := range hide {
 		if secret == "" {
@@ -204,8 +204,8 @@ func conceal(s string, hide []string) string {
 	return s
 }
 
-// safeCode gives a code of the registry, or nothing where it is not the shape
-// of one or holds a secret.
+// safeCode returns a code of the registry, or empty if it does not look like
+// one or contains a secret.
 func safeCode(code string, hide []string) string {
 	odd := strings.IndexFunc(code, func(r rune) bool {
 		return !strings.ContainsRune("_.-", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
@@ -216,8 +216,8 @@ func safeCode(code string, hide []string) string {
 	return code
 }
 
-// retryAfter is how long the answer asks to wait, at most an hour: by the
-// standard header, or by the vendor's own (milliseconds).
+// retryAfter is how long the answer asks to wait, at most an hour: in the
+// standard header, or in the vendor's own, in milliseconds.
 func retryAfter(x *exchange, now time.Time) time.Duration {
 	d, _ := binding.AskedPause(x.header.Get("Retry-After"), x.header.Get("Date"), now)
 	vendor := map[string]*string{}

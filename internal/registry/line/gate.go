@@ -11,12 +11,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// maxWait is the longest that a call waits for a throttling to end; beyond
-// that it fails, and the caller comes back later.
+// maxWait is how long a call waits for throttling to end at most. After that it
+// fails, and the caller retries later.
 const maxWait = 10 * time.Second
 
-// gate is what every call of an instance passes: the rate limiter, and the
-// halt that a throttled call asks of all.
+// gate limits all calls of an instance: with the rate limiter, and with a pause
+// after a throttled call.
 type gate struct {
 	limiter *rate.Limiter
 	now     func() time.Time
@@ -34,7 +34,7 @@ func newGate(o Options) *gate {
 	return g
 }
 
-// pass waits for the turn of one call.
+// pass waits until a call may be sent.
 func (g *gate) pass(ctx context.Context) error {
 	for {
 		left := g.closedFor()
@@ -60,7 +60,7 @@ func (g *gate) pass(ctx context.Context) error {
 	return nil
 }
 
-// close halts all calls for d.
+// close pauses all calls for d.
 func (g *gate) close(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

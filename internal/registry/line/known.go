@@ -12,37 +12,38 @@ import (
 )
 
 const (
-	// ProbeImage is a repository that is asked for and need not exist: a registry
-	// that knows the call says so with a code of its own.
+	// ProbeImage is an image repository to ask for, which does not have to exist:
+	// a registry that serves the call answers with a specific error code.
 	ProbeImage = "reconciler-probe/reconciler-probe"
-	// ProbeAgain is how long a call counts as not served before it is probed again:
-	// a gateway may say so for a moment. What is served is not probed again until a
-	// call says that it is not.
+	// ProbeAgain is how long a call counts as not served before it is probed again,
+	// because a gateway may fail for a moment. A served call is not probed again
+	// until it fails as not served.
 	ProbeAgain = time.Hour
-	// RefusedAgain is the same for a read that is refused, which somebody may allow.
+	// RefusedAgain is the same for a refused read, which somebody may allow.
 	RefusedAgain = 10 * time.Minute
 )
 
-// Known remembers what an instance serves. One caller at a time finds it out.
+// Known remembers what an instance serves. Only one caller at a time probes it.
 type Known struct {
 	line *Line
 	last atomic.Pointer[binding.Capabilities]
-	// probing is held while the capabilities are being found out, and guards when
-	// they were, and after how long they are again; 0 for never.
+	// probing is held while the capabilities are probed. It guards when that was,
+	// and after how long to probe again; 0 means never.
 	probing chan struct{}
 	probed  time.Time
 	again   time.Duration
 }
 
-// Known makes a memory that holds nothing yet.
+// Known makes an empty memory.
 func (l *Line) Known() *Known { return &Known{line: l, probing: make(chan struct{}, 1)} }
 
-// Last is what was found out last; nil if nothing was.
+// Last returns the last known capabilities; nil if there are none.
 func (k *Known) Last() *binding.Capabilities { return k.last.Load() }
 
-// Capabilities are those that are known. Where none are, they are old, or a call
-// was not served since, probe finds them out, and says after how long to do so
-// again (0 for never). If it fails, what is known stays.
+// Capabilities returns the known capabilities. If there are none, if they are
+// old, or if a call was not served since, it calls probe, which also returns
+// after how long to probe again (0 means never). If probe fails, the known ones
+// stay.
 func (k *Known) Capabilities(ctx context.Context, probe func(context.Context) (binding.Capabilities, time.Duration, error)) (binding.Capabilities, error) {
 	select {
 	case k.probing <- struct{}{}:
@@ -67,9 +68,10 @@ func (k *Known) Capabilities(ctx context.Context, probe func(context.Context) (b
 	return c, nil
 }
 
-// Probe is a call of the wire profile that asks whether it is served and names
-// nothing but an image repository that need not exist. The error is the profile's:
-// with wire.ErrNotProbed the call has its Action, and must not be sent.
+// Probe makes a call that finds out whether an operation of the wire profile is
+// served. It names nothing except an image repository that does not have to exist.
+// The error is the profile's. With wire.ErrNotProbed, the call has only its Action
+// and must not be sent.
 func (l *Line) Probe(o wire.Operation) (Call, error) {
 	request, err := l.profile.Probe(o, wire.Arguments{InstanceID: l.instanceID, Image: ProbeImage})
 	c := newCall(message.New("op.registry.probe"), request.Action, o, request)

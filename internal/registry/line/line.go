@@ -1,13 +1,12 @@
-// Package line is the way to the registry's API that the drivers of all editions
-// share. It signs, waits for its turn, sends once without following redirects,
-// reads a bounded answer, decides what it means and tries again what may be tried again. The
-// vendor's runtime signs and sends (darabonba-openapi v2, credentials-go for the
-// chain of credentials); the answers are read here, bounded and checked, and never
-// handed to the runtime, so that nothing of them can end in its errors or its debug
-// output.
+// Package line is the client of the registry's API that the drivers of all editions share.
+// It waits for the rate limiter, signs, sends once without following redirects, reads a
+// limited answer, interprets it and retries what may be retried. The vendor's runtime signs
+// and sends (darabonba-openapi v2, and credentials-go for the chain of credentials). This
+// package reads and checks the answers, and does not pass them to the runtime, so that they
+// never appear in its errors or its debug output.
 //
-// What the editions have in common above single calls is here too: the account
-// calls, which a wire profile describes, complete lists, and the memory of what an
+// It also has what the editions share beyond single calls: the account calls,
+// which a wire profile describes, complete lists, and the memory of what an
 // instance serves.
 package line
 
@@ -27,8 +26,8 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// Line is the only way to the API of one instance. It holds the one client there
-// is and the gate before it. Safe for concurrent use.
+// Line is the only client of the API of one instance, with its rate limit. It is
+// safe for concurrent use.
 type Line struct {
 	instance, instanceID string
 	profile              *wire.Profile
@@ -38,12 +37,12 @@ type Line struct {
 	timeout              time.Duration
 	gate                 *gate
 	observe              func(Attempt)
-	// unserved says that a call was not served since the capabilities were found
-	// out.
+	// unserved is true if a call was not served since the capabilities were
+	// probed.
 	unserved atomic.Bool
 }
 
-// New makes a line. It makes no call. Errors say which option is wrong.
+// New makes a line. It sends no request. Errors say which option is wrong.
 func New(o Options) (*Line, error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
@@ -85,11 +84,11 @@ func newLine(o Options) (*Line, error) {
 	}, nil
 }
 
-// Profile describes the calls that the product does not document.
+// Profile returns the profile of the calls that the product does not document.
 func (l *Line) Profile() *wire.Profile { return l.profile }
 
-// Ask sends one read that no driver makes, of any version of the API, and gives
-// what came: the body of an answer also where it is an error.
+// Ask sends a read that no driver uses, of any version of the API, and returns
+// the answer, with its body even if it is an error.
 func (l *Line) Ask(ctx context.Context, r wire.Request) (status int, body []byte, err error) {
 	op := message.New("op.registry.record")
 	if !strings.HasPrefix(r.Action, "Get") && !strings.HasPrefix(r.Action, "List") && !strings.HasPrefix(r.Action, "Check") {
@@ -104,13 +103,12 @@ func (l *Line) Ask(ctx context.Context, r wire.Request) (status int, body []byte
 	return x.status, x.body, err
 }
 
-// Failure makes a failure of this instance that no call was made for.
+// Failure makes a failure of this instance without a call.
 func (l *Line) Failure(kind binding.FailureKind, op message.Message, object string, hint message.Message, err error) *binding.Failure {
 	return &binding.Failure{Kind: kind, Op: op, Object: l.instance + " " + object, Hint: hint, Err: err}
 }
 
-// Unreadable is the failure of an answer that is not what the call is known to
-// answer.
+// Unreadable is the failure for an answer that does not have the expected form.
 func (l *Line) Unreadable(op message.Message, object string, err error) *binding.Failure {
 	return l.Failure(binding.Unreadable, op, object, message.New("registry.record"), err)
 }
@@ -118,7 +116,7 @@ func (l *Line) Unreadable(op message.Message, object string, err error) *binding
 // Unserved reports whether the endpoint does not serve the call that failed.
 func Unserved(err error) bool { return errors.Is(err, errUnserved) }
 
-// Refused reports whether the endpoint serves the call that failed, and refuses
+// Refused reports whether the endpoint serves the call that failed, but refused
 // it to this identity or with these parameters. It says nothing about other
 // calls.
 func Refused(err error) bool { return errors.Is(err, errRefused) }
@@ -132,8 +130,8 @@ func Absent(err error) bool {
 
 const noNamespace = "NAMESPACE_NOT_EXIST"
 
-// NoRepository is the state of an image repository that the registry said does not
-// exist; ok is false for any other error.
+// NoRepository returns the state of a missing image repository if the error says
+// that it does not exist; ok is false for any other error.
 func NoRepository(err error) (state binding.RepositoryState, ok bool) {
 	if !Absent(err) {
 		return state, false

@@ -7,16 +7,17 @@ import (
 	"reconciler/internal/message"
 )
 
-// maxListReads bounds how often a list that changes while it is read is read.
+// maxListReads limits how often a list is read that changes meanwhile.
 const maxListReads = 3
 
-// ErrListMoved says that a list changed between two of its pages, so that some of it
-// may have moved to a page that was read before.
+// ErrListMoved means that a list changed between two of its pages, so that some
+// entries may have moved to a page that was read before.
 var ErrListMoved = message.NewError("registry.list-moves")
 
-// Settled reads a list until two readings in a row are the same: what moved between
-// two pages may be on none, and the total can still be right. A list of one
-// page cannot move. Where it does not settle, moved is the error.
+// Settled reads a list until two reads in a row return the same: an entry that
+// moved between two pages may be on none of them although the total is right. A
+// list of one page is read only once. If the list does not settle, the error is
+// moved.
 func Settled[T any](read func() (all []T, pages int, err error), same func(a, b T) bool, moved error) ([]T, error) {
 	var before []T
 	for range maxListReads {

@@ -7,15 +7,15 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Codes of attempts that the registry gave none for.
+// Codes of attempts for which the registry gave no code.
 const (
-	// CodeOK is that of a good answer.
+	// CodeOK is the code of a successful answer.
 	CodeOK = "OK"
-	// CodeNone is that of a call to which no answer came.
+	// CodeNone is the code of a call without an answer.
 	CodeNone = "none"
-	// CodeUnreadable is that of an answer which is not the registry's.
+	// CodeUnreadable is the code of an answer that is not the registry's.
 	CodeUnreadable = "unreadable"
-	// CodeOther stands for every code that the product does not document.
+	// CodeOther stands for all codes that the product does not document.
 	CodeOther = "other"
 )
 
@@ -31,8 +31,8 @@ type Attempt struct {
 	// Unsent is true if nothing was sent: the call ended while the rate limiter
 	// delayed it, or there was no access key to sign it with.
 	Unsent bool
-	// Waited is how long the rate limiter delayed the call, Took how long the
-	// exchange took.
+	// Waited is how long the rate limiter delayed the call, and Took how long
+	// the exchange took.
 	Waited, Took time.Duration
 }
 

@@ -14,49 +14,47 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// Signature is how calls are signed.
+// Signature is the method of signing calls.
 type Signature string
 
-// Signatures. V2 leaves the body unsigned; it is there for endpoints that do
-// not take the newer one.
+// Signatures. V2 does not sign the body; it is for endpoints that do not
+// support the newer one.
 const (
 	ACS3 Signature = "acs3"
 	V2   Signature = "v2"
 )
 
-// Options are what a Line is made of. Only Instance, Region (or Endpoint)
-// are required.
+// Options are the options of a Line. Only Instance and Region (or Endpoint) are
+// required.
 type Options struct {
-	// Instance is the name used in errors.
+	// Instance is the name in errors.
 	Instance string
-	// Region is the instance's, for example "cn-hangzhou".
+	// Region is the instance's region, for example "cn-hangzhou".
 	Region string
-	// Endpoint is the API's host, with a scheme or without; empty means
+	// Endpoint is the API's host, with or without a scheme; empty means
 	// cr.REGION.aliyuncs.com.
 	Endpoint string
-	// InstanceID is the registry's identifier of the instance, for calls that name
-	// it.
+	// InstanceID is the registry's ID of the instance, for calls that require it.
 	InstanceID string
 	// WireProfile describes the undocumented calls; wire.Personal if nil.
 	WireProfile *wire.Profile
 	// Signature is ACS3 if empty.
 	Signature   Signature
 	Credentials Credentials
-	// RequestsPerSecond and Burst bound the calls to the instance; 3 and 5 if
-	// zero. The product publishes no figure.
+	// RequestsPerSecond and Burst are the rate limit of the instance; 3 and 5
+	// if zero. The product publishes no limit.
 	RequestsPerSecond float64
 	Burst             int
-	// Timeout bounds each attempt of a call; 30 s if zero.
+	// Timeout limits each attempt of a call; 30 s if zero.
 	Timeout time.Duration
-	// Now and Wait are the rate limiter's and the back-off's clock, for tests;
-	// both or none are set.
+	// Now and Wait are the clock of the rate limiter and the backoff, for
+	// tests. Both or neither are set.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
-	// DialContext opens connections instead of the network; nil is the
-	// network. Only tests set it.
+	// DialContext opens connections; nil uses the network. Only tests set it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// Observe, if not nil, gets every attempt of a call. Many goroutines call
-	// it at once, and it must not block.
+	// Observe, if not nil, is called after every attempt of a call. Several
+	// goroutines call it at once, and it must not block.
 	Observe func(Attempt)
 }
 
@@ -100,8 +98,8 @@ func (o Options) check() error {
 	case (o.Now == nil) != (o.Wait == nil):
 		return message.NewError("registry.half-clock")
 	}
-	// The runtime's own debugging prints every header, a temporary key's
-	// security token among them. It is switched on before main runs.
+	// The runtime's own debugging prints every header, including a temporary
+	// key's security token. It is switched on before main runs.
 	for name := range strings.SplitSeq(os.Getenv("DEBUG"), ",") {
 		if slices.Contains([]string{"dara", "tea", "credential", "sdk"}, name) {
 			return message.NewError("registry.option.debug", "value", name)
@@ -111,8 +109,8 @@ func (o Options) check() error {
 	return err
 }
 
-// target is the endpoint's scheme and host. The endpoint is not printed where
-// it may hold a password.
+// target returns the endpoint's scheme and host. Errors do not print an
+// endpoint that may contain a password.
 func (o Options) target() (scheme, host string, err error) {
 	endpoint := o.Endpoint
 	if !strings.Contains(endpoint, "://") {
@@ -133,8 +131,8 @@ func (o Options) target() (scheme, host string, err error) {
 	return u.Scheme, u.Host, nil
 }
 
-// isRegion reports whether s has a region's shape. There is no list: new ones
-// come.
+// isRegion reports whether s looks like a region. There is no list, because new
+// regions are added.
 func isRegion(s string) bool {
 	area, rest, found := strings.Cut(s, "-")
 	return found && len(area) == 2 && rest != "" && len(s) <= 40 && strings.IndexFunc(s, func(r rune) bool {

@@ -7,11 +7,11 @@ import (
 	"reconciler/internal/message"
 )
 
-// WireRule is a build rule in the registry's own words, which are the same in both
+// WireRule is a build rule in the registry's terms, which are the same in both
 // versions of the API.
 type WireRule struct{ PushType, PushName, Location, File, ImageTag string }
 
-// NewWireRule writes a build rule in the registry's words.
+// NewWireRule converts a build rule to the registry's terms.
 func NewWireRule(r binding.BuildRule) (WireRule, error) {
 	w := WireRule{PushType: "GIT_BRANCH", PushName: r.Branch, ImageTag: r.ImageTag}
 	if r.Tag != "" {
@@ -26,7 +26,7 @@ func NewWireRule(r binding.BuildRule) (WireRule, error) {
 	return w, nil
 }
 
-// Rule reads a build rule.
+// Rule converts a build rule from the registry's terms.
 func (w WireRule) Rule() (binding.BuildRule, error) {
 	rule := binding.BuildRule{Dockerfile: binding.NormalDockerfile(w.Location + "/" + w.File), ImageTag: w.ImageTag}
 	switch w.PushType {

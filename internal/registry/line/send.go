@@ -18,64 +18,66 @@ import (
 )
 
 const (
-	// apiVersion is the Personal Edition's.
+	// apiVersion is the API version of the Personal Edition.
 	apiVersion = "2016-06-07"
-	// maxAnswer bounds what is read of an answer, in bytes.
+	// maxAnswer limits what is read of an answer, in bytes.
 	maxAnswer = 4 << 20
-	// maxAnswerHeader bounds an answer's header, in bytes.
+	// maxAnswerHeader limits an answer's headers, in bytes.
 	maxAnswerHeader = 64 << 10
 )
 
 // Call is one call of the API.
 type Call struct {
-	// Op and Object are those of a failure.
+	// Op and Object describe the call in a failure.
 	Op     message.Message
 	Object string
-	// Action is the product's name for the call; it is signed, and nothing
-	// else hangs on it in ROA style. Of a call that Send sends, Method only says
-	// whether it changes anything; empty is a read.
+	// Action is the product's name for the call. It is signed, and has no other
+	// effect in ROA style. If Send sends the call, Method only says whether it
+	// changes anything; empty means a read.
 	Action, Method, Path string
-	// Version and RPC are set for calls of another API version or style than the
-	// documented ones of the Personal Edition have.
+	// Version and RPC are set if the call's API version or style differs from
+	// that of the Personal Edition's documented calls.
 	Version string
 	RPC     bool
 	Query   map[string]string
 	// Form are parameters that are sent instead of a body.
 	Form map[string]string
 	Body []byte
-	// Reads says that the call changes nothing, whatever its method is. What
-	// changes something is not repeated blindly.
+	// Reads is true if the call changes nothing, whatever its method is. Other
+	// calls are not repeated blindly.
 	Reads bool
-	// Probe says that the call asks only whether it is served.
+	// Probe is true if the call only finds out whether it is served.
 	Probe bool
-	// Secret must not be shown even where the other side repeats it.
+	// Secret must not be shown even if the registry repeats it.
 	Secret string
-	// Send, if not nil, sends the call with the given client. Its result does not
-	// matter: the answer is read here, before the vendor's runtime sees it.
+	// Send, if not nil, sends the call with the given client. Its result is
+	// ignored: the answer is read here, before the vendor's runtime sees it.
 	Send func(openapi.Client)
 }
 
 // Writes reports whether the call changes anything.
 func (c Call) Writes() bool { return c.Method != "" && c.Method != http.MethodGet && !c.Reads }
 
-// exchange is what came of sending a call once.
+// exchange is the result of sending a call once.
 type exchange struct {
-	// touched says that a connection stood, so that the call may have arrived.
+	// touched is true if there was a connection, so that the call may have
+	// arrived.
 	touched bool
 	status  int
 	header  http.Header
 	body    []byte
 	err     error
-	// hide are values that must not be shown.
+	// hide has values that must not be shown.
 	hide []string
-	// waited is how long the gate delayed it, took the exchange itself.
+	// waited is how long the gate delayed the call, and took how long the
+	// exchange took.
 	waited, took time.Duration
-	// unsent says that it was given up before anything was sent.
+	// unsent is true if the call was cancelled before anything was sent.
 	unsent bool
 }
 
-// exchangeKey is the context key under which the exchange travels through the
-// vendor's runtime.
+// exchangeKey is the context key that passes the exchange through the vendor's
+// runtime.
 type exchangeKey struct{}
 
 // send waits for the gate, signs the call and sends it once. The exchange has
@@ -101,7 +103,8 @@ func (l *Line) send(ctx context.Context, c Call) *exchange {
 	defer func() { x.took = l.gate.now().Sub(sent) }()
 	x.hide = append(x.hide, key.secret, key.token)
 
-	// The runtime asks its client for the credential; each call has its own.
+	// The runtime gets the credential from its client, so each call has its own
+	// client.
 	client := *l.client
 	client.Credential = key.credential()
 	if c.Send != nil {
@@ -132,7 +135,8 @@ func (l *Line) send(ctx context.Context, c Call) *exchange {
 	return x.sent()
 }
 
-// sent notes that the runtime did not send the call.
+// sent returns the exchange, with an error if the runtime did not send the
+// call.
 func (x *exchange) sent() *exchange {
 	if x.err == nil && x.status == 0 {
 		x.err = message.NewError("registry.runtime.send")
@@ -140,8 +144,8 @@ func (x *exchange) sent() *exchange {
 	return x
 }
 
-// carrier gives a request its context and its exchange. The vendor's packages of
-// an API version take neither.
+// carrier passes context and exchange to a request, because the vendor's
+// packages accept neither.
 type carrier struct {
 	ctx  context.Context //nolint:containedctx // It lives for one call.
 	x    *exchange
@@ -153,16 +157,16 @@ func (c carrier) Call(request *http.Request, transport *http.Transport) (*http.R
 	return c.next.Call(request.WithContext(context.WithValue(c.ctx, exchangeKey{}, c.x)), transport)
 }
 
-// transport carries the runtime's requests. It reads the answer into the
-// exchange and gives the runtime an empty one.
+// transport sends the runtime's requests. It reads the answer into the exchange
+// and returns an empty one to the runtime.
 type transport struct{ trips *http.Transport }
 
-// newTransport makes a transport without a client around it: a signed request
-// is for one host, so no redirect is followed, and a client would put a
-// Location that it cannot parse, with all that an answer may repeat of the
-// request, into its error. It keeps no connection: on a kept one net/http may
-// send a read a second time by itself, past the rate limiter and with a nonce
-// already used. dial is nil for the network.
+// newTransport makes a transport, to be used without an http.Client: a signed
+// request is for one host, so no redirect may be followed, and a client would
+// put an invalid Location, which may repeat parts of the request, into its
+// error. It keeps no connections, because on a kept one net/http may resend a
+// read by itself, bypassing the rate limiter and with a used nonce. A nil dial
+// uses the network.
 func newTransport(dial func(ctx context.Context, network, address string) (net.Conn, error)) transport {
 	return transport{&http.Transport{
 		DialContext:            dial,
@@ -174,8 +178,8 @@ func newTransport(dial func(ctx context.Context, network, address string) (net.C
 	}}
 }
 
-// proxyOf is the operator's proxy. The error for a malformed address would
-// repeat it, password included.
+// proxyOf returns the operator's proxy. The original error about a malformed
+// address would repeat it, including the password.
 func proxyOf(environment func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(request *http.Request) (*url.URL, error) {
 		proxy, err := environment(request)
@@ -192,7 +196,7 @@ func (t transport) Call(request *http.Request, _ *http.Transport) (*http.Respons
 	if !ok {
 		return nil, message.NewError("registry.other-way")
 	}
-	// The runtime puts the proxy's password in here, for the API's host to
+	// The runtime sets the proxy's password here, which the API's host could
 	// read.
 	request.Header.Del("Proxy-Authorization")
 	ctx := httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{

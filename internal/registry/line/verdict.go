@@ -8,20 +8,20 @@ import (
 	"reconciler/internal/message"
 )
 
-// verdict is what an answer that is not good means.
+// verdict is the meaning of an error answer.
 type verdict struct {
 	kind  binding.FailureKind
 	fault binding.Fault
 	hint  message.Message
-	// unserved says that the endpoint does not serve the call, refused that it
-	// serves it to others or with other parameters: neither is about any other call.
+	// unserved means that the endpoint does not serve the call, and refused that it
+	// serves it to others or with other parameters. Neither is about any other call.
 	unserved, refused bool
 }
 
-// throttling is the code of a call that was too much, and was not done.
+// throttling is the code of a call that was throttled and so not done.
 const throttling = "Throttling"
 
-// Hints, which say what to do.
+// Hints about what to do.
 var (
 	hintThrottled  = message.New("registry.hint.throttled")
 	hintBusy       = message.New("registry.hint.busy")
@@ -42,8 +42,8 @@ var (
 	hintLook       = message.New("registry.hint.look")
 )
 
-// knownCodes are those that are known, by their part before the first dot:
-// the Alibaba Cloud API gateway's common ones, and the registry's own. Those
+// knownCodes are the known codes, by their part before the first dot: the
+// common ones of the Alibaba Cloud API gateway, and the registry's own. Those
 // that reject a token are in the wire profile.
 func knownCodes() map[string]verdict {
 	known := map[string]verdict{
@@ -66,7 +66,7 @@ func knownCodes() map[string]verdict {
 		"InvalidSecurityToken", "MissingSecurityToken")
 	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintClock},
 		"InvalidTimeStamp", "IllegalTimestamp")
-	// "Forbedden" is how the vendor spells one of them.
+	// "Forbedden" is the spelling of the vendor.
 	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintPermission, refused: true},
 		"Forbidden", "Forbedden", "NoPermission", "NoPrivilege", "Unauthorized", "ActionUnauthorized")
 	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintAccount},
@@ -82,16 +82,16 @@ func knownCodes() map[string]verdict {
 	return known
 }
 
-// lookUp finds a code that is known, and its part before the first dot.
+// lookUp finds a known code, and returns its part before the first dot.
 func lookUp(code string) (first string, v verdict, known bool) {
 	first, _, _ = strings.Cut(code, ".")
 	v, known = knownCodes()[first]
 	return first, v, known
 }
 
-// verdictOf says what an answer that is not good means. The code decides before
-// the status: a missing user and a missing repository both come with 404. A
-// code that is not known is nobody's fault, and least of all the token's.
+// verdictOf returns the meaning of an error answer. The code has priority over
+// the status, because a missing user and a missing repository both have status
+// 404. An unknown code is nobody's fault, and certainly not the token's.
 func (l *Line) verdictOf(c Call, status int, code string) verdict {
 	v := l.answerMeans(status, code)
 	first, _, _ := lookUp(code)

@@ -13,13 +13,13 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// Capabilities implements registry.AccountReader. It asks for each call by
-// itself. Reads are probed by reading. Writes are probed with calls that name
-// nothing and carry nothing, which a registry cannot carry out: a bind without an
-// account, the account and the rule of number 0, a repository that was just seen
-// not to exist. A call that is not served, or a read that is refused, turns off
-// what needs it, for a while. That a call fails does not mean that it is not
-// served. If no read is answered, that is an error, and the next call probes again.
+// Capabilities implements registry.AccountReader. It probes each call separately:
+// reads by reading, and writes with calls without parameters that a registry cannot
+// carry out: a bind without an account, the account and the rule with number 0, or
+// a repository that was just seen not to exist. A call that is not served, or a
+// read that is refused, turns off the capabilities that need it, for a while. A
+// failed call does not count as not served. If no read is answered, that is an
+// error, and the next call probes again.
 func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
 	return d.known.Capabilities(ctx, func(ctx context.Context) (binding.Capabilities, time.Duration, error) {
 		p := &prober{ctx: ctx, d: d, known: d.known.Last(), answers: map[string]answer{}}
@@ -31,7 +31,8 @@ func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error)
 	})
 }
 
-// can is what is known to be served; all reads and links as long as nothing is known.
+// can returns the known capabilities. As long as nothing is known, it assumes all reads
+// and links.
 func (d *Driver) can() binding.Capabilities {
 	if known := d.known.Last(); known != nil {
 		return *known
@@ -39,22 +40,22 @@ func (d *Driver) can() binding.Capabilities {
 	return binding.Capabilities{ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true}
 }
 
-// prober asks whether the endpoint serves calls, each once.
+// prober finds out whether the endpoint serves calls. It tries each call once.
 type prober struct {
 	ctx     context.Context //nolint:containedctx // It lives for one probe.
 	d       *Driver
 	known   *binding.Capabilities
 	reasons map[string]message.Message
 	answers map[string]answer
-	// absent says that line.ProbeImage was seen not to exist, so that a write to it has
-	// no effect.
+	// absent is true if line.ProbeImage was seen not to exist, so that a write to it
+	// has no effect.
 	absent bool
-	// answered says that a read was answered: the instance can be asked.
+	// answered is true if a read was answered, so the instance is reachable.
 	answered bool
 	// again is when to probe again; 0 if all calls got a clear answer.
 	again time.Duration
 	// err is the first failure of a read. After a failure of the whole instance, over
-	// is true and nothing more is asked.
+	// is true and no more calls are sent.
 	err  error
 	over bool
 }
@@ -62,16 +63,16 @@ type prober struct {
 // call is a call that a capability needs.
 type call struct {
 	line.Call
-	// onImage says that it is about an image repository.
+	// onImage is true if the call is about an image repository.
 	onImage bool
-	// unprobed says that no harmless call can ask whether it is served.
+	// unprobed is true if no harmless call can find out whether it is served.
 	unprobed bool
 }
 
-// answer is what the endpoint said about a call.
+// answer is the result of probing a call.
 type answer struct {
 	is word
-	// code is the registry's for a refusal.
+	// code is the registry's code of a refusal.
 	code string
 }
 
@@ -81,7 +82,7 @@ const (
 	served word = iota
 	unserved
 	refused
-	// unclear counts as served, if nothing else is known.
+	// unclear counts as served if nothing else is known.
 	unclear
 )
 
@@ -107,10 +108,10 @@ func (p *prober) probe() binding.Capabilities {
 	return c
 }
 
-// failed reports whether nothing can be known of the instance.
+// failed reports whether nothing can be found out about the instance.
 func (p *prober) failed() bool { return p.over || p.err != nil && !p.answered }
 
-// documented is a documented call below the path of line.ProbeImage.
+// documented makes a documented call below the path of line.ProbeImage.
 func (p *prober) documented(action, method, path string) call {
 	c := call{Call: line.Call{Action: action, Method: method}, onImage: true}
 	c.Path, _ = repositoryPath(line.ProbeImage)
@@ -121,8 +122,8 @@ func (p *prober) documented(action, method, path string) call {
 	return c
 }
 
-// described is a call of the wire profile that names nothing; without an action
-// if the profile does not describe it.
+// described makes a call of the wire profile that names nothing. It has no
+// action if the profile does not describe the operation.
 func (p *prober) described(o wire.Operation) call {
 	c, err := p.d.line.Probe(o)
 	if errors.Is(err, wire.ErrNoCall) {
@@ -131,8 +132,8 @@ func (p *prober) described(o wire.Operation) call {
 	return call{Call: c, onImage: o == wire.WriteSource || o == wire.RemoveSource, unprobed: err != nil}
 }
 
-// on reports whether all calls of a capability are served, and notes the reason
-// if not. What got no clear answer stays as it is known.
+// on reports whether all calls of a capability are served, and stores the
+// reason if not. Without a clear answer, what is already known stays.
 func (p *prober) on(name string, calls ...call) bool {
 	var off, refusedCalls, undescribed []string
 	var code string
@@ -171,14 +172,14 @@ func (p *prober) on(name string, calls ...call) bool {
 	return true
 }
 
-// askAgain has the calls probed again after a time, or before.
+// askAgain makes the calls be probed again after a time at the latest.
 func (p *prober) askAgain(after time.Duration) {
 	if p.again == 0 || after < p.again {
 		p.again = after
 	}
 }
 
-// ask asks whether the endpoint knows a call.
+// ask finds out whether the endpoint serves a call.
 func (p *prober) ask(c call) answer {
 	if c.unprobed {
 		p.askAgain(line.ProbeAgain)
@@ -199,8 +200,8 @@ func (p *prober) ask(c call) answer {
 	return a
 }
 
-// meaning says what the result of a probe means. A write is refused, because the
-// probe names nothing: it is served.
+// meaning interprets the result of a probe. If a write is refused, it is served,
+// because the probe names nothing.
 func (p *prober) meaning(c call, err error) answer {
 	kind := binding.KindOf(err)
 	switch {

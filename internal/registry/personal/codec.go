@@ -12,11 +12,11 @@ import (
 )
 
 // This file has the JSON of the documented calls: 142765 to 142767 for build
-// rules, GetRepoList for image repositories. The samples write a rule's image tag
-// under both keys, so Tag and ImageTag are written alike; imageTag is read. The
-// JSON of the undocumented calls is in the wire profile.
+// rules, GetRepoList for image repositories. The samples have a rule's image tag
+// under both keys, so Tag and ImageTag are written with the same value, and
+// imageTag is read. The JSON of the undocumented calls is in the wire profile.
 
-// encodeRule is the body of a build rule's write.
+// encodeRule makes the body for writing a build rule.
 func encodeRule(r binding.BuildRule) ([]byte, error) {
 	var body struct {
 		BuildRule struct{ PushType, PushName, DockerfileLocation, DockerfileName, Tag, ImageTag string }
@@ -31,7 +31,7 @@ func encodeRule(r binding.BuildRule) ([]byte, error) {
 	return json.Marshal(body)
 }
 
-// decodeRules reads the build rules of a repository.
+// decodeRules decodes the build rules of a repository.
 func decodeRules(body []byte) ([]binding.ObservedRule, error) {
 	raw, err := field(body, "buildRules")
 	if err != nil {
@@ -70,7 +70,7 @@ func decodeRules(body []byte) ([]binding.ObservedRule, error) {
 	return rules, nil
 }
 
-// decodeRuleID reads the number of a rule just written.
+// decodeRuleID decodes the number of a rule that was just written.
 func decodeRuleID(body []byte) (string, error) {
 	raw, err := field(body, "buildRuleId")
 	if err != nil {
@@ -83,8 +83,8 @@ func decodeRuleID(body []byte) (string, error) {
 	return string(id), nil
 }
 
-// decodeRepositories reads one page of the image repositories, and how many
-// there are in all (GetRepoList, documented).
+// decodeRepositories decodes one page of the image repositories, and the total
+// number (GetRepoList, documented).
 func decodeRepositories(body []byte) (images []string, total int, err error) {
 	raw, err := field(body, "repos")
 	if err != nil {
@@ -132,8 +132,8 @@ func decodeNamespaces(body []byte) (int, error) {
 	return len(list), nil
 }
 
-// field returns data.NAME of an answer. The field is present, even as null, in
-// every real answer.
+// field returns data.NAME of an answer. Every real answer has the field, at
+// least as null.
 func field(body []byte, name string) (json.RawMessage, error) {
 	var e struct {
 		Data map[string]json.RawMessage `json:"data"`
@@ -148,8 +148,8 @@ func field(body []byte, name string) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// number is an identifier of type Long, kept as text so that none is rounded.
-// Some calls of this version answer it in quotes.
+// number is an ID of type Long, kept as text so that it is not rounded. Some
+// calls of this version return it in quotes.
 type number string
 
 // UnmarshalJSON implements json.Unmarshaler. Null leaves the number empty.

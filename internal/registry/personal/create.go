@@ -14,7 +14,7 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// The paths of the calls that make namespaces and image repositories.
+// The paths of the calls that create namespaces and image repositories.
 const (
 	namespacesPath   = "/namespace"
 	repositoriesPath = "/repos"
@@ -37,9 +37,9 @@ func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
 	return err
 }
 
-// CreateRepository implements registry.RepositoryMaker. The wire profile says how
-// the call carries the source. If it does not, the source is set afterwards where
-// the endpoint serves that, and by a person elsewhere.
+// CreateRepository implements registry.RepositoryMaker. The wire profile
+// describes how the call sets the source. If it does not, the source is set
+// afterwards: by another call if the endpoint serves it, or else by a person.
 func (d *Driver) CreateRepository(ctx context.Context, image string, as binding.Creation, link binding.Link) error {
 	op := message.New("op.registry.create-repository")
 	if _, err := d.repositoryCall(op, image); err != nil {

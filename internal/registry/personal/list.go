@@ -12,25 +12,25 @@ import (
 )
 
 const (
-	// listPage is how many repositories a page has, the most that the registry
-	// gives.
+	// listPage is how many repositories a page has, the maximum of the
+	// registry.
 	listPage = 100
-	// maxListPages bounds the pages of a list that does not end.
+	// maxListPages limits the pages of a list that does not end.
 	maxListPages = 100
 )
 
-// Repositories lists the image repositories of the instance, as
-// namespace/name, sorted. Either all of them are listed or an error says why
-// not: what is missing from a part of a list is not absent.
+// Repositories lists the image repositories of the instance, as namespace/name,
+// sorted. The result is complete, or there is an error, because a repository
+// that is missing from an incomplete list may exist.
 func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 	op, object := message.New("op.registry.list-repositories"), "repositories"
 	return line.Settled(func() ([]string, int, error) { return d.listRepositories(ctx, op, object) },
 		func(a, b string) bool { return a == b }, d.line.Unreadable(op, object, line.ErrListMoved))
 }
 
-// listRepositories reads the list once, and how many pages it has. Every page says
-// how many there are in all; where they disagree or one is listed twice, the list
-// moved.
+// listRepositories reads the list once, and returns how many pages it has. Every
+// page has the total number. If the totals differ or a repository is listed twice,
+// the list has changed meanwhile.
 func (d *Driver) listRepositories(ctx context.Context, op message.Message, object string) (all []string, pages int, err error) {
 	expected := -1
 	for page := 1; page <= maxListPages; page++ {
@@ -61,7 +61,7 @@ func (d *Driver) listRepositories(ctx context.Context, op message.Message, objec
 	return nil, maxListPages, d.line.Unreadable(op, object, message.NewError("registry.list-endless"))
 }
 
-// repositoriesPage reads one page of the list, and how many there are in all.
+// repositoriesPage reads one page of the list, and the total number.
 func (d *Driver) repositoriesPage(ctx context.Context, op message.Message, object string, page, size int) (images []string, total int, err error) {
 	body, err := d.line.Do(ctx, line.Call{
 		Op: op, Object: object, Action: "GetRepoList", Method: http.MethodGet, Path: repositoriesPath,

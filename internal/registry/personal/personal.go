@@ -1,6 +1,6 @@
-// Package personal drives one instance of the Personal Edition through its
-// API, cr 2016-06-07. What the product documents is typed Go in codec.go; what it
-// does not is sent and read as the instance's wire profile says.
+// Package personal is the driver for an instance of the Personal Edition, with
+// the API cr 2016-06-07. Documented calls are Go code in codec.go; the instance's
+// wire profile describes the others.
 package personal
 
 import (
@@ -15,14 +15,14 @@ import (
 
 var _ registry.Driver = (*Driver)(nil)
 
-// Driver implements registry.Driver. Safe for concurrent use.
+// Driver implements registry.Driver. It is safe for concurrent use.
 type Driver struct {
 	line.Accounts
 	line  *line.Line
 	known *line.Known
 }
 
-// New makes a driver. It makes no call. Errors say which option is wrong.
+// New makes a driver. It sends no request. Errors say which option is wrong.
 func New(o line.Options) (*Driver, error) {
 	l, err := line.New(o)
 	if err != nil {
@@ -31,12 +31,13 @@ func New(o line.Options) (*Driver, error) {
 	return &Driver{Accounts: l.Accounts(), line: l, known: l.Known()}, nil
 }
 
-// Ask sends one read that no driver makes, as line.Line.Ask does.
+// Ask sends a read that no driver uses, as line.Line.Ask does.
 func (d *Driver) Ask(ctx context.Context, r wire.Request) (status int, body []byte, err error) {
 	return d.line.Ask(ctx, r)
 }
 
-// Projects reads the paths of the source repositories that a bound account sees.
+// Projects reads the paths of the source repositories that are visible to a bound
+// account.
 func (d *Driver) Projects(ctx context.Context, account binding.Account) ([]string, error) {
 	op := message.New("op.registry.read-sources")
 	object := string(account.Platform)

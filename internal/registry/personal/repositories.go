@@ -20,15 +20,15 @@ func repositoryPath(image string) (string, error) {
 	return "/repos/" + url.PathEscape(namespace) + "/" + url.PathEscape(name), nil
 }
 
-// isName reports whether s can be one segment of a path. The registry itself
-// decides what a good name is.
+// isName reports whether s can be a segment of a path. The registry itself
+// decides whether the name is valid.
 func isName(s string) bool {
 	return s != "" && s != "." && s != ".." && len(s) <= 128 && !strings.ContainsAny(s, "/\\+%?#*~ ")
 }
 
-// Repository implements registry.RepositoryReader. What the endpoint does not
-// serve is left out. The rules are asked for first, for their call is documented
-// to answer REPO_NOT_EXIST.
+// Repository implements registry.RepositoryReader. It leaves out what the
+// endpoint does not serve. It requests the rules first, because their call is
+// documented to answer REPO_NOT_EXIST.
 func (d *Driver) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
 	op := message.New("op.registry.read-repository")
 	state, can := binding.RepositoryState{Exists: true}, d.can()
@@ -54,8 +54,8 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 	if can.ReadSources {
 		body, err := d.line.Described(ctx, op, image, wire.ReadSource, wire.Arguments{Image: image})
 		if line.Absent(err) && can.ReadRules {
-			// The registry has just shown its rules: it is there, and only its source
-			// is not known.
+			// The registry has just returned its rules, so it exists and only its
+			// source is unknown.
 			return binding.RepositoryState{}, d.line.Unreadable(op, image, err)
 		}
 		if err != nil || body == nil {
@@ -68,8 +68,8 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 	return state, nil
 }
 
-// present is the state of an image repository, which does not exist where the
-// registry said so, and is not known where a read failed.
+// present returns the state of an image repository. It does not exist if the
+// registry says so, and is unknown if a read failed.
 func present(state binding.RepositoryState, err error) (binding.RepositoryState, error) {
 	if err == nil {
 		return state, nil
@@ -80,8 +80,8 @@ func present(state binding.RepositoryState, err error) (binding.RepositoryState,
 	return binding.RepositoryState{}, err
 }
 
-// repositoryCall begins a call on an image repository; path is the
-// repository's own.
+// repositoryCall prepares a call on an image repository, with the repository's
+// path.
 func (d *Driver) repositoryCall(op message.Message, image string) (line.Call, error) {
 	path, err := repositoryPath(image)
 	if err != nil {
@@ -95,7 +95,8 @@ func (d *Driver) Link(ctx context.Context, image string, link binding.Link) erro
 	return d.source(ctx, message.New("op.registry.link"), wire.WriteSource, image, link)
 }
 
-// Unlink implements registry.RepositoryWriter. What the call did is read back.
+// Unlink implements registry.RepositoryWriter. It reads back the result of the
+// call.
 func (d *Driver) Unlink(ctx context.Context, image string) error {
 	op := message.New("op.registry.unlink")
 	if err := d.source(ctx, op, wire.RemoveSource, image, binding.Link{}); err != nil {
@@ -111,7 +112,7 @@ func (d *Driver) Unlink(ctx context.Context, image string) error {
 	return nil
 }
 
-// source writes or removes the source of an image repository.
+// source sets or removes the source of an image repository.
 func (d *Driver) source(ctx context.Context, op message.Message, o wire.Operation, image string, link binding.Link) error {
 	if _, err := d.repositoryCall(op, image); err != nil {
 		return err
@@ -144,7 +145,7 @@ func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.Obse
 	return err
 }
 
-// writeRule makes a rule, or changes the one with the id.
+// writeRule adds a rule, or changes the one with the given ID.
 func (d *Driver) writeRule(ctx context.Context, op message.Message, image, id string, rule binding.BuildRule) ([]byte, error) {
 	c, err := d.repositoryCall(op, image)
 	if err != nil {
@@ -177,7 +178,7 @@ func (d *Driver) RemoveRule(ctx context.Context, image, id string) error {
 	return err
 }
 
-// isNumber reports whether an identifier can be part of a path.
+// isNumber reports whether an ID can be part of a path.
 func isNumber(id string) bool {
 	for _, r := range id {
 		if r < '0' || r > '9' {

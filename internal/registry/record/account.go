@@ -7,7 +7,7 @@ import (
 	"reconciler/internal/binding"
 )
 
-// place is an object of an answer that may be an account.
+// place is an object in an answer that may be an account.
 type place struct {
 	at     []string
 	inList bool
@@ -16,8 +16,8 @@ type place struct {
 	score  int
 }
 
-// accountIn is the object of an answer that is most likely the account; of equals
-// the innermost.
+// accountIn finds the object of an answer that is most likely the account. Among
+// equals it is the innermost.
 func (e *evidence) accountIn(x *exchange) *place {
 	var found *place
 	asked := ""
@@ -42,7 +42,7 @@ func (e *evidence) accountIn(x *exchange) *place {
 				found = p
 			}
 			if inList {
-				return // A profile leads to one list.
+				return // A profile supports only one list.
 			}
 			for _, name := range sortedKeys(v) {
 				walk(v[name], append(slices.Clone(at), name), false, depth+1)
@@ -56,7 +56,7 @@ func (e *evidence) accountIn(x *exchange) *place {
 	return found
 }
 
-// rolesOf says what the leaves of an object mean, if it is an account.
+// rolesOf determines what the leaves of an object mean if it is an account.
 func (e *evidence) rolesOf(object map[string]any, asked string) *place {
 	p := &place{roles: map[string]leaf{}}
 	all := leavesOf(object, false)

@@ -10,15 +10,16 @@ import (
 	"reconciler/internal/binding"
 )
 
-// leaf is a value in a request or an answer that is no object and no list.
+// leaf is a value in a request or an answer that is neither an object nor a
+// list.
 type leaf struct {
-	// path are the names of fields that lead to it; an item of a list has the
-	// list's.
+	// path has the names of the fields that lead to it. An item of a list has
+	// the path of the list.
 	path  []string
 	value any
 }
 
-// name is the last name that leads to a leaf.
+// name is the last name in a leaf's path.
 func (l leaf) name() string {
 	if len(l.path) == 0 {
 		return ""
@@ -26,7 +27,7 @@ func (l leaf) name() string {
 	return l.path[len(l.path)-1]
 }
 
-// text is the value as a path or a query has it.
+// text is the value as text, as in a path or a query.
 func (l leaf) text() string {
 	switch v := l.value.(type) {
 	case string:
@@ -37,10 +38,10 @@ func (l leaf) text() string {
 	return ""
 }
 
-// leaves gives all leaves of a value, in the order of names.
+// leaves returns all leaves of a value, in the order of names.
 func leaves(v any) []leaf { return leavesOf(v, true) }
 
-// leavesOf are the leaves of a value, with or without those in lists.
+// leavesOf returns the leaves of a value, with or without those in lists.
 func leavesOf(v any, lists bool) []leaf {
 	var all []leaf
 	var walk func(v any, path []string, depth int)
@@ -67,7 +68,7 @@ func leavesOf(v any, lists bool) []leaf {
 	return all
 }
 
-// request are the leaves of an exchange's request: query and body.
+// request returns the leaves of an exchange's request: query and body.
 func (x *exchange) request() []leaf {
 	var all []leaf
 	for _, name := range sortedKeys(x.query) {
@@ -78,11 +79,11 @@ func (x *exchange) request() []leaf {
 	return append(all, leaves(x.body)...)
 }
 
-// good reports whether the other side did what it was asked.
+// good reports whether the request succeeded.
 func (x *exchange) good() bool { return x.status >= 200 && x.status < 300 && x.answer != nil }
 
-// parameter is the text of a parameter of the query or of the form, whatever
-// case its name has.
+// parameter is a parameter of the query or of the form, regardless of the case
+// of its name.
 func (x *exchange) parameter(names ...string) string {
 	for _, l := range x.request() {
 		if len(l.path) == 1 && slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, l.path[0]) }) {
@@ -97,8 +98,8 @@ var (
 	dateName   = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
 )
 
-// action is the product's name for the call, where the request has one whose
-// words are known.
+// action is the product's name for the call, if the request has one whose words
+// are known.
 func (x *exchange) action(names Names) string {
 	if a := x.parameter("action", "apiName", "api", "operation"); actionName.MatchString(a) && names.Known(a) {
 		return a
@@ -113,12 +114,12 @@ func (x *exchange) rpc() bool {
 }
 
 // gateway reports whether a call goes through the console, which wraps the
-// API's own parameters and signs in with cookies.
+// API's parameters and signs in with cookies.
 func (x *exchange) gateway() bool {
 	return !x.rpc() && x.parameter("action", "apiName", "api", "operation") != ""
 }
 
-// purpose reports whether the path or the action has one of the words.
+// purpose reports whether the path or the action contains one of the words.
 func (x *exchange) purpose(words ...string) bool {
 	for _, s := range append(slices.Clone(x.segments), x.parameter("action", "apiName", "api", "operation", "method")) {
 		if has(s, words...) {
@@ -128,12 +129,12 @@ func (x *exchange) purpose(words ...string) bool {
 	return false
 }
 
-// abbreviations are short words for platforms.
+// abbreviations are short names of platforms.
 var abbreviations = map[string]binding.Platform{
 	"gl": binding.GitLab, "gh": binding.GitHub, "bb": binding.Bitbucket, "cu": binding.Codeup,
 }
 
-// platformIn is the platform that a word of the registry names.
+// platformIn returns the platform that a word of the registry means.
 func platformIn(word string) (binding.Platform, bool) {
 	if p, ok := abbreviations[strings.ToLower(word)]; ok {
 		return p, true
@@ -149,8 +150,8 @@ func platformIn(word string) (binding.Platform, bool) {
 	return "", false
 }
 
-// isToken reports whether a field's name is that of a token that is bound, and
-// not of one that the browser signs in with.
+// isToken reports whether a field's name is that of a token to bind, and not of
+// one for the browser's sign-in.
 func isToken(name string) bool {
 	return has(name, "token", "tokens", "password", "passwd", "passwrd", "pwd", "pat", "secret", "credential", "credentials") &&
 		!has(name, "sec", "csrf", "xsrf", "security", "session", "umid", "type", "expire", "expires", "id")

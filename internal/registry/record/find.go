@@ -6,32 +6,32 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// evidence is what the exchanges show of the calls on accounts.
+// evidence is what the exchanges show about the calls on accounts.
 type evidence struct {
 	names Names
 	all   []exchange
-	// bind, list and unbind are the exchanges of these calls; nil where there is
+	// bind, list and unbind are the exchanges of these calls; nil if there is
 	// none.
 	bind, list, unbind *exchange
-	// none is how list says that nothing is bound, in the words of a wire
-	// profile; noneCodes are error codes that say it. around are the names
-	// between the place of none and the account.
+	// none is how list says that nothing is bound, in the terms of a wire
+	// profile. noneCodes are error codes with this meaning. around has the
+	// names between the place of none and the account.
 	none, noneCodes, around []string
 	// platform, username, address and token are the leaves of bind's request.
 	platform, username, address, token *leaf
-	// at leads to the account in list's answer, inList says that it is in a
-	// list, account are its leaves by what they mean.
+	// at is the path of the account in list's answer. inList is true if the
+	// account is in a list. account has its leaves by what they mean.
 	at      []string
 	inList  bool
 	account map[string]leaf
-	// word is the registry's word of the platform.
+	// word is the registry's name of the platform.
 	word string
-	// answered are the texts of answers, undone what unbinds name.
+	// answered has the texts in answers, and undone what unbind calls name.
 	answered, undone map[string]bool
 }
 
-// find looks for the calls. Values that come back elsewhere, such as the user
-// name of a bind in the list after it, count more than names.
+// find searches for the calls. Values that appear again, such as the user name
+// of a bind in a later list, count more than names.
 func find(names Names, all []exchange) *evidence {
 	e := &evidence{names: names, all: all}
 	e.index()
@@ -42,7 +42,8 @@ func find(names Names, all []exchange) *evidence {
 	return e
 }
 
-// best is the exchange with the highest score that is not 0; of equals the last.
+// best returns the exchange with the highest score above 0, and among equals the
+// last.
 func (e *evidence) best(score func(*exchange) int) *exchange {
 	var found *exchange
 	top := 0
@@ -90,12 +91,13 @@ func (*evidence) same(l leaf, other *leaf) bool {
 	return other != nil && slices.Equal(l.path, other.path)
 }
 
-// shortestToken is the length of the shortest text that is taken for a token
-// without a name that says so.
+// shortestToken is the minimum length of a text that counts as a token although
+// its name does not say so.
 const shortestToken = 8
 
-// bindLeaves are the token and the platform of a request that may bind. Where no
-// name says what the token is, it is the one long text that nobody answers with.
+// bindLeaves returns the token and the platform of a request that may be a bind.
+// If no name identifies the token, it is the only long text that is in no
+// answer.
 func (e *evidence) bindLeaves(x *exchange) (token, platform *leaf) {
 	var candidates []leaf
 	for _, l := range x.request() {
@@ -116,8 +118,8 @@ func (e *evidence) bindLeaves(x *exchange) (token, platform *leaf) {
 	return token, platform
 }
 
-// findList finds the read that shows the account, and where in it the account's
-// fields stand.
+// findList finds the read that shows the account, and where the account's
+// fields are in it.
 func (e *evidence) findList() {
 	var found *place
 	e.list = e.best(func(x *exchange) int {
@@ -153,8 +155,8 @@ func (e *evidence) usedByUnbind(l leaf) bool {
 	return len(l.text()) > 1 && !isPlatform && e.undone[l.text()]
 }
 
-// index notes what answers say and what unbinds name, so that a large record is
-// read once.
+// index collects the texts in answers and what unbind calls name, so that a
+// large record is read only once.
 func (e *evidence) index() {
 	e.answered, e.undone = map[string]bool{}, map[string]bool{}
 	for i := range e.all {
@@ -174,7 +176,8 @@ func (e *evidence) index() {
 	}
 }
 
-// names reports whether a request has a value, in its path or as a parameter.
+// names reports whether a request contains a value, in its path or as a
+// parameter.
 func (x *exchange) names(value string) bool {
 	return slices.Contains(x.segments, value) ||
 		slices.ContainsFunc(x.request(), func(l leaf) bool { return l.text() == value })
@@ -198,7 +201,7 @@ func (e *evidence) findUnbind() {
 	})
 }
 
-// findNone finds a read like list that has no account.
+// findNone finds a read like list whose answer has no account.
 func (e *evidence) findNone() {
 	if e.list == nil {
 		return
@@ -217,8 +220,8 @@ func (e *evidence) findNone() {
 	}
 }
 
-// noneIn notes how an answer without an account says so. An account that is in
-// no list may be missing together with what is around it.
+// noneIn finds out how an answer without an account looks. If the account is
+// not in a list, the objects around it may be missing too.
 func (e *evidence) noneIn(x *exchange) {
 	for n := len(e.at); n >= 0; n-- {
 		word := noneAt(x.answer, e.at[:n])
@@ -229,7 +232,7 @@ func (e *evidence) noneIn(x *exchange) {
 			continue
 		}
 		if len(e.none) > 0 && n != len(e.at)-len(e.around) {
-			return // Two places cannot both be the profile's.
+			return // A profile supports only one place.
 		}
 		note(&e.none, word)
 		e.around = e.at[n:]
@@ -237,7 +240,7 @@ func (e *evidence) noneIn(x *exchange) {
 	}
 }
 
-// code is the error code of an answer.
+// code returns the error code of an answer.
 func (x *exchange) code() string {
 	object, _ := x.answer.(map[string]any)
 	for _, name := range []string{"code", "Code", "errorCode"} {
@@ -248,8 +251,8 @@ func (x *exchange) code() string {
 	return ""
 }
 
-// noneAt is the word of a wire profile for a place that has nothing; empty for
-// one that has something.
+// noneAt is the wire profile's term for an empty place; empty if the place has
+// a value.
 func noneAt(v any, at []string) string {
 	for _, name := range at {
 		object, ok := v.(map[string]any)
@@ -263,7 +266,7 @@ func noneAt(v any, at []string) string {
 	return wire.ShapeOf(v)
 }
 
-// operations are the exchanges that were found, by what they do.
+// operations returns the exchanges that were found, by what they do.
 func (e *evidence) operations() map[wire.Operation]*exchange {
 	found := map[wire.Operation]*exchange{}
 	for o, x := range map[wire.Operation]*exchange{wire.Bind: e.bind, wire.ListAccounts: e.list, wire.Unbind: e.unbind} {

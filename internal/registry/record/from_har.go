@@ -10,7 +10,7 @@ import (
 )
 
 // FromHAR reads a browser's network record of the console's Code Source page.
-// It reports the calls that bind, list and unbind, and nothing else.
+// It reports only the calls that bind, list and unbind.
 func FromHAR(file string, o Options) (report.RegistryRecord, error) {
 	exchanges, err := readHAR(file)
 	if err != nil {
@@ -64,7 +64,7 @@ func (e *evidence) shown(o wire.Operation, x *exchange) report.RecordedCall {
 	return c
 }
 
-// method is an HTTP method that is known.
+// method returns a known HTTP method, and masks any other.
 func method(m string) string {
 	if slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, m) {
 		return m
@@ -72,8 +72,8 @@ func method(m string) string {
 	return Masked
 }
 
-// host is a host with "?" for each part that may identify somebody: an
-// instance's own domain has its identifier in it.
+// host returns a host with "?" for each part that may identify somebody,
+// because an instance's own domain contains its ID.
 func (e *evidence) host(host string) string {
 	if net.ParseIP(host) != nil {
 		return Masked

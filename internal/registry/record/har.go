@@ -17,29 +17,29 @@ import (
 )
 
 const (
-	// maxHAR bounds a browser's network record, in bytes.
+	// maxHAR limits a browser's network record, in bytes.
 	maxHAR = 64 << 20
-	// maxBody bounds one body in it.
+	// maxBody limits one body in it.
 	maxBody = 4 << 20
-	// maxEntries bounds the requests in it.
+	// maxEntries limits the requests in it.
 	maxEntries = 100_000
 )
 
-// exchange is one request of a network record with its answer. It holds what
-// must not be shown, and stays in memory.
+// exchange is one request of a network record with its answer. It contains
+// secrets, and stays in memory.
 type exchange struct {
 	method, host, path string
-	// segments are the path's, decoded.
+	// segments are the decoded segments of the path.
 	segments []string
 	query    url.Values
-	// body and answer are decoded JSON; a form is an object of its fields. Both
-	// are nil where there is none.
+	// body and answer are decoded JSON; nil if there is none. A form becomes an
+	// object with its fields.
 	body, answer any
 	form         bool
 	status       int
 }
 
-// harEntry is what is read of an entry (HAR 1.2).
+// harEntry has the fields used of an entry (HAR 1.2).
 type harEntry struct {
 	Request struct {
 		Method   string `json:"method"`
@@ -54,7 +54,7 @@ type harEntry struct {
 		} `json:"postData"`
 	} `json:"request"`
 	Response struct {
-		// Some recorders write 200.0.
+		// It is a float because some recorders write 200.0.
 		Status  float64 `json:"status"`
 		Content struct {
 			MimeType string `json:"mimeType"`
@@ -64,8 +64,8 @@ type harEntry struct {
 	} `json:"response"`
 }
 
-// readHAR reads a network record. Its errors name the file, and for a fault of
-// the JSON the line and the column; they hold nothing of the content.
+// readHAR reads a network record. Its errors name the file and, for invalid
+// JSON, the line and the column. They contain nothing of the content.
 func readHAR(file string) ([]exchange, error) {
 	info, err := os.Stat(file)
 	switch {
@@ -93,24 +93,24 @@ func readHAR(file string) ([]exchange, error) {
 	return r.all, nil
 }
 
-// harReader reads a network record entry by entry, so that many small ones do
-// not take the memory of all at once.
+// harReader reads a network record entry by entry, so that not all of them are
+// in memory at once.
 type harReader struct {
 	data    []byte
 	decoder *json.Decoder
-	// begin is where the value begins that is decoded now.
+	// begin is the offset of the value that is being decoded.
 	begin int64
-	// found says that there was a list of entries; read counts them.
+	// found is true if there was a list of entries. read counts them.
 	found bool
 	read  int
 	all   []exchange
 }
 
-// errKind says that a value has a different type than a network record's.
+// errKind means that a value does not have the type that a network record
+// requires.
 var errKind = message.NewError("har.type")
 
-// object gives each field of the object that comes next to a function that reads
-// its value.
+// object calls field for each field of the next object. field reads the value.
 func (r *harReader) object(field func(name string) error) error {
 	if err := r.open('{'); err != nil {
 		return err
@@ -177,13 +177,13 @@ func (r *harReader) decode(v any) error {
 	return r.decoder.Decode(v)
 }
 
-// placed says where the JSON is at fault. The decoder's own words can repeat the
-// content, so they are not used.
+// placed says where the JSON is invalid. It does not use the decoder's own
+// message, which can repeat the content.
 func (r *harReader) placed(file string, err error) error {
 	what, offset := message.Says(err), r.decoder.InputOffset()
 	kind, isKind := errors.AsType[*json.UnmarshalTypeError](err)
-	// The decoder counts from the value that it reads; a check of the whole counts
-	// from the beginning.
+	// The decoder counts from the value that it reads. A check of the whole
+	// document counts from the beginning.
 	syntax, isSyntax := errors.AsType[*json.SyntaxError](json.Unmarshal(r.data, new(json.RawMessage)))
 	switch {
 	case isSyntax && syntax.Offset >= int64(len(r.data)):
@@ -200,7 +200,7 @@ func (r *harReader) placed(file string, err error) error {
 	return message.Within(message.Place{File: file, Line: line, Column: column}, &message.Error{Message: what})
 }
 
-// fieldOfHAR is a path that our own types name.
+// fieldOfHAR returns a path that consists of names in our own types.
 func fieldOfHAR(path string) string {
 	names := Names{}
 	for part := range strings.SplitSeq(path, ".") {
@@ -211,7 +211,7 @@ func fieldOfHAR(path string) string {
 	return path
 }
 
-// exchange reads one entry; ok is false for what is no call to a server.
+// exchange converts one entry; ok is false if it is not a call to a server.
 func (e harEntry) exchange() (x exchange, ok bool) {
 	u, err := url.Parse(e.Request.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -237,7 +237,7 @@ func (e harEntry) exchange() (x exchange, ok bool) {
 		}
 	}
 	if len(text) <= maxBody {
-		x.answer, _ = decodeJSON(text) // What is not JSON is not an answer of the product.
+		x.answer, _ = decodeJSON(text) // An answer that is not JSON is not the product's.
 	}
 	return x, true
 }
@@ -247,14 +247,14 @@ func (e harEntry) requestBody() (body any, form bool) {
 	if len(post.Text) > maxBody {
 		return nil, false
 	}
-	media, _, _ := mime.ParseMediaType(post.MimeType) // An odd one is none.
+	media, _, _ := mime.ParseMediaType(post.MimeType) // An invalid type counts as none.
 	fields := url.Values{}
 	if media == "application/x-www-form-urlencoded" || post.Text == "" && len(post.Params) > 0 {
 		for _, p := range post.Params {
 			fields.Add(p.Name, p.Value)
 		}
 		if len(fields) == 0 {
-			fields, _ = url.ParseQuery(post.Text) // What can be read of it counts.
+			fields, _ = url.ParseQuery(post.Text) // Use the fields that can be parsed.
 		}
 		values := map[string]any{}
 		for name := range fields {
@@ -268,7 +268,7 @@ func (e harEntry) requestBody() (body any, form bool) {
 	return nil, false
 }
 
-// unpacked is the JSON that a text holds, or the text.
+// unpacked returns the JSON in a text, or else the text.
 func unpacked(text string) any {
 	if jsonText.MatchString(text) {
 		if v, err := decodeJSON([]byte(text)); err == nil {

@@ -7,11 +7,11 @@ import (
 	"unicode"
 )
 
-// Masked stands for a word that may identify somebody or something.
+// Masked replaces a word that may identify somebody or something.
 const Masked = "?"
 
 const (
-	// maxName bounds what can be the name of a field, in bytes and in words.
+	// maxName limits the name of a field, in bytes and in words.
 	maxName      = 64
 	maxNameWords = 8
 )
@@ -19,9 +19,9 @@ const (
 //go:embed words.txt
 var wordList string
 
-// knownWords are the words that the names of fields, calls and error codes are
-// made of. The list is closed: a key of an answer may be a user's name, so that
-// only what is made of these words is shown.
+// knownWords are the words in names of fields, calls and error codes. Only
+// names that consist of these words are shown, because a key in an answer may
+// be a user's name.
 var knownWords = sync.OnceValue(func() map[string]bool {
 	known := map[string]bool{}
 	for w := range strings.FieldsSeq(wordList) {
@@ -30,15 +30,14 @@ var knownWords = sync.OnceValue(func() map[string]bool {
 	return known
 })
 
-// Names decides which names are shown. The zero value knows the closed list
-// only.
+// Names decides which names are shown. The zero value knows only the built-in
+// words.
 type Names struct {
-	// allowed are names that a person said are names of fields.
+	// allowed has additional field names from a person.
 	allowed map[string]bool
 }
 
-// NewNames makes a Names that also shows the names of fields that a person
-// gives.
+// NewNames makes a Names that also shows the given field names.
 func NewNames(fields ...string) Names {
 	n := Names{allowed: map[string]bool{}}
 	for _, f := range fields {
@@ -47,8 +46,8 @@ func NewNames(fields ...string) Names {
 	return n
 }
 
-// Show gives a name with "?" instead of each word that is not known, and
-// whether every word is.
+// Show returns a name with "?" instead of each unknown word, and whether every
+// word is known.
 func (n Names) Show(name string) (shown string, known bool) {
 	if n.allowed[name] {
 		return name, true
@@ -79,13 +78,13 @@ func (n Names) Show(name string) (shown string, known bool) {
 	return b.String(), known
 }
 
-// Known reports whether a name is shown as it is.
+// Known reports whether a name is shown unchanged.
 func (n Names) Known(name string) bool {
 	_, known := n.Show(name)
 	return known
 }
 
-// has reports whether one of a name's words is in the list.
+// has reports whether one of a name's words is among words.
 func has(name string, words ...string) bool {
 	for _, part := range split(name) {
 		for _, w := range words {
@@ -106,8 +105,9 @@ func lastWord(name string) string {
 	return strings.ToLower(parts[len(parts)-1])
 }
 
-// split parts a name into its words and the signs between them: at a sign, and
-// where capital letters begin. Digits belong to the word before them.
+// split splits a name into its words and the characters between them: at such a
+// character, and where capital letters begin. Digits belong to the word before
+// them.
 func split(name string) []string {
 	var parts []string
 	runes := []rune(name)
@@ -131,8 +131,8 @@ func split(name string) []string {
 	return parts
 }
 
-// enumerations are the values that are shown: words of the product that name a
-// kind or a state, as its documentation lists them.
+// enumerations are the values that are shown: terms of the product for a kind
+// or a state, from its documentation.
 func enumerations() map[string]bool {
 	known := map[string]bool{}
 	for v := range strings.FieldsSeq(`
@@ -149,8 +149,8 @@ func enumerations() map[string]bool {
 	return known
 }
 
-// enumerated gives a value that is an enumeration's, where the field's name says
-// that it holds one.
+// enumerated returns a value if it is an enumeration's and the field's name says
+// that it has one.
 func enumerated(field, value string) bool {
 	switch lastWord(field) {
 	case "type", "status", "state", "kind", "platform", "origin", "visibility", "provider", "edition", "event", "mode", "phase", "stage":

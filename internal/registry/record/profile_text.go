@@ -10,8 +10,7 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// profileText and what it holds are a profile as it is written, in the order
-// of the schema.
+// profileText and its fields are a profile as YAML, in the order of the schema.
 type profileText struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string `yaml:"kind"`
@@ -48,7 +47,7 @@ type answerText struct {
 	Fields    map[string]string `yaml:"fields"`
 }
 
-// text is the profile as YAML.
+// text returns the profile as YAML.
 func (p *proposal) text() []byte {
 	var t profileText
 	t.APIVersion, t.Kind, t.Metadata.Name = binding.APIVersion, "WireProfile", "recorded"
@@ -63,7 +62,7 @@ func (p *proposal) text() []byte {
 		var key, value yaml.Node
 		key.SetString(string(o))
 		if err := value.Encode(p.callText(o, c)); err != nil {
-			panic(err) // Strings and maps of them.
+			panic(err) // Strings and maps of them can always be encoded.
 		}
 		t.Spec.Calls.Content = append(t.Spec.Calls.Content, &key, &value)
 	}
@@ -71,7 +70,7 @@ func (p *proposal) text() []byte {
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
 	if err := enc.Encode(t); err != nil {
-		panic(err) // The same.
+		panic(err) // As above.
 	}
 	return out.Bytes()
 }
@@ -99,7 +98,7 @@ func (p *proposal) callText(o wire.Operation, c wire.Call) callText {
 	return t
 }
 
-// numbers writes JSON's numbers as YAML's.
+// numbers converts JSON's numbers to YAML's.
 func numbers(body map[string]any) map[string]any {
 	if body == nil {
 		return nil

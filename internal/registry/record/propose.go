@@ -11,20 +11,20 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// proposal is a wire profile in the making, and what is missing in it.
+// proposal is a wire profile in progress, and what is missing in it.
 type proposal struct {
 	e    *evidence
 	base *wire.Profile
 	// reason says where a recorded call comes from.
 	reason string
 	calls  map[wire.Operation]wire.Call
-	// recorded are the operations whose call was recorded.
+	// recorded are the operations whose calls were recorded.
 	recorded []wire.Operation
 	missing  []message.Message
 }
 
-// propose makes a wire profile of what was found. What was not found is as in
-// base. text is nil if nothing was found that a profile needs. reads says that
+// propose makes a wire profile from what was found. The rest is taken from
+// base. text is nil if nothing was found that a profile needs. reads is true if
 // only reads were sent.
 func propose(e *evidence, base *wire.Profile, reason string, reads bool) (*proposal, []byte) {
 	p := &proposal{e: e, base: base, reason: reason, calls: maps.Clone(base.Calls)}
@@ -43,7 +43,7 @@ func propose(e *evidence, base *wire.Profile, reason string, reads bool) (*propo
 	text := p.text()
 	if _, findings := wire.Parse("proposed profile", text); len(findings) > 0 {
 		for _, f := range findings {
-			// The finding's words may repeat a value.
+			// The finding's message may repeat a value.
 			p.miss(message.New("registry-record.missing.unfit", "field", f.Path, "rule", f.Code))
 		}
 		return p, nil
@@ -59,7 +59,8 @@ func (p *proposal) done(o wire.Operation, c wire.Call) {
 	p.recorded = append(p.recorded, o)
 }
 
-// dotted is a place of a profile; ok is false where a name may not be shown.
+// dotted returns a path in the notation of a profile; ok is false if it has a
+// name that may not be shown.
 func (p *proposal) dotted(path []string) (string, bool) {
 	for _, name := range path {
 		if !p.e.names.Known(name) || !fieldName.MatchString(name) {
@@ -71,9 +72,9 @@ func (p *proposal) dotted(path []string) (string, bool) {
 
 var (
 	fieldName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
-	// instanceID is the registry's identifier of an instance.
+	// instanceID matches the registry's ID of an instance.
 	instanceID = regexp.MustCompile(`^crp?i-[a-z0-9]{8,40}$`)
-	// versionPart is a version in a path.
+	// versionPart matches a version in a path.
 	versionPart = regexp.MustCompile(`^v[0-9]{1,2}(beta[0-9]?)?$`)
 	plainPart   = regexp.MustCompile(`^[A-Za-z0-9_.~-]+$`)
 )
@@ -116,7 +117,7 @@ func (p *proposal) list() {
 	}
 }
 
-// part is what a role is called.
+// part is the message with the name of a role.
 func part(role string) message.Message {
 	if role == "id" {
 		role = "account-id"
@@ -154,7 +155,7 @@ func (p *proposal) unbind() {
 	}
 }
 
-// call is how an exchange's request is sent, with placeholders.
+// call converts an exchange's request to a call with placeholders.
 func (p *proposal) call(o wire.Operation, x *exchange) (wire.Call, bool) {
 	base := p.base.Calls[o]
 	t := &template{p: p, o: o, values: p.values(o)}
@@ -170,7 +171,7 @@ func (p *proposal) call(o wire.Operation, x *exchange) (wire.Call, bool) {
 			c.Form = t.parameters(fieldsOf(x.body), "Action", "Version")
 		}
 	case x.gateway():
-		// The console wraps the parameters of the API's own call.
+		// The console wraps the parameters of the API's call.
 		p.miss(message.New("registry-record.missing.gateway", "call", string(o), "path", base.Path, "method", base.Method))
 		c.Method, c.Path = base.Method, base.Path
 		inner := x.wrapped()
@@ -200,7 +201,7 @@ func (p *proposal) call(o wire.Operation, x *exchange) (wire.Call, bool) {
 
 var readAction = regexp.MustCompile(`^(Get|List|Query|Describe)`)
 
-// values are the values of the request that placeholders stand for.
+// values returns the values in the request that placeholders replace.
 func (p *proposal) values(o wire.Operation) map[string]string {
 	e, values := p.e, map[string]string{}
 	for i := range e.all {
@@ -231,7 +232,7 @@ func (p *proposal) values(o wire.Operation) map[string]string {
 	return values
 }
 
-// queryFields are the query as an object.
+// queryFields returns the query as an object.
 func (x *exchange) queryFields() map[string]any {
 	fields := map[string]any{}
 	for name := range x.query {
@@ -245,8 +246,8 @@ func fieldsOf(v any) map[string]any {
 	return object
 }
 
-// wrapped are the parameters that the console's request wraps: the object among
-// its fields, or the fields themselves.
+// wrapped returns the parameters that the console's request wraps: the object
+// among its fields, or the fields themselves.
 func (x *exchange) wrapped() map[string]any {
 	fields := x.queryFields()
 	for name := range fields {
@@ -261,7 +262,7 @@ func (x *exchange) wrapped() map[string]any {
 	return fields
 }
 
-// withoutPath leaves out what the path holds already.
+// withoutPath leaves out what the path already contains.
 func withoutPath(fields map[string]any, t *template, path string) map[string]any {
 	out := map[string]any{}
 	for name, v := range fields {
@@ -272,7 +273,8 @@ func withoutPath(fields map[string]any, t *template, path string) map[string]any
 	return out
 }
 
-// platforms are the registry's words, in the form of the one that was seen.
+// platforms returns the registry's names of the platforms, in the form of the
+// one that was seen.
 func (p *proposal) platforms() map[binding.Platform]string {
 	words := maps.Clone(p.base.Platforms)
 	platform, ok := platformIn(p.e.word)
@@ -296,7 +298,7 @@ func (p *proposal) platforms() map[binding.Platform]string {
 	return words
 }
 
-// abbreviationOf is the short word for a platform.
+// abbreviationOf is the short name of a platform.
 func abbreviationOf(p binding.Platform, word string) string {
 	for short, platform := range abbreviations {
 		if platform == p {

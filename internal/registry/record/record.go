@@ -1,7 +1,7 @@
 // Package record finds out what an instance's registry serves and how its
-// undocumented calls look: by sending every read that there is, or from a
-// browser's network record of the console. What it reports can be shown to
-// anybody: it holds names of fields, types and nesting, and no value.
+// undocumented calls look: by sending every known read, or from a browser's
+// network record of the console. Its report can be shown to anybody: it
+// contains names of fields, types and nesting, but no values.
 package record
 
 import (
@@ -19,15 +19,15 @@ import (
 	"reconciler/internal/report"
 )
 
-// Answer is what the registry answered to a read.
+// Answer is the registry's answer to a read.
 type Answer struct {
 	Status int
 	Body   []byte
-	// Code is the error's, and Failure how it is to be treated; both are empty
-	// where the answer is good.
+	// Code is the error code, and Failure how to treat it. Both are empty after
+	// a success.
 	Code    string
 	Failure binding.FailureKind
-	// Unserved says that the endpoint does not know the call.
+	// Unserved is true if the endpoint does not serve the call.
 	Unserved bool
 }
 
@@ -38,13 +38,13 @@ type Asker interface {
 
 // Options say how to record.
 type Options struct {
-	// InstanceID is the registry's identifier of the instance; without one, the
-	// calls of 2018-12-01 that need it are not sent.
+	// InstanceID is the registry's ID of the instance. Without it, the calls of
+	// 2018-12-01 that need it are not sent.
 	InstanceID string
-	// Fields are names that a person says are names of fields.
+	// Fields are additional field names from a person.
 	Fields []string
-	// Base is the profile in use: it has the registry's words, and what was not
-	// recorded stays as in it.
+	// Base is the profile in use. It has the registry's terms, and what was not
+	// recorded is taken from it.
 	Base *wire.Profile
 	// Each, if not nil, is called before each call.
 	Each func(done, total int)
@@ -56,12 +56,12 @@ var callList string
 // read is a call that only reads.
 type read struct {
 	version, action, path string
-	// parameters are names and values, gives the names of later values and of
-	// the fields that hold them.
+	// parameters are names and values. gives has names of values for later
+	// calls, and of the fields with these values.
 	parameters, gives [][2]string
 }
 
-// reads lists all, in the order to send them.
+// reads lists all reads, in the order to send them.
 var reads = sync.OnceValue(func() []read {
 	var all []read
 	for line := range strings.Lines(callList) {
@@ -84,8 +84,8 @@ var reads = sync.OnceValue(func() []read {
 	return all
 })
 
-// probes are values that name nothing: an answer about them still says whether
-// the call is served.
+// probes are values that name nothing real. The answer still shows whether the
+// call is served.
 var probes = map[string]string{
 	"namespace": "reconciler-probe", "name": "reconciler-probe", "account": "1", "repo": "1", "build": "1", "webhook": "1",
 	"tag": "reconciler-probe", "sync": "1", "projectNamespace": "reconciler-probe", "projectName": "reconciler-probe",
@@ -98,13 +98,13 @@ type recorder struct {
 	asker Asker
 	o     Options
 	names Names
-	// known are values for later calls, by name.
+	// known has values for later calls, by name.
 	known     map[string]string
 	exchanges []exchange
 	calls     []report.RecordedCall
 }
 
-// FromAPI sends every read and reports what came. It fails only if ctx ends.
+// FromAPI sends every read and reports the answers. It fails only if ctx ends.
 func FromAPI(ctx context.Context, asker Asker, o Options) (report.RegistryRecord, error) {
 	r := &recorder{asker: asker, o: o, names: NewNames(o.Fields...), known: map[string]string{}}
 	if o.InstanceID != "" {
@@ -131,8 +131,8 @@ func FromAPI(ctx context.Context, asker Asker, o Options) (report.RegistryRecord
 	return out, nil
 }
 
-// platforms are those that a call is sent for; one empty one if it asks for
-// none.
+// platforms returns the platforms to send a call for; a single empty one if the
+// call has no platform.
 func (r *recorder) platforms(c read) []binding.Platform {
 	if slices.ContainsFunc(c.parameters, func(p [2]string) bool { return p[1] == "$platform" }) {
 		return binding.Platforms()
@@ -161,7 +161,7 @@ func (r *recorder) send(ctx context.Context, c read, platform binding.Platform) 
 	}
 	answer := r.asker.Ask(ctx, request)
 	x.status = answer.Status
-	x.answer, _ = decodeJSON(answer.Body) // What is not JSON has no shape.
+	x.answer, _ = decodeJSON(answer.Body) // An answer that is not JSON has no shape.
 	r.decideServed(&shown, answer)
 	if x.answer != nil && shown.Served != report.NotServed {
 		shown.Answer = shapeOf(r.names, x.answer)
@@ -173,7 +173,7 @@ func (r *recorder) send(ctx context.Context, c read, platform binding.Platform) 
 	}
 }
 
-// request is the call with its values, and how it is shown without them.
+// request returns the call with its values, and without them for the report.
 func (c read) request(values map[string]string) (wire.Request, exchange, report.RecordedCall) {
 	request := wire.Request{Action: c.action, Version: c.version, Style: wire.ROA, Method: "GET", Path: c.path, Query: map[string]string{}}
 	if c.path == "-" {
@@ -208,8 +208,8 @@ func (c read) request(values map[string]string) (wire.Request, exchange, report.
 	return request, x, shown
 }
 
-// decideServed says whether a call is served. A registry that answers with a code of
-// its own about an object knows the call.
+// decideServed determines whether a call is served: it is if the registry answers
+// with a specific code about an object.
 func (r *recorder) decideServed(c *report.RecordedCall, a Answer) {
 	c.Status = a.Status
 	if a.Code != "" {
@@ -229,7 +229,7 @@ func (r *recorder) decideServed(c *report.RecordedCall, a Answer) {
 	}
 }
 
-// learn takes values for later calls from a good answer.
+// learn takes values for later calls from a successful answer.
 func (r *recorder) learn(c read, x exchange) {
 	if strings.HasSuffix(c.action, "SourceAccount") {
 		e := &evidence{names: r.names}
@@ -247,7 +247,7 @@ func (r *recorder) learn(c read, x exchange) {
 	}
 }
 
-// fill puts what was found, what is missing and what to do into a report.
+// fill adds to a report what was found, what is missing and what to do.
 func (p *proposal) fill(out *report.RegistryRecord, served bool) {
 	out.APIVersion, out.Kind = binding.APIVersion, report.KindRegistryRecord
 	for _, o := range wire.Operations() {
@@ -300,7 +300,7 @@ func (p *proposal) next(out *report.RegistryRecord, served bool) []message.Messa
 	return next
 }
 
-// foreign is the host of a network record that is not the API's; empty where all
+// foreign is a host in a network record that is not the API's; empty if all
 // calls went to the API.
 func (p *proposal) foreign() string {
 	for _, x := range p.e.operations() {

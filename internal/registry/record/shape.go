@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// maxDepth and maxNodes bound what is shown of one answer.
+	// maxDepth and maxNodes limit what is shown of one answer.
 	maxDepth = 24
 	maxNodes = 2000
 )
 
-// decodeJSON reads one JSON value, and keeps numbers as they are written.
+// decodeJSON decodes one JSON value, and keeps numbers as text.
 func decodeJSON(data []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -39,7 +39,7 @@ type shaper struct {
 	nodes int
 }
 
-// shapeOf is the shape of a decoded JSON value.
+// shapeOf returns the shape of a decoded JSON value.
 func shapeOf(names Names, v any) *report.Shape {
 	s := &shaper{names: names}
 	shape := &report.Shape{}
@@ -48,7 +48,7 @@ func shapeOf(names Names, v any) *report.Shape {
 	return shape
 }
 
-// add puts a value into the shape of its place.
+// add adds a value to the shape of its place.
 func (s *shaper) add(into *report.Shape, field string, v any, depth int) {
 	if s.nodes++; s.nodes > maxNodes || depth > maxDepth {
 		into.Cut = true
@@ -150,14 +150,14 @@ func lengthOf(n int) string {
 	return "several"
 }
 
-// note adds a word to a list that does not have it.
+// note adds a word to a list if it is not there yet.
 func note(list *[]string, word string) {
 	if !slices.Contains(*list, word) {
 		*list = append(*list, word)
 	}
 }
 
-// sortShape puts a shape in order, so that the order of an answer shows nothing.
+// sortShape sorts a shape, so that the order in an answer reveals nothing.
 func sortShape(s *report.Shape) {
 	for _, list := range [][]string{s.Types, s.Forms, s.Values, s.Lengths} {
 		slices.Sort(list)
@@ -180,5 +180,5 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// region is what the vendor's regions look like: an area, a place, a number.
+// region matches the vendor's regions: an area, a place and a number.
 var region = regexp.MustCompile(`^(cn|ap|us|eu|me|na)-(qingdao|beijing|zhangjiakou|huhehaote|wulanchabu|hangzhou|shanghai|shenzhen|heyuan|guangzhou|chengdu|hongkong|nanjing|fuzhou|wuhan|zhengzhou|northeast|southeast|south|east|west|central|north)(-[0-9])?$`)

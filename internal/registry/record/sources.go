@@ -8,7 +8,7 @@ import (
 )
 
 // projects proposes listProjects from a list of objects with an owner and a
-// name, read about the account.
+// name in a read about the account.
 func (p *proposal) projects() {
 	for i := range p.e.all {
 		x := &p.e.all[i]
@@ -33,13 +33,13 @@ func (p *proposal) projects() {
 	}
 }
 
-// namesAccount reports whether a request is about the account that was listed.
+// namesAccount reports whether a request is about the listed account.
 func (p *proposal) namesAccount(x *exchange) bool {
 	id, ok := p.e.account["id"]
 	return ok && x.names(id.text())
 }
 
-// firstObject is the first object of the first list in an answer.
+// firstObject returns the first object of the first list in an answer.
 func firstObject(v any) (at []string, object map[string]any) {
 	switch v := v.(type) {
 	case []any:
@@ -57,7 +57,7 @@ func firstObject(v any) (at []string, object map[string]any) {
 	return nil, nil
 }
 
-// ownerAndName are the places of a project's owner and name.
+// ownerAndName returns the places of a project's owner and name.
 func ownerAndName(object map[string]any) (namespace, name []string) {
 	for _, l := range leaves(object) {
 		text := l.text()
@@ -74,7 +74,7 @@ func ownerAndName(object map[string]any) (namespace, name []string) {
 	return namespace, name
 }
 
-// source proposes readSource from an object with the flags of a source.
+// source proposes readSource from an object that has the flags of a source.
 func (p *proposal) source() {
 	for i := range p.e.all {
 		x := &p.e.all[i]
@@ -100,8 +100,8 @@ func (p *proposal) source() {
 	}
 }
 
-// imagePath are the namespace and the name of the image repository in a path:
-// what comes after repos.
+// imagePath returns the namespace and the name of the image repository in a
+// path: the segments after repos.
 func imagePath(segments []string) []string {
 	at := slices.IndexFunc(segments, func(s string) bool { return has(s, "repos", "repositories", "repo") })
 	if at < 0 || len(segments) < at+4 {
@@ -134,7 +134,7 @@ func (p *proposal) sourceIn(v any, at []string) ([]string, map[string]string) {
 	return nil, nil
 }
 
-// sourceRole is what a field of a source means.
+// sourceRole returns what a field of a source means.
 func sourceRole(name string, v any) string {
 	if _, isFlag := v.(bool); isFlag {
 		switch {

@@ -9,25 +9,25 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// template puts placeholders into a request. It keeps nothing that could
-// identify anybody.
+// template replaces values in a request with placeholders. It keeps nothing
+// that could identify anybody.
 type template struct {
 	p      *proposal
 	o      wire.Operation
 	values map[string]string
-	// dropped are the names of fields whose meaning is not known.
+	// dropped are the names of fields whose meaning is unknown.
 	dropped []string
-	// broken says that the request cannot be written as a call of a profile.
+	// broken is true if the request cannot be expressed as a call of a profile.
 	broken bool
 }
 
-// broke says why a request cannot be written.
+// broke records why a request cannot be expressed.
 func (t *template) broke(what string) {
 	t.broken = true
 	t.p.miss(message.New("registry-record.missing.masked", "call", string(t.o), "what", part(what)))
 }
 
-// path is the path with placeholders.
+// path returns the path with placeholders.
 func (t *template) path(segments []string) string {
 	var b strings.Builder
 	for _, s := range segments {
@@ -47,7 +47,7 @@ func (t *template) path(segments []string) string {
 	return b.String()
 }
 
-// parameters are the texts of a query or a form.
+// parameters returns the texts of a query or a form, with placeholders.
 func (t *template) parameters(fields map[string]any, without ...string) map[string]string {
 	out := map[string]string{}
 	for _, name := range sortedKeys(fields) {
@@ -76,7 +76,7 @@ func (t *template) parameters(fields map[string]any, without ...string) map[stri
 	return out
 }
 
-// fill is a body with placeholders.
+// fill returns a body with placeholders.
 func (t *template) fill(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -105,7 +105,7 @@ func (t *template) object(out map[string]any, name string, inner map[string]any)
 	}
 }
 
-// leaf is one value of a request: a placeholder, or a constant that cannot
+// leaf returns one value of a request: a placeholder, or a constant that cannot
 // identify anybody.
 func (t *template) leaf(name string, v any) (any, bool) {
 	text := leaf{value: v}.text()
@@ -138,12 +138,12 @@ func (t *template) leaf(name string, v any) (any, bool) {
 	return nil, false
 }
 
-// isPaging reports whether a value is a page's number or size.
+// isPaging reports whether a value is a page number or size.
 func isPaging(name, text string) bool {
 	return len(text) <= 3 && digits.MatchString(text) && has(name, "page", "size", "limit", "offset")
 }
 
-// report says which fields were left out.
+// report reports which fields were left out.
 func (t *template) report() {
 	if len(t.dropped) > 0 {
 		t.p.miss(message.New("registry-record.missing.dropped", "call", string(t.o), "fields", t.dropped))

@@ -1,5 +1,5 @@
-// Package registrytest holds the conformance suite that every registry driver
-// with an API passes.
+// Package registrytest has the conformance suite for every registry driver with
+// an API.
 package registrytest
 
 import (
@@ -15,7 +15,7 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Subject is a driver on an empty instance, and the hands of a person in its
+// Subject is a driver on an empty instance, and what a person can do in its
 // console.
 type Subject struct {
 	Driver registry.Driver
@@ -23,16 +23,16 @@ type Subject struct {
 	Image string
 	// BindByOAuth binds a platform as a person does it in a browser.
 	BindByOAuth func(platform binding.Platform, username string)
-	// Token is one that the code host takes for Username at Address (GitLab)
-	// and without an address (Codeup).
+	// Token is a token that the code host accepts for Username at Address
+	// (GitLab) and without an address (Codeup).
 	Token, Username, Address string
 	// Edition is the instance's; empty means Personal.
 	Edition binding.Edition
-	// KeepsSources says that the edition has no call that removes a source.
+	// KeepsSources is true if the edition has no call that removes a source.
 	KeepsSources bool
 }
 
-// Run runs the suite; factory makes a fresh subject for each test.
+// Run runs the suite. factory makes a new subject for each test.
 func Run(t *testing.T, factory func(*testing.T) Subject) {
 	t.Helper()
 	tests := []struct {
@@ -70,7 +70,7 @@ func (s Subject) wanted(p binding.Platform) binding.Account {
 
 func (s Subject) token() secrets.Secret { return secrets.New([]byte(s.Token)) }
 
-// bind binds or fails the test.
+// bind binds the account, or fails the test.
 func (s Subject) bind(t *testing.T, p binding.Platform) binding.Account {
 	t.Helper()
 	a, err := s.Driver.Bind(t.Context(), s.wanted(p), s.token())
@@ -80,7 +80,7 @@ func (s Subject) bind(t *testing.T, p binding.Platform) binding.Account {
 	return a
 }
 
-// repository reads the subject's repository or fails the test.
+// repository reads the subject's repository, or fails the test.
 func (s Subject) repository(t *testing.T) binding.RepositoryState {
 	t.Helper()
 	state, err := s.Driver.Repository(t.Context(), s.Image)
@@ -207,7 +207,8 @@ func testLink(t *testing.T, s Subject) {
 	}
 }
 
-// creation is what image repositories are made with here.
+// creation returns the settings with which the suite creates image
+// repositories.
 func creation() binding.Creation {
 	return binding.Creation{Visibility: binding.Private, Summary: "Built from group/app"}
 }
@@ -220,7 +221,7 @@ func testCreate(t *testing.T, s Subject) {
 		if err != nil || before.Exists || before.NoNamespace != (image == "made-here/app") {
 			t.Fatalf("%s: before: %+v, %v", image, before, err)
 		}
-		for range 2 { // The second finds it there.
+		for range 2 { // The second time it exists already.
 			if err := s.Driver.CreateNamespace(t.Context(), "made-here"); err != nil {
 				t.Fatal(err)
 			}

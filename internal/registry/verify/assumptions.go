@@ -5,8 +5,8 @@ import (
 	"reconciler/internal/report"
 )
 
-// assumptions are all that are verified, in order; the last cannot be tried with
-// one account.
+// assumptions returns all assumptions, in order. The last one cannot be verified
+// with one account.
 func assumptions() []string {
 	return []string{
 		"access", "list-served", "none-shown", "bind-served", "bind-shown", "created", "projects", "unbind-served", "unbind-shown",
@@ -14,11 +14,11 @@ func assumptions() []string {
 	}
 }
 
-// rest puts the assumptions in order, and those without a verdict among them.
+// rest sorts the assumptions, and adds those without a verdict.
 func (r *Run) rest() {
 	said := map[string]report.Assumption{}
 	for _, a := range r.out.Assumptions {
-		said[a.Name] = a // The last word counts.
+		said[a.Name] = a // The last result counts.
 	}
 	r.out.Assumptions = nil
 	for _, name := range assumptions() {

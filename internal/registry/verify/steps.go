@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// bind sends the bind. An interruption does not cut it short: without its answer
-// nobody could say what was done.
+// bind sends the bind. An interruption does not abort it, because without its
+// answer it would be unknown what was done.
 func (r *Run) bind(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return false
@@ -29,7 +29,7 @@ func (r *Run) bind(ctx context.Context) bool {
 	return true
 }
 
-// refused decides whether a bind that failed may have been done.
+// refused decides whether a failed bind may have been done.
 func (r *Run) refused(ctx context.Context, err error) {
 	if !slices.Contains([]binding.FailureKind{binding.Refused, binding.Forbidden, binding.NotFound, binding.InstanceStop}, binding.KindOf(err)) {
 		return
@@ -37,7 +37,7 @@ func (r *Run) refused(ctx context.Context, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidying)
 	defer cancel()
 	account, err := r.driver.Account(ctx, r.o.Account.Platform)
-	// Another account is somebody else's.
+	// A different account belongs to somebody else.
 	r.sent = err != nil || account != nil && binding.SameAccount(*account, r.o.Account)
 }
 
@@ -69,8 +69,8 @@ func (r *Run) seen(ctx context.Context) bool {
 	return true
 }
 
-// until reads until agreeing reads in a row are as wanted, and returns after how
-// many seconds the last read was not.
+// until reads until agreeing reads in a row are as wanted, and returns the time,
+// in seconds, of the last read that was not.
 func (r *Run) until(ctx context.Context, wanted func(*binding.Account) bool) (float64, error) {
 	begin, pause, row := r.o.Now(), firstPause, 0
 	last, lastErr := begin, message.NewError("registry-verify.unseen")
@@ -104,10 +104,11 @@ func (r *Run) until(ctx context.Context, wanted func(*binding.Account) bool) (fl
 // clockError is how far the registry's clock may be ahead of ours, or behind.
 const clockError = time.Second
 
-// take takes an account for the one that this run bound, if that is proven:
-// nothing was bound before, the registry said yes to the bind, and the account is
-// the one that was sent. Also, it is the one that was there right after the
-// answer, or it was made between the last read before the bind and the answer.
+// take records an account as bound by this run, if that is certain: nothing was
+// bound before, the registry accepted the bind, and the account is the one that
+// was sent. In addition, it must be the one that existed right after the answer,
+// or it must have been created between the last read before the bind and the
+// answer.
 func (r *Run) take(account *binding.Account) {
 	if account == nil || !r.accepted || r.ours != nil || account.ID == "" || !binding.SameAccount(*account, r.o.Account) {
 		return
@@ -137,8 +138,8 @@ func (r *Run) projects(ctx context.Context) {
 	r.holds("projects")
 }
 
-// unbind unbinds the account that this run bound. It looks once more before: by
-// now somebody may have bound another.
+// unbind unbinds the account that this run bound. It reads once more before,
+// because somebody may have bound a different one by now.
 func (r *Run) unbind(ctx context.Context) {
 	r.progress("unbind")
 	account, err := r.driver.Account(ctx, r.o.Account.Platform)
@@ -179,12 +180,12 @@ func (r *Run) unbind(ctx context.Context) {
 	r.out.Settle = settleOf(*r.out.BindSeconds, took).String()
 }
 
-// isGone reports whether a read does not show our account: nothing, or another
-// that somebody bound since.
+// isGone reports whether a read does not show our account: nothing is bound, or
+// a different account that somebody has bound since.
 func (r *Run) isGone(a *binding.Account) bool { return a == nil || a.ID != r.ours.ID }
 
-// settleOf is three times the longest that a write took to show, in whole tens
-// of seconds and at least 30 seconds.
+// settleOf is three times the longest time until a write was visible, rounded
+// up to 10 seconds and at least 30 seconds.
 func settleOf(seconds ...float64) time.Duration {
 	longest := time.Duration(0)
 	for _, s := range seconds {

@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/report"
 )
 
-// tidy unbinds what this run provably bound, after an interruption or a failure,
-// and reports what may be left.
+// tidy unbinds what this run certainly bound, after an interruption or a
+// failure, and reports what may be left.
 func (r *Run) tidy(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidying)
 	defer cancel()
@@ -19,7 +19,7 @@ func (r *Run) tidy(ctx context.Context) {
 		if err == nil {
 			r.take(account)
 			if r.ours != nil && account != nil && account.ID != r.ours.ID {
-				return // Ours was replaced by somebody.
+				return // Somebody has replaced our account.
 			}
 		}
 		if r.ours != nil || r.o.Wait(ctx, firstPause) != nil {
@@ -52,7 +52,7 @@ func (r *Run) left(why string) {
 	r.out.Left = append(r.out.Left, report.LeftBehind{Message: report.Text{Message: m}, Remove: report.Texts(RemoveSteps(r.o))})
 }
 
-// RemoveSteps are what a person does to remove the account by hand.
+// RemoveSteps returns the steps for a person to remove the account by hand.
 func RemoveSteps(o Options) []message.Message {
 	return []message.Message{
 		message.New("registry-verify.remove.open", "region", o.Region),

@@ -1,6 +1,6 @@
-// Package verify proves what is assumed about a registry with a throw-away
+// Package verify verifies the assumptions about a registry with a disposable
 // account: it binds the account, reads it and unbinds it. It unbinds only an
-// account that this very run bound and can prove that it did.
+// account that this run certainly bound.
 package verify
 
 import (
@@ -16,12 +16,13 @@ import (
 )
 
 const (
-	// agreeing is how many reads in a row must agree: replicas show a write one
-	// after the other.
+	// agreeing is how many reads in a row must agree, because replicas show a
+	// write at different times.
 	agreeing = 3
-	// firstPause and longestPause are those between two reads.
+	// firstPause and longestPause are the shortest and longest pause between two
+	// reads.
 	firstPause, longestPause = 200 * time.Millisecond, 5 * time.Second
-	// tidying bounds what is done after an interruption.
+	// tidying limits the cleanup after an interruption.
 	tidying = 20 * time.Second
 )
 
@@ -33,20 +34,20 @@ type ProjectReader interface {
 // Options say what to verify.
 type Options struct {
 	Instance, Region string
-	// Account is the throw-away account: platform, user name, and address except
+	// Account is the disposable account: platform, user name, and address except
 	// for Codeup.
 	Account binding.Account
 	Token   secrets.Secret
-	// Patience is how long to wait until a write shows.
+	// Patience is how long to wait until a write is visible.
 	Patience time.Duration
 	Now      func() time.Time
-	// Wait passes time between reads.
+	// Wait waits between reads.
 	Wait func(context.Context, time.Duration) error
-	// Progress, if not nil, gets each step before it is done.
+	// Progress, if not nil, is called before each step.
 	Progress func(message.Message)
 }
 
-// ErrBound says that an account of the platform is bound already.
+// ErrBound means that an account of the platform is bound already.
 var ErrBound = message.NewError("registry-verify.bound-already")
 
 // Run is one verification.
@@ -56,19 +57,19 @@ type Run struct {
 	out    report.RegistryVerification
 	// began is when the last read before the bind showed that nothing is bound.
 	began time.Time
-	// sent says that a bind was sent, accepted that the registry said yes.
+	// sent is true if a bind was sent, and accepted if the registry accepted it.
 	sent, accepted bool
-	// answered is when the answer to the bind came, id what the account is called
-	// that the driver saw right after it; empty if it saw none.
+	// answered is when the answer to the bind arrived. id is the ID of the
+	// account that the driver saw right after it; empty if it saw none.
 	answered time.Time
 	id       string
-	// ours is the account that this run provably bound; nil if there is none.
+	// ours is the account that this run certainly bound; nil if there is none.
 	ours *binding.Account
 	gone bool
 }
 
 // Begin reads what is bound. It changes nothing. The error is ErrBound if an
-// account of the platform is bound; if the registry cannot be asked, the run
+// account of the platform is bound. If the registry does not answer, the run
 // has the verdict and is over.
 func Begin(ctx context.Context, driver registry.Driver, o Options) (*Run, error) {
 	r := &Run{driver: driver, o: o}
@@ -98,7 +99,7 @@ func Begin(ctx context.Context, driver registry.Driver, o Options) (*Run, error)
 	return r, r.none(ctx)
 }
 
-// none reads, as often as reads must agree, that nothing is bound.
+// none checks that nothing is bound, with as many reads as must agree.
 func (r *Run) none(ctx context.Context) error {
 	for n := range agreeing {
 		if n > 0 {
@@ -127,8 +128,8 @@ func (r *Run) none(ctx context.Context) error {
 // needs does not hold.
 func (r *Run) Over() bool { return r.out.Failed() }
 
-// Finish binds, reads and unbinds. Whatever happens, the verification says what
-// may be left.
+// Finish binds, reads and unbinds. Whatever happens, the result says what may
+// be left.
 func (r *Run) Finish(ctx context.Context) report.RegistryVerification {
 	if err := ctx.Err(); err == nil && !r.Over() {
 		r.prove(ctx)
@@ -143,7 +144,7 @@ func (r *Run) Finish(ctx context.Context) report.RegistryVerification {
 	return r.out
 }
 
-// prove does the steps up to the first that does not succeed.
+// prove does the steps until one fails.
 func (r *Run) prove(ctx context.Context) {
 	if err := r.none(ctx); err != nil {
 		if errors.Is(err, ErrBound) {

@@ -18,12 +18,12 @@ import (
 
 var identifier = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
-// IsIdentifier reports whether a text may be an identifier of the registry's: of
-// an account, an image repository or a build rule.
+// IsIdentifier reports whether a text may be an ID of the registry: of an
+// account, an image repository or a build rule.
 func IsIdentifier(text string) bool { return identifier.MatchString(text) }
 
-// Account reads the binding of one platform from an answer to ListAccounts; nil
-// means that the registry said that there is none. Any doubt is an error.
+// Account decodes the binding of one platform from an answer to ListAccounts.
+// Nil means that there is none. Any doubt is an error.
 func (p *Profile) Account(body []byte, platform binding.Platform) (*binding.Account, error) {
 	call, ok := p.Calls[ListAccounts]
 	if !ok {
@@ -70,8 +70,8 @@ func (p *Profile) account(r record, asked binding.Platform) (*binding.Account, e
 	return account, r.err
 }
 
-// Link reads the source of an image repository from an answer to ReadSource; nil
-// means that the registry said that there is none.
+// Link decodes the source of an image repository from an answer to ReadSource.
+// Nil means that there is none.
 func (p *Profile) Link(body []byte) (*binding.Link, error) {
 	call, ok := p.Calls[ReadSource]
 	if !ok {
@@ -100,8 +100,8 @@ func (p *Profile) Link(body []byte) (*binding.Link, error) {
 	return link, nil
 }
 
-// Projects reads the paths of an account's source repositories from an answer to
-// ListProjects.
+// Projects decodes the paths of an account's source repositories from an answer
+// to ListProjects.
 func (p *Profile) Projects(body []byte) ([]string, error) {
 	call, ok := p.Calls[ListProjects]
 	if !ok {
@@ -122,12 +122,13 @@ func (p *Profile) Projects(body []byte) ([]string, error) {
 	return projects, nil
 }
 
-// MeansNone reports whether an error code of a read means that there is none.
+// MeansNone reports whether an error code of a read means that the object does not
+// exist.
 func (p *Profile) MeansNone(o Operation, code string) bool {
 	return code != "" && slices.Contains(p.Calls[o].Answer.NoneCodes, code)
 }
 
-// place is where the records stand, for errors.
+// place is where the records are, for errors.
 func (a Answer) place() message.Message {
 	if a.At == "" {
 		return message.New("wire.answer")
@@ -135,7 +136,7 @@ func (a Answer) place() message.Message {
 	return message.Verbatim(a.At)
 }
 
-// records are the objects of an answer: none, one, or a list.
+// records returns the objects in an answer: none, one, or a list.
 func (a Answer) records(body []byte) ([]record, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -173,8 +174,8 @@ func (a Answer) records(body []byte) ([]record, error) {
 	return records, nil
 }
 
-// ShapeOf is the profile's word for a value that may mean none; empty for a value that
-// cannot.
+// ShapeOf is the profile's term for a value that may mean none; empty for any other
+// value.
 func ShapeOf(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -195,7 +196,7 @@ func ShapeOf(value any) string {
 	return ""
 }
 
-// errMissing says that the last name of a place is missing.
+// errMissing means that the last name of a path is missing.
 var errMissing = message.NewError("wire.missing")
 
 func at(value any, place string) (any, error) {
@@ -218,14 +219,14 @@ func at(value any, place string) (any, error) {
 	return value, nil
 }
 
-// record is one object of an answer. It keeps the first error.
+// record is one object in an answer. It keeps the first error.
 type record struct {
 	answer Answer
 	fields map[string]any
 	err    error
 }
 
-// get is the value of a field and whether there is one.
+// get returns the value of a field, and whether there is one.
 func (r *record) get(field string) (any, bool) {
 	place, _, _ := strings.Cut(r.answer.Fields[field], "=")
 	if place == "" {
@@ -235,7 +236,7 @@ func (r *record) get(field string) (any, bool) {
 	return value, err == nil && value != nil
 }
 
-// text is a text, or a number as it is written; it may not be empty.
+// text returns a text, or a number as text. It must not be empty.
 func (r *record) text(field string) string {
 	text := r.optional(field)
 	if text == "" {
@@ -244,7 +245,7 @@ func (r *record) text(field string) string {
 	return text
 }
 
-// optional is a text that may be missing.
+// optional returns a text that may be missing.
 func (r *record) optional(field string) string {
 	value, ok := r.get(field)
 	switch v := value.(type) {
@@ -259,7 +260,7 @@ func (r *record) optional(field string) string {
 	return ""
 }
 
-// flag is the truth value of a field, or the opposite of another's.
+// flag returns the boolean value of a field, or the opposite of another field's.
 func (r *record) flag(field, opposite string) bool {
 	negate := r.answer.Fields[field] == ""
 	if negate {
@@ -280,7 +281,7 @@ func (r *record) flag(field, opposite string) bool {
 	return flag != negate
 }
 
-// source is the path of a project with its owner or group.
+// source returns the path of a project with its owner or group.
 func (r *record) source() string {
 	if r.answer.Fields["source"] != "" {
 		source := strings.Trim(r.text("source"), "/")
@@ -292,8 +293,8 @@ func (r *record) source() string {
 	return r.text("sourceNamespace") + "/" + r.text("sourceName")
 }
 
-// time is a time in milliseconds, seconds or RFC 3339; zero where there is none
-// or it cannot be read.
+// time returns a time in milliseconds, seconds or RFC 3339; zero if it is
+// missing or invalid.
 func (r *record) time(field string) time.Time {
 	value, _ := r.get(field)
 	text := fmt.Sprint(value)
@@ -304,7 +305,7 @@ func (r *record) time(field string) time.Time {
 		}
 	}
 	if t = t.UTC(); t.Year() > 9999 {
-		return time.Time{} // No answer of ours could show it.
+		return time.Time{} // JSON cannot represent it.
 	}
 	return t
 }

@@ -10,14 +10,15 @@ import (
 	"reconciler/internal/message"
 )
 
-// checker collects what the schema cannot express, with places.
+// checker checks what the schema cannot express, and collects findings with
+// their places.
 type checker struct {
 	file   string
 	places binding.Positions
 	found  []finding.Finding
 }
 
-// add makes a finding at the field, or at the nearest enclosing one.
+// add adds a finding at the field, or at the nearest enclosing one.
 func (c *checker) add(path string, m message.Message) {
 	at := c.places.Nearest(path)
 	c.found = append(c.found, finding.New("field-value", m).At(c.file, at.Line, at.Column).In(path))
@@ -27,7 +28,7 @@ func (c *checker) fault(err error) finding.Finding {
 	return finding.New("internal-error", message.New("check.fault-because", "err", err)).At(c.file, 0, 0)
 }
 
-// call checks one call and returns it typed.
+// call checks one call and converts it to a Call.
 func (c *checker) call(p *Profile, o Operation, open openCall) Call {
 	call, at := open.Call, "spec.calls."+string(o)
 	if call.Version == "" {
@@ -66,7 +67,7 @@ func (c *checker) call(p *Profile, o Operation, open openCall) Call {
 	return call
 }
 
-// parameters are texts by name.
+// parameters checks parameters: texts by name.
 func (c *checker) parameters(o Operation, at string, value any, used map[string]bool) map[string]string {
 	if value == nil {
 		return nil
@@ -89,7 +90,7 @@ func (c *checker) parameters(o Operation, at string, value any, used map[string]
 	return texts
 }
 
-// body is a JSON object.
+// body checks a body: a JSON object.
 func (c *checker) body(o Operation, at string, value any, used map[string]bool) map[string]any {
 	if value == nil {
 		return nil
@@ -134,7 +135,7 @@ func (c *checker) text(o Operation, at, text string, used map[string]bool) {
 	}
 }
 
-// answer checks that of the fields that replace each other one is there.
+// answer checks that one of several alternative fields exists.
 func (c *checker) answer(o Operation, at string, answer Answer) {
 	groups := map[Operation][][]string{
 		ListProjects: {{"source", "sourceName"}},
@@ -154,7 +155,7 @@ func (c *checker) answer(o Operation, at string, answer Answer) {
 	}
 }
 
-// platforms checks that no word means two platforms.
+// platforms checks that no name means two platforms.
 func (c *checker) platforms(p *Profile) {
 	seen := map[string]bool{}
 	for _, platform := range slices.Sorted(maps.Keys(p.Platforms)) {

@@ -8,10 +8,10 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Arguments are the values of a call's placeholders. What a call does not use
-// is left empty.
+// Arguments are the values of a call's placeholders. Fields that a call does
+// not use are empty.
 type Arguments struct {
-	// InstanceID is the registry's identifier of the instance.
+	// InstanceID is the registry's ID of the instance.
 	InstanceID string
 	// Account names the platform for ListAccounts, the account to bind, or the
 	// one to unbind.
@@ -23,8 +23,8 @@ type Arguments struct {
 	Link binding.Link
 }
 
-// placeholders maps each name to its value: a text or a truth value. A value
-// that is empty is left out of the call.
+// placeholders maps each name to its value: a text or a boolean. An empty value
+// is left out of the call.
 func (p *Profile) placeholders(o Operation, a Arguments) map[string]any {
 	platform := a.Account.Platform
 	values := map[string]any{
@@ -45,14 +45,14 @@ func (p *Profile) placeholders(o Operation, a Arguments) map[string]any {
 	return values
 }
 
-// split parts a path at its last slash.
+// split splits a path at its last slash.
 func split(path string) (namespace, name string) {
 	path = strings.Trim(path, "/")
 	at := strings.LastIndexByte(path, '/')
 	return path[:max(at, 0)], path[at+1:]
 }
 
-// names are the placeholders that an operation has values for.
+// names returns the placeholders that an operation has values for.
 func names(o Operation) []string {
 	image := []string{"instanceId", "image", "imageNamespace", "imageName"}
 	switch o {
@@ -70,8 +70,8 @@ func names(o Operation) []string {
 	}
 }
 
-// isFlag says that a placeholder stands for true or false.
-// call without them would do something else.
+// needs returns the placeholders that an operation requires, with alternatives
+// in one list. A call without them would do something else.
 func needs(o Operation) [][]string {
 	image := []string{"image", "imageName"}
 	source := [][]string{{"platform"}, {"source", "sourceName"}, {"auto", "manual"}, {"overseas", "domestic"}, {"buildCache", "noBuildCache"}}
@@ -91,10 +91,11 @@ func needs(o Operation) [][]string {
 	}
 }
 
-// placeholder is one in a text: $name or $name=YES|NO; $$ is a dollar sign.
+// placeholder matches a placeholder in a text: $name or $name=YES|NO; $$ is a
+// dollar sign.
 var placeholder = regexp.MustCompile(`\$(\$|[A-Za-z]+(=[A-Za-z0-9_.-]+\|[A-Za-z0-9_.-]+)?|)`)
 
-// nameIn is the placeholder's name in a match, and its words for true and
+// nameIn returns the placeholder's name in a match, and its words for true and
 // false.
 func nameIn(match string) (name, yes, no string) {
 	name, words, _ := strings.Cut(strings.TrimPrefix(match, "$"), "=")
@@ -102,7 +103,7 @@ func nameIn(match string) (name, yes, no string) {
 	return name, yes, no
 }
 
-// isFlag reports whether a placeholder is a truth value.
+// isFlag reports whether a placeholder is a boolean.
 func isFlag(name string) bool {
 	switch name {
 	case "auto", "manual", "overseas", "domestic", "buildCache", "noBuildCache":

@@ -1,7 +1,6 @@
-// Package wire turns the registry's undocumented calls into data: a wire
-// profile says how each call is sent and where in its answer each field stands.
-// Both drivers with an API use it; what the vendor documents is typed Go in the
-// drivers.
+// Package wire describes the registry's undocumented calls as data: a wire
+// profile says how to send each call and where each field is in its answer.
+// Both drivers with an API use it. Documented calls are Go code in the drivers.
 package wire
 
 import (
@@ -33,12 +32,12 @@ const (
 	ReadSource   Operation = "readSource"
 	WriteSource  Operation = "writeSource"
 	RemoveSource Operation = "removeSource"
-	// CreateSource is the part of the documented call that makes an image
-	// repository which gives it a source.
+	// CreateSource is the part that sets the source in the documented call that
+	// creates an image repository.
 	CreateSource Operation = "createSource"
 )
 
-// Operations lists all, in the order of the schema.
+// Operations returns all operations, in the order of the schema.
 func Operations() []Operation {
 	return []Operation{ListAccounts, Bind, Unbind, ListProjects, ReadSource, WriteSource, RemoveSource, CreateSource}
 }
@@ -58,11 +57,11 @@ const (
 	RPC Style = "rpc"
 )
 
-// Profile is a checked wire profile. It is never changed; safe for concurrent
+// Profile is a checked wire profile. It is immutable and safe for concurrent
 // use.
 type Profile struct {
 	Name string
-	// Version and Style are those of calls that name none.
+	// Version and Style are the defaults of calls.
 	Version    string
 	Style      Style
 	Platforms  map[binding.Platform]string
@@ -71,7 +70,8 @@ type Profile struct {
 	digest     string
 }
 
-// Call is how one operation is sent and read. A field is as the schema has it.
+// Call says how to send one operation and how to read its answer. Its fields
+// are as in the schema.
 type Call struct {
 	Basis   string            `yaml:"basis" json:"-"`
 	Reason  string            `yaml:"reason" json:"-"`
@@ -84,11 +84,11 @@ type Call struct {
 	Form    map[string]string `yaml:"-"`
 	Body    map[string]any    `yaml:"-"`
 	Answer  Answer            `yaml:"answer"`
-	// used are the placeholders of the call.
+	// used has the placeholders of the call.
 	used map[string]bool
 }
 
-// Answer is where in an answer each field stands.
+// Answer says where each field is in an answer.
 type Answer struct {
 	At        string            `yaml:"at"`
 	None      []string          `yaml:"none"`
@@ -96,8 +96,8 @@ type Answer struct {
 	Fields    map[string]string `yaml:"fields"`
 }
 
-// document is a profile as it is written. What the schema leaves open, query,
-// form and body, is checked before it is read as typed.
+// document is a profile as YAML. The schema does not define query, form and
+// body completely, so they are checked before they are converted.
 type document struct {
 	Metadata struct {
 		Name string `yaml:"name"`
@@ -111,7 +111,7 @@ type document struct {
 	} `yaml:"spec"`
 }
 
-// openCall is a call whose parameters may be of any kind.
+// openCall is a call whose parameters may have any type.
 type openCall struct {
 	Call  `yaml:",inline"`
 	Query any `yaml:"query"`
@@ -119,11 +119,11 @@ type openCall struct {
 	Body  any `yaml:"body"`
 }
 
-// maxProfileBytes is the most that a profile may hold.
+// maxProfileBytes is the maximum size of a profile.
 const maxProfileBytes = 64 << 10
 
-// Read reads the profile at path. What is wrong with its content comes back as
-// findings; the error is for a file that cannot be read.
+// Read reads the profile at path. Problems of its content are returned as
+// findings. The error means that the file cannot be read.
 func Read(path string) (*Profile, []finding.Finding, error) {
 	data, err := boundedio.ReadFile(path, maxProfileBytes)
 	if err != nil {
@@ -153,8 +153,9 @@ func Parse(file string, data []byte) (*Profile, []finding.Finding) {
 	if finding.HasErrors(c.found) {
 		return nil, finding.Sort(c.found)
 	}
-	// Maps are written in the order of their keys, and so the digest is one for
-	// one meaning: it leaves out name, comments and reasons.
+	// Maps are written in the order of their keys, and name, comments and
+	// reasons are left out, so that profiles with the same meaning have the
+	// same digest.
 	text, err := json.Marshal(struct {
 		Version    string
 		Style      Style
@@ -170,14 +171,14 @@ func Parse(file string, data []byte) (*Profile, []finding.Finding) {
 	return p, finding.Sort(c.found)
 }
 
-// Digest identifies what the profile says; comments, names and reasons do not
-// count.
+// Digest identifies the meaning of the profile, without comments, names and
+// reasons.
 func (p *Profile) Digest() string { return p.digest }
 
 // Has reports whether the profile describes an operation.
 func (p *Profile) Has(o Operation) bool { _, ok := p.Calls[o]; return ok }
 
-// Uses reports whether a call of the profile has a placeholder.
+// Uses reports whether any call of the profile has a placeholder.
 func (p *Profile) Uses(placeholder string) bool {
 	for _, call := range p.Calls {
 		if call.used[placeholder] {
@@ -193,7 +194,7 @@ func (p *Profile) CondemnsToken(code string) bool {
 	return slices.Contains(p.TokenCodes, code)
 }
 
-// Word is the registry's word for a platform.
+// Word is the registry's name of a platform.
 func (p *Profile) Word(platform binding.Platform) (string, error) {
 	if word, ok := p.Platforms[platform]; ok {
 		return word, nil
@@ -201,7 +202,7 @@ func (p *Profile) Word(platform binding.Platform) (string, error) {
 	return "", message.NewError("wire.platform", "profile", p.Name, "platform", platform)
 }
 
-// platform is the platform that a word of the registry means.
+// platform returns the platform that a name of the registry means.
 func (p *Profile) platform(word string) (binding.Platform, error) {
 	for platform, known := range maps.All(p.Platforms) {
 		if known == word {
@@ -222,11 +223,11 @@ var personal = sync.OnceValue(func() *Profile {
 	return p
 })
 
-// Personal is the profile of the Personal Edition, as it is assumed.
+// Personal is the assumed profile of the Personal Edition.
 func Personal() *Profile { return personal() }
 
 // PersonalYAML is the text of Personal, with its reasons.
 func PersonalYAML() []byte { return personalYAML }
 
-// ErrNoCall says that the profile does not describe an operation.
+// ErrNoCall means that the profile does not describe an operation.
 var ErrNoCall = message.NewError("wire.no-call")

@@ -18,15 +18,15 @@ type Request struct {
 	// Path is escaped.
 	Path  string
 	Query map[string]string
-	// Form are the parameters of a form; nil if there is none.
+	// Form has the parameters of a form; nil if there is none.
 	Form map[string]string
 	// Body is JSON; nil if there is none.
 	Body []byte
 }
 
-// Request makes the call of an operation. An argument that the call needs and
-// that is empty, other than the address, is an error, and so is one that cannot
-// be a segment of the path.
+// Request makes the request of an operation. It is an error if a required
+// argument other than the address is empty, or if one cannot be a segment of
+// the path.
 func (p *Profile) Request(o Operation, a Arguments) (Request, error) {
 	call, ok := p.Calls[o]
 	if !ok || o == CreateSource {
@@ -46,13 +46,13 @@ func (p *Profile) Request(o Operation, a Arguments) (Request, error) {
 	return r, f.err
 }
 
-// Probe makes a call that asks only whether an operation is served. For a read,
-// that is the read. For a write, it is a call that names nothing and carries
-// nothing: the account 0 or the image repository of the arguments in the path, no
-// parameters and an empty body. A write whose path would name something real, or a
-// whole collection that DELETE would empty, is not probed: ErrNotProbed.
+// Probe makes a request that only finds out whether an operation is served. For a
+// read, that is the read. For a write, it has the account 0 or the image
+// repository of the arguments in the path, no parameters and an empty body. If the
+// path of a write would name something real, or a whole collection that DELETE
+// would empty, the error is ErrNotProbed.
 func (p *Profile) Probe(o Operation, a Arguments) (Request, error) {
-	for platform := range p.Platforms { // Any will do; the least, so that it is always the same.
+	for platform := range p.Platforms { // Any platform will do. Take the first by name, so that it is always the same.
 		if a.Account.Platform == "" || platform < a.Account.Platform {
 			a.Account.Platform = platform
 		}
@@ -76,12 +76,12 @@ func (p *Profile) Probe(o Operation, a Arguments) (Request, error) {
 	return r, f.err
 }
 
-// ErrNotProbed says that no harmless call can ask whether a write is served.
+// ErrNotProbed means that no harmless call can find out whether a write is served.
 var ErrNotProbed = message.NewError("wire.not-probed")
 
-// probed reports whether a call with nothing but its path is harmless. A path is,
-// if what it names certainly does not exist. An rpc call without parameters names
-// nothing.
+// probed reports whether a call with only its path is harmless. That is so if
+// what the path names certainly does not exist, or for an RPC call, because
+// without parameters it names nothing.
 func (c Call) probed(o Operation) bool {
 	if c.Style == RPC {
 		return true
@@ -98,8 +98,8 @@ func (c Call) probed(o Operation) bool {
 	return named || o == Bind && c.Method != "DELETE"
 }
 
-// AddSource adds the source of CreateSource to the body of the documented call
-// that makes an image repository.
+// AddSource adds the source to the body of the documented call that creates an
+// image repository, as CreateSource describes.
 func (p *Profile) AddSource(body map[string]any, a Arguments) error {
 	call, ok := p.Calls[CreateSource]
 	if !ok {
@@ -111,7 +111,7 @@ func (p *Profile) AddSource(body map[string]any, a Arguments) error {
 	return f.err
 }
 
-// merge adds fields to an object, and to the objects in it.
+// merge adds fields to an object, recursively.
 func merge(into, fields map[string]any) {
 	for name, value := range fields {
 		inner, ok := value.(map[string]any)
@@ -124,13 +124,13 @@ func merge(into, fields map[string]any) {
 	}
 }
 
-// filler puts values into a call. It keeps the first error.
+// filler fills values into a call. It keeps the first error.
 type filler struct {
 	values map[string]any
 	err    error
 }
 
-// optional reports whether a call may be sent without a value: it is left out.
+// optional reports whether a call may be sent without a value.
 func optional(name string) bool { return name == "address" }
 
 // text fills a text. It is false if the value was left out.
@@ -164,7 +164,7 @@ func (f *filler) text(text string, escape func(string) string) (string, bool) {
 	return filled, present
 }
 
-// path fills a path. A value is one segment of it.
+// path fills a path. A value becomes one segment of it.
 func (f *filler) path(path string) string {
 	filled, _ := f.text(path, func(value string) string {
 		if (value == "." || value == "..") && f.err == nil {
@@ -190,8 +190,8 @@ func (f *filler) parameters(parameters map[string]string) map[string]string {
 
 func plain(s string) string { return s }
 
-// fill fills a value of a body. A text that is one placeholder for a truth
-// value becomes that truth value.
+// fill fills a value of a body. A text that is a single placeholder for a
+// boolean becomes that boolean.
 func (f *filler) fill(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
@@ -219,7 +219,7 @@ func (f *filler) fill(value any) any {
 	return value
 }
 
-// leftOut reports whether a text is a placeholder whose value is left out.
+// leftOut reports whether a text is a placeholder without a value.
 func (f *filler) leftOut(text string) bool {
 	name := strings.TrimPrefix(text, "$")
 	return optional(name) && f.values[name] == ""
