@@ -8,21 +8,21 @@ import (
 
 // Rule is one entry of the catalogue. Its texts are messages.
 type Rule struct {
-	// Code is lower case with dashes and never changes its meaning.
+	// Code is lower case with dashes. Its meaning never changes.
 	Code     string
 	Severity Severity
 	// Source is where the rule comes from: a page of the product, of a code
-	// host, or of this documentation. It has no words of ours.
+	// host, or of this documentation. It has no text of ours.
 	Source string
 }
 
 // Sentence is the rule in one sentence.
 func (r Rule) Sentence() message.Message { return message.New("rule." + r.Code + ".sentence") }
 
-// Hint is how to fix a breach, if the place does not know better.
+// Hint says how to fix a violation, unless the finding has its own hint.
 func (r Rule) Hint() message.Message { return message.New("rule." + r.Code + ".hint") }
 
-// Explanation is the rule at length, in paragraphs of Markdown.
+// Explanation explains the rule, in paragraphs of Markdown.
 func (r Rule) Explanation() message.Message { return message.New("rule." + r.Code + ".explanation") }
 
 // Lookup finds a rule by its code.
@@ -33,7 +33,7 @@ func Lookup(code string) (Rule, bool) {
 	return Rule{}, false
 }
 
-// Rules lists the whole catalogue, grouped by where a rule is checked.
+// Rules returns the whole catalogue, grouped by where a rule is checked.
 func Rules() []Rule { return slices.Clone(catalogue) }
 
 // Where rules come from.
@@ -53,7 +53,7 @@ const (
 )
 
 var catalogue = []Rule{
-	// The platforms.
+	// Platforms.
 	{"gitlab-address", Error, faqPage},
 	{"gitlab-http-port", Error, bindPage},
 	{"gitlab-https-port", Error, bindPage},
@@ -73,7 +73,7 @@ var catalogue = []Rule{
 	{"oauth-no-token", Error, bindPage},
 	{"token-required", Error, bindPage},
 	{"token-expiry", Warning, ownRule + "; " + faqPage},
-	// One file.
+	// Single files.
 	{"yaml-size", Error, ownRule},
 	{"yaml-encoding", Error, yamlSpec},
 	{"yaml-characters", Error, yamlSpec},
@@ -103,7 +103,7 @@ var catalogue = []Rule{
 	{"build-rule-unique", Error, ownRule},
 	{"image-tag-unique", Error, ownRule},
 	{"suspend-ended", Warning, ownRule},
-	// The declarations of a snapshot against each other.
+	// Conflicts between the declarations of a snapshot.
 	{"binding-unique", Error, ownRule + "; " + bindPage},
 	{"name-unique", Error, ownRule},
 	{"image-owner-unique", Error, ownRule},
@@ -132,7 +132,7 @@ var catalogue = []Rule{
 	{"deletions-beyond-threshold", Error, design},
 	{"empty-snapshot", Error, design},
 	{"history-rewritten", Error, design},
-	// Where declarations come from.
+	// The source of declarations.
 	{"source-symlink", Error, "CVE-2022-24904, CVE-2022-31036, CVE-2022-24877"},
 	{"source-submodule", Error, sourceDesign},
 	{"source-file-too-large", Error, sourceDesign},

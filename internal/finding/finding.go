@@ -1,6 +1,6 @@
-// Package finding holds the finding, which is a coded diagnostic, and the
-// catalogue of every rule that can make one. Their
-// words are in the catalogue of internal/report. It does no I/O.
+// Package finding has the type for findings, which are coded diagnostics, and
+// the catalogue of all rules. Their texts are in the catalogue of
+// internal/report. It does no I/O.
 package finding
 
 import (
@@ -10,11 +10,11 @@ import (
 	"reconciler/internal/message"
 )
 
-// Severity says how much a finding weighs.
+// Severity says how serious a finding is.
 type Severity string
 
-// Severities. An error keeps its file from being applied and makes a command
-// exit with 3; a warning and an information do not.
+// Severities. An error prevents its file from being applied and makes a command
+// exit with 3; a warning or an information does not.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
@@ -25,24 +25,24 @@ const (
 type Finding struct {
 	Code     string
 	Severity Severity
-	// File is slash-separated, relative to the snapshot's root; empty when the
+	// File is slash-separated, relative to the snapshot's root; empty if the
 	// finding is not about a file.
 	File string
 	// Line and Column count from 1, columns in characters (Unicode code
-	// points). Zero means unknown; a position is never invented.
+	// points). Zero means unknown.
 	Line, Column int
 	// Path is the field, for example spec.repositories[0].trigger.
 	Path string
-	// Message says what is wrong here, Rule the rule in one sentence, Hint how
-	// to fix it.
+	// Message says what is wrong here, Rule is the rule in one sentence, and
+	// Hint says how to fix it.
 	Message, Rule, Hint message.Message
-	// Instance is set where the finding is about a whole registry instance.
+	// Instance is set if the finding is about a whole registry instance.
 	Instance string
 }
 
-// New makes a finding of the catalogue's rule code, with its severity, rule
-// and hint. It panics on a code that is not in the catalogue, which is a fault
-// of the caller that any test of it shows.
+// New makes a finding of the catalogue's rule code, with its severity, rule and
+// hint. It panics on a code that is not in the catalogue, so that any test of
+// the caller reveals the mistake.
 func New(code string, m message.Message) Finding {
 	r, ok := Lookup(code)
 	if !ok {
@@ -60,15 +60,15 @@ func (f Finding) At(file string, line, column int) Finding {
 // In returns the finding with the path of its field set.
 func (f Finding) In(path string) Finding { f.Path = path; return f }
 
-// WithHint returns the finding with a hint that knows more than the rule's.
+// WithHint returns the finding with a more specific hint than the rule's.
 func (f Finding) WithHint(hint message.Message) Finding { f.Hint = hint; return f }
 
 // As returns the finding with another severity.
 func (f Finding) As(s Severity) Finding { f.Severity = s; return f }
 
-// Sort puts findings in the order of their places, then of their codes and
-// arguments, so that equal input gives equal output. Of findings that say the
-// same of the same place, one is kept: the gravest.
+// Sort sorts findings by place, and then by code and arguments, so that equal
+// input gives equal output. Of findings with the same message about the same
+// place, it keeps only the most severe.
 func Sort(findings []Finding) []Finding {
 	if len(findings) < 2 {
 		return findings
@@ -77,7 +77,7 @@ func Sort(findings []Finding) []Finding {
 	for i := range order {
 		order[i] = i
 	}
-	key := func(i int) string { // Many findings may differ in nothing else.
+	key := func(i int) string { // Many findings may differ only in this.
 		if keys[i] == "" {
 			keys[i] = findings[i].Message.Key()
 		}
@@ -109,7 +109,7 @@ func (f *Finding) compareWhere(other *Finding) int {
 	)
 }
 
-// compare orders findings by place, code and what they say.
+// compare orders findings by place, code and message.
 func (f Finding) compare(other Finding) int {
 	if order := f.compareWhere(&other); order != 0 {
 		return order
@@ -117,13 +117,14 @@ func (f Finding) compare(other Finding) int {
 	return cmp.Compare(f.Message.Key(), other.Message.Key())
 }
 
-// Equal reports whether two findings are the same, severity, rule and hint too.
+// Equal reports whether two findings are the same, including severity, rule and
+// hint.
 func (f Finding) Equal(other Finding) bool {
 	return f.compare(other) == 0 && f.Severity == other.Severity && f.Instance == other.Instance &&
 		f.Rule.Key() == other.Rule.Key() && f.Hint.Key() == other.Hint.Key()
 }
 
-// Compare orders severities, the gravest first; none comes last.
+// Compare orders severities, the most severe first. No severity comes last.
 func (s Severity) Compare(other Severity) int { return cmp.Compare(other.weight(), s.weight()) }
 
 func (s Severity) weight() int { return slices.Index([]Severity{Info, Warning, Error}, s) }

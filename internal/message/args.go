@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Args are the arguments of a message, sorted by name. A daemon holds some hundred
-// thousand messages; a map of each would take four times the memory.
+// Args are the arguments of a message, sorted by name. They are not a map because
+// a daemon keeps several hundred thousand messages, and maps would take four times
+// the memory.
 type Args []Arg
 
 // Arg is one argument.
@@ -15,7 +16,7 @@ type Arg struct {
 	Value any
 }
 
-// Get is the value of an argument; nil if it is not there.
+// Get returns the value of an argument; nil if there is none.
 func (a Args) Get(name string) any {
 	if i, known := a.find(name); known {
 		return a[i].Value
@@ -23,14 +24,14 @@ func (a Args) Get(name string) any {
 	return nil
 }
 
-// With is a copy in which an argument has this value.
+// With returns a copy with an argument set to a value.
 func (a Args) With(name string, value any) Args { return slices.Clone(a).set(name, value) }
 
 func (a Args) find(name string) (i int, known bool) {
 	return slices.BinarySearchFunc(a, name, func(arg Arg, name string) int { return strings.Compare(arg.Name, name) })
 }
 
-// set is With that may change a itself.
+// set is With, but may change a itself.
 func (a Args) set(name string, value any) Args {
 	i, known := a.find(name)
 	if !known {

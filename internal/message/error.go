@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// Error is a message as an error: a fact about a failure that is put into the
-// reader's language where it is shown. Its text is English.
+// Error is a message as an error. It is translated into the reader's language
+// where it is shown. Its Error text is English.
 type Error struct {
 	Message
 	causes []error
 }
 
 // NewError makes an error of the catalogue's entry id, as New does. An argument
-// that is an error becomes a message (Says), and the error wraps it.
+// that is an error becomes a message (see Says), and the new error wraps it.
 func NewError(id string, args ...any) error {
 	e := &Error{}
 	args = slices.Clone(args)
@@ -31,8 +31,8 @@ func NewError(id string, args ...any) error {
 // WithinID is the identifier of a message about a part of something.
 const WithinID = "within"
 
-// Within puts what an error is about before it: a name, such as a field or a
-// file, or an error that err says more about.
+// Within prefixes an error with what it is about: a name, such as of a field or
+// a file, or an error that err explains.
 func Within(what any, err error) error { return NewError(WithinID, "what", what, "why", err) }
 
 // Error implements error.
@@ -50,10 +50,10 @@ type Sayer interface {
 	Says() Message
 }
 
-// Says is an error as a message; the zero Message for nil. A foreign error is
-// quoted, and of joined errors each is a message.
+// Says returns an error as a message; the zero Message for nil. An error
+// without a message is quoted. Joined errors become a message each.
 func Says(err error) Message {
-	switch err := err.(type) { //nolint:errorlint // An error that wraps another has words of its own.
+	switch err := err.(type) { //nolint:errorlint // An error that wraps another has its own message.
 	case nil:
 		return Message{}
 	case Sayer:
@@ -71,15 +71,15 @@ func Says(err error) Message {
 	return Verbatim(err.Error())
 }
 
-// joined is the type of errors.Join, which adds no words.
+// joined is the type of errors.Join, which adds no text.
 var joined = reflect.TypeOf(errors.Join(errors.ErrUnsupported))
 
-// English is a message as the text of an error.
+// English returns a message as the text of an error.
 func English(m Message) string { return english(m) }
 
-// english puts a message into words.
+// english formats a message in English.
 var english = Message.Key
 
-// ErrorText sets what the texts of errors are made with. The package that has
-// the catalogue calls it once, before main.
+// ErrorText sets the function that makes the texts of errors. The package that
+// has the catalogue calls it once, before main.
 func ErrorText(text func(Message) string) { english = text }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// text is how a foreign text is written in JSON, to distinguish it from our words.
+// text is a foreign text in JSON, to distinguish it from our own texts.
 type text struct {
 	Text string `json:"text"`
 }
@@ -15,7 +15,8 @@ type text struct {
 // MarshalJSON writes a foreign text as an object with the field text.
 func (f Foreign) MarshalJSON() ([]byte, error) { return json.Marshal(text{string(f)}) }
 
-// MarshalJSON writes arguments. A duration is written as a text such as 1m30s.
+// MarshalJSON writes arguments. A duration is written as a string such as
+// 1m30s.
 func (a Args) MarshalJSON() ([]byte, error) {
 	out := make(map[string]any, len(a))
 	for _, arg := range a {
@@ -27,8 +28,8 @@ func (a Args) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. Dates, times and durations
-// become strings. What no version writes is kept as a foreign text.
+// UnmarshalJSON reads what MarshalJSON wrote. Dates, times and durations become
+// strings. Anything that no version writes is kept as a foreign text.
 func (a *Args) UnmarshalJSON(data []byte) error {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(data, &raw); err != nil {
@@ -41,7 +42,7 @@ func (a *Args) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// read is the argument that a JSON value holds.
+// read converts a JSON value to an argument.
 func read(data json.RawMessage) any {
 	var fields map[string]json.RawMessage
 	switch {

@@ -1,6 +1,7 @@
-// Package message holds what we show people as data: an identifier and named
-// arguments. The words of each identifier are in the catalogue of
-// internal/report, one file per language. It imports nothing of ours.
+// Package message has the texts for people as data: an identifier and named
+// arguments. The wording of each identifier is in the catalogue of
+// internal/report, one file per language. It imports no other package of this
+// program.
 package message
 
 import (
@@ -16,7 +17,7 @@ import (
 // VerbatimID is the identifier of a message that is a foreign text.
 const VerbatimID = "verbatim"
 
-// Message is one text in no language yet. The zero Message says nothing.
+// Message is one text, independent of the language. The zero Message is empty.
 type Message struct {
 	// ID names an entry of the catalogue.
 	ID string `json:"id"`
@@ -29,11 +30,11 @@ type Message struct {
 // Date is a calendar day, written as 2006-01-02.
 type Date string
 
-// Foreign is a text of a foreign program or person. It is shown as it is, in
+// Foreign is a text from another program or a person. It is shown unchanged in
 // every language.
 type Foreign string
 
-// Place is where something stands. What is not known is zero.
+// Place is where something is. Unknown fields are zero.
 type Place struct {
 	File   string `json:"file,omitempty"`
 	Line   int    `json:"line,omitempty"`
@@ -42,7 +43,7 @@ type Place struct {
 	Field string `json:"field,omitempty"`
 }
 
-// String is the place as file:line:column, or its field.
+// String returns the place as file:line:column, or its field.
 func (p Place) String() string {
 	s := p.File
 	for _, n := range []int{p.Line, p.Column} {
@@ -57,9 +58,9 @@ func (p Place) String() string {
 	return cmp.Or(s, p.Field)
 }
 
-// New makes a message of the catalogue's entry id, with arguments as pairs of
-// a name and a value. It panics where a name is no string, a value is missing
-// or a value's type cannot be an argument.
+// New makes a message of the catalogue's entry id, with arguments as pairs of a
+// name and a value. It panics if a name is not a string, a value is missing or
+// a value has a type that cannot be an argument.
 func New(id string, args ...any) Message {
 	m := Message{ID: id}
 	if len(args) > 0 {
@@ -71,8 +72,8 @@ func New(id string, args ...any) Message {
 	return m
 }
 
-// Verbatim is a foreign text as a message of its own, such as that of an
-// organisation's policy.
+// Verbatim makes a message of a foreign text, such as that of an organisation's
+// policy.
 func Verbatim(text string) Message {
 	return Message{ID: VerbatimID, Args: Args{{"text", Foreign(text)}}}
 }
@@ -80,13 +81,13 @@ func Verbatim(text string) Message {
 // IsZero reports whether there is no message.
 func (m Message) IsZero() bool { return m.ID == "" }
 
-// plain is a value in one of the types of an argument.
+// plain converts a value to one of the types of an argument.
 func plain(value any) any {
 	switch v := value.(type) {
 	case string, int, bool, Date, Foreign, Place, Message, []Message, []string, time.Duration:
 		return v
 	case time.Time:
-		return v.Truncate(time.Second) // Nobody reads more.
+		return v.Truncate(time.Second) // Seconds are exact enough.
 	case error:
 		if says := Says(v); says.ID != VerbatimID {
 			return says
@@ -103,7 +104,7 @@ func plain(value any) any {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return int(v.Int())
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return int(v.Uint()) //nolint:gosec // What we count is small.
+		return int(v.Uint()) //nolint:gosec // Our counts are small.
 	case reflect.Slice:
 		list := make([]string, v.Len())
 		for i := range list {
@@ -115,14 +116,14 @@ func plain(value any) any {
 	}
 }
 
-// Map returns the message with f applied to every text in its arguments, such
-// as to hide secrets.
+// Map returns the message with f applied to every text in its arguments, for
+// example to mask secrets.
 func (m Message) Map(f func(string) string) Message {
 	out, _ := m.Mapped(f)
 	return out
 }
 
-// Mapped is Map, and says whether f changed anything.
+// Mapped is Map, and reports whether f changed anything.
 func (m Message) Mapped(f func(string) string) (out Message, changed bool) {
 	return m.changed(func(v any) any {
 		switch v := v.(type) {
@@ -146,15 +147,15 @@ func (m Message) MapFiles(f func(string) string) Message {
 	})
 }
 
-// each is changed, for those who need the message only.
+// each is changed without the second result.
 func (m Message) each(f func(any) any) Message {
 	out, _ := m.changed(f)
 	return out
 }
 
-// changed returns the message with f applied to every argument, and to those of
-// messages in arguments and the elements of lists, and whether that changed
-// anything. What f leaves as it is, it shares with m.
+// changed returns the message with f applied to every argument, including those
+// of nested messages and the elements of lists, and reports whether anything
+// changed. Unchanged values are shared with m.
 func (m Message) changed(f func(any) any) (Message, bool) {
 	out, changed := m, false
 	for i, arg := range m.Args {
@@ -184,8 +185,8 @@ func changedArgument(value any, f func(any) any) (any, bool) {
 	return now, now != value
 }
 
-// ChangeEach is a list with f applied to each element, and whether f changed one.
-// It is the same list if not.
+// ChangeEach returns a list with f applied to each element, and reports whether f
+// changed one. If not, it returns the same list.
 func ChangeEach[T any](list []T, f func(T) (T, bool)) (out []T, changed bool) {
 	out = list
 	for i, v := range list {
@@ -199,18 +200,18 @@ func ChangeEach[T any](list []T, f func(T) (T, bool)) (out []T, changed bool) {
 	return out, changed
 }
 
-// Key is equal for equal messages only, and orders them.
+// Key is equal only for equal messages, and can be used to sort them.
 func (m Message) Key() string {
 	data, err := json.Marshal(m)
 	if err != nil {
-		panic(err) // An argument of a type that New refuses.
+		panic(err) // An argument has a type that New rejects.
 	}
 	return string(data)
 }
 
-// Code is Key without what differs from time to time: numbers, times, durations,
-// foreign texts, and lines in files. It stays the same when the same is said
-// again.
+// Code is Key without what may differ each time: numbers, times, durations,
+// foreign texts, and lines in files. It stays the same when the message is
+// repeated.
 func (m Message) Code() string {
 	return m.each(func(v any) any {
 		switch v := v.(type) {
@@ -225,7 +226,7 @@ func (m Message) Code() string {
 
 var index = regexp.MustCompile(`\[\d+\]`)
 
-// WithoutIndexes is the path of a field without its places in lists.
+// WithoutIndexes is the path of a field without indexes of lists.
 func WithoutIndexes(path string) string { return index.ReplaceAllString(path, "[]") }
 
 // Identity is Key without lines, columns, indexes of lists and foreign texts:
