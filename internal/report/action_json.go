@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// ActionObject is a plan's action in JSON: the facts, and English words for
-// them. Its lists are never null or absent.
+// ActionObject is a plan's action in JSON: as data and as English text. Its
+// lists are never null or absent.
 type ActionObject struct {
 	Instance string           `json:"instance"`
 	Binding  string           `json:"binding"`
@@ -32,7 +32,7 @@ type ActionObject struct {
 	Due   time.Time `json:"due,omitzero"`
 }
 
-// actionObjects are actions in JSON.
+// actionObjects converts actions for JSON.
 func actionObjects(actions []plan.Action) []ActionObject {
 	objects := make([]ActionObject, len(actions))
 	for i, a := range actions {
@@ -45,8 +45,8 @@ func actionObjects(actions []plan.Action) []ActionObject {
 	return objects
 }
 
-// actionsOf reads what actionObjects wrote, without what is not part of the
-// output. Another version's words are kept if this one has none for a message.
+// actionsOf converts back what actionObjects wrote. It keeps another version's
+// text if this one has none for a message.
 func actionsOf(objects []ActionObject) []plan.Action {
 	var actions []plan.Action
 	for _, o := range objects {
@@ -59,8 +59,8 @@ func actionsOf(objects []ActionObject) []plan.Action {
 	return actions
 }
 
-// PendingObject is what a person has to do to one object, in JSON: the facts,
-// and English words for them.
+// PendingObject is a pending step for one object in JSON: as data and as
+// English text.
 type PendingObject struct {
 	Object binding.Object `json:"object"`
 	Action string         `json:"action"`
@@ -71,7 +71,7 @@ type PendingObject struct {
 	// Since is when it was first asked for, and Due when it should be done.
 	Since time.Time `json:"since"`
 	Due   time.Time `json:"due,omitzero"`
-	// Overdue says that Due has passed.
+	// Overdue is true if Due has passed.
 	Overdue bool     `json:"overdue,omitempty"`
 	Steps   []string `json:"steps"`
 	// StepMessages are the steps as data.
@@ -100,11 +100,11 @@ func pendingSteps(objects []PendingObject) []binding.PendingStep {
 	return waiting
 }
 
-// texts are messages in words.
+// texts returns messages as text.
 func (l *Language) texts(messages []message.Message) []string { return each(messages, l.Text) }
 
-// knownSteps are steps that were read: words as they are where this version has
-// none for the message, or there is no message.
+// knownSteps returns steps that were read. It keeps the text if this version
+// has none for the message, or if there is no message.
 func knownSteps(messages []message.Message, words []string) []message.Message {
 	var steps []message.Message
 	for i, text := range words {

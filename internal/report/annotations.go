@@ -10,9 +10,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// writeAnnotations writes findings as GitHub's workflow commands, one line
-// each, which the runner makes annotations of. Errors come first. GitHub shows no
-// more than ten of each kind from one step: the others are lines of the log.
+// writeAnnotations writes findings as GitHub's workflow commands, one line each,
+// which the runner turns into annotations. Errors come first. GitHub shows at
+// most ten of each kind from one step; the others are lines of the log.
 func writeAnnotations(w io.Writer, d Document, o Options) error {
 	p := &page{}
 	findings := slices.SortedStableFunc(slices.Values(d.findings()), func(a, b finding.Finding) int {
@@ -62,13 +62,13 @@ func annotation(l *Language, f finding.Finding) string {
 	return "::" + command + " " + strings.Join(properties, ",") + "::" + commandData(strings.Join(lines, "\n"))
 }
 
-// commandData escapes what follows the second "::" of a workflow command, as
+// commandData escapes the text after the second "::" of a workflow command, as
 // GitHub's own toolkit does.
 func commandData(text string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
 }
 
-// commandProperty escapes a property's value, which ":" and "," would end.
+// commandProperty escapes a property's value, which ":" or "," would end.
 func commandProperty(text string) string {
 	return strings.NewReplacer("%", "%25", ":", "%3A", ",", "%2C").Replace(clean(text))
 }

@@ -15,19 +15,19 @@ import (
 	"reconciler/internal/message"
 )
 
-// bindingCSV are the columns of bindings in CSV: what a table of them shows. A
-// reader goes by their names, and ignores those that it does not know.
+// bindingCSV are the CSV columns of bindings: what a table shows. Readers use
+// the names of the columns, and ignore unknown ones.
 var bindingCSV = []string{
 	"name", "instance", "platform", "account", "ready", "reason", "since", "tokenVersion", "tokenExpires", "lastSync", "file", "revision",
 	"steps", "waitingSince", "waitingDue", "overdue", "held",
 }
 
 // WriteBindingCSV writes what a table of bindings shows as CSV (RFC 4180): a line
-// with the names of the columns, and one for each binding. JSON of ten thousand is
-// twice as long, and takes five times as long to read.
+// with the names of the columns, and one for each binding. For ten thousand
+// bindings, JSON would be twice as long and take five times as long to read.
 func WriteBindingCSV(w io.Writer, statuses iter.Seq[binding.Status]) error {
 	out := csv.NewWriter(w)
-	_ = out.Write(bindingCSV) // Error has it.
+	_ = out.Write(bindingCSV) // Error returns the error.
 	var line []string
 	for s := range statuses {
 		r, held := NewBindingRow(s), ""
@@ -50,8 +50,8 @@ func WriteBindingCSV(w io.Writer, statuses iter.Seq[binding.Status]) error {
 	return out.Error()
 }
 
-// ReadBindingCSV reads what WriteBindingCSV wrote, also of another version. Of each
-// status it has what a table shows, as ForTable.
+// ReadBindingCSV reads what any version of WriteBindingCSV wrote. Each status has
+// only what a table shows, as ForTable returns it.
 func ReadBindingCSV(r io.Reader) ([]binding.Status, error) {
 	in := csv.NewReader(r)
 	names, err := in.Read()
@@ -81,7 +81,7 @@ func ReadBindingCSV(r io.Reader) ([]binding.Status, error) {
 	}
 }
 
-// csvRow is one line, whose cells are taken in the order of bindingCSV.
+// csvRow is one line. Its cells are read in the order of bindingCSV.
 type csvRow struct {
 	line   []string
 	places []int
@@ -104,7 +104,7 @@ func (r *csvRow) status() (s binding.Status) {
 	return s
 }
 
-// text is the next cell.
+// text returns the next cell.
 func (r *csvRow) text() string {
 	place := r.places[0]
 	r.places = r.places[1:]
@@ -156,7 +156,7 @@ func (r *csvRow) fail(err error) {
 	}
 }
 
-// csvText is a cell that is read as it is written: CSV itself loses a carriage
+// csvText makes a cell that is read back unchanged: CSV itself loses a carriage
 // return before a new line.
 func csvText(text string) string {
 	if strings.HasPrefix(text, `"`) || strings.Contains(text, "\r") {

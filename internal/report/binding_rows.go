@@ -9,21 +9,21 @@ import (
 	"reconciler/internal/message"
 )
 
-// BindingRow is what a table shows of one binding.
+// BindingRow is what a table shows about one binding.
 type BindingRow struct {
 	Name, Instance string
 	Platform       binding.Platform
 	Account        string
 	Ready          binding.ConditionStatus
-	// Reason is that of Ready; empty where there is none. Suspended says that
+	// Reason is that of Ready; empty if there is none. Suspended is true if
 	// changes are not applied.
 	Reason    string
 	Suspended bool
-	// TokenVersion is the version bound, 0 for none. Expires is the earliest end
-	// known.
+	// TokenVersion is the bound version, 0 for none. Expires is the earliest
+	// known expiry.
 	TokenVersion int
 	Expires      time.Time
-	// Since is when Ready became what it is, and Synced the last sync.
+	// Since is when Ready last changed, and Synced when the last sync was.
 	Since, Synced  time.Time
 	File, Revision string
 }
@@ -39,8 +39,8 @@ func NewBindingRow(s binding.Status) BindingRow {
 	}
 }
 
-// ForTable is a status with what a table of bindings shows, and nothing else: the
-// whole of ten thousand is 80 MB of JSON.
+// ForTable reduces a status to what a table of bindings shows, because ten
+// thousand complete ones are 80 MB of JSON.
 func ForTable(s binding.Status) binding.Status {
 	row := binding.Status{
 		Name: s.Name, File: s.File, Revision: s.Revision, TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
@@ -55,7 +55,7 @@ func ForTable(s binding.Status) binding.Status {
 	if len(s.Steps) == 0 {
 		return row
 	}
-	row.Steps = []message.Message{{}} // That there is one is all that is shown.
+	row.Steps = []message.Message{{}} // Only its existence is shown.
 	if len(s.Pending) > 0 {
 		oldest := oldestStep(s)
 		oldest.Steps, oldest.Reason = nil, message.Message{}
@@ -64,7 +64,7 @@ func ForTable(s binding.Status) binding.Status {
 	return row
 }
 
-// holds are the conditions that say that changes are not applied now.
+// holds returns the conditions that say that changes are not applied now.
 func holds(conditions []binding.Condition) (held []binding.Condition) {
 	for _, c := range conditions {
 		if c.Type == binding.WindowOpen && c.Status == binding.False || c.Type == binding.Suspended && c.Status == binding.True {
@@ -74,8 +74,8 @@ func holds(conditions []binding.Condition) (held []binding.Condition) {
 	return held
 }
 
-// oldestStep is the pending step of a binding that waits longest; zero if there is
-// none.
+// oldestStep is the pending step of a binding that has waited longest; zero if
+// there is none.
 func oldestStep(s binding.Status) binding.PendingStep {
 	if len(s.Steps) == 0 || len(s.Pending) == 0 {
 		return binding.PendingStep{}
@@ -83,8 +83,8 @@ func oldestStep(s binding.Status) binding.PendingStep {
 	return slices.MinFunc(s.Pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
 }
 
-// ReadyOf is the condition Ready of a binding, which is Unknown before its first
-// sync.
+// ReadyOf returns the condition Ready of a binding. It is Unknown before the
+// first sync.
 func ReadyOf(s binding.Status) binding.Condition {
 	if c := binding.FindCondition(s.Conditions, binding.Ready); c != nil {
 		return *c
@@ -101,8 +101,8 @@ func suspension(s binding.Status) *binding.Condition {
 	return nil
 }
 
-// bindingOrders compare rows by what a column shows. Not ready comes first,
-// what is youngest and what ends soonest.
+// bindingOrders compare rows by what a column shows. First come bindings that
+// are not ready, the most recent ones, and those that expire soonest.
 var bindingOrders = map[string]func(a, b BindingRow) int{
 	"name":     func(a, b BindingRow) int { return cmp.Compare(a.Name, b.Name) },
 	"instance": func(a, b BindingRow) int { return cmp.Compare(a.Instance, b.Instance) },
@@ -120,7 +120,7 @@ func readyRank(s binding.ConditionStatus) int {
 	return slices.Index([]binding.ConditionStatus{binding.False, binding.Unclear, binding.True}, s)
 }
 
-// knownFirst is order, but a time that is not known comes after one that is.
+// knownFirst is order, except that an unknown time comes after a known one.
 func knownFirst(a, b time.Time, order int) int {
 	switch {
 	case a.IsZero() == b.IsZero():
@@ -131,7 +131,7 @@ func knownFirst(a, b time.Time, order int) int {
 	return -1
 }
 
-// BindingOrders are the columns that bindings can be sorted by.
+// BindingOrders returns the columns by which bindings can be sorted.
 func BindingOrders() []string {
 	return []string{"name", "instance", "platform", "account", "ready", "reason", "token", "expires", "synced", "age"}
 }

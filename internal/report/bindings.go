@@ -12,8 +12,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// BindingView is what `get` shows: bindings, and what keeps them from being as
-// declared.
+// BindingView is what `get` shows: bindings, and the problems that affect them.
 type BindingView struct {
 	Statuses []binding.Status
 	Problems Problems
@@ -21,9 +20,9 @@ type BindingView struct {
 	All int
 }
 
-// Bindings writes for a person what keeps bindings from being as declared, and
-// below it a table of them. With Style.Steps it shows what people have to do, with
-// Style.Full every condition too.
+// Bindings writes the problems and then a table of bindings for a person. With
+// Style.Steps it also shows what people have to do, and with Style.Full every
+// condition.
 func Bindings(w io.Writer, v BindingView, style Style) error {
 	p := &page{style: style}
 	p.above(v)
@@ -41,7 +40,8 @@ func Bindings(w io.Writer, v BindingView, style Style) error {
 	return p.writeTo(w)
 }
 
-// above writes what is refused, down, broken and held, and who waits.
+// above writes what comes before the table: what is refused, down, invalid or
+// held, and what waits for people.
 func (p *page) above(v BindingView) {
 	p.problems(v.Problems)
 	p.closed(v.Statuses)
@@ -60,7 +60,7 @@ func sortStatuses(statuses []binding.Status) []binding.Status {
 	})
 }
 
-// bindingColumns are those of a table of bindings.
+// bindingColumns returns the columns of a table of bindings.
 func bindingColumns(wide bool) []column {
 	columns := []column{{id: "name"}, {id: "instance", rank: 3}, {id: "platform", rank: 4}, {id: "account", rank: 7}, {id: "ready"}, {id: "reason", rank: 1}, {id: "token", rank: 5}, {id: "expires", rank: 6}}
 	if wide {
@@ -69,7 +69,7 @@ func bindingColumns(wide bool) []column {
 	return append(columns, column{id: "age", rank: 2})
 }
 
-// BindingTable writes rows of bindings as they come.
+// BindingTable writes rows of bindings incrementally.
 type BindingTable struct {
 	style Style
 	table table
@@ -80,7 +80,7 @@ func NewBindingTable(style Style) *BindingTable {
 	return &BindingTable{style, table{columns: bindingColumns(style.Wide)}}
 }
 
-// Begin writes what is above the table, and the first rows.
+// Begin writes what comes before the table, and the first rows.
 func (t *BindingTable) Begin(w io.Writer, v BindingView) error {
 	p := &page{style: t.style}
 	p.above(v)
@@ -88,8 +88,8 @@ func (t *BindingTable) Begin(w io.Writer, v BindingView) error {
 	return p.writeTo(w)
 }
 
-// Write writes what changed below the rows that are written already: problems,
-// if there are any, bindings, and those that are no longer there.
+// Write writes changes below the existing rows: problems, if there are any,
+// changed bindings, and those that are gone.
 func (t *BindingTable) Write(w io.Writer, changed BindingView, gone []BindingRow) error {
 	p := &page{style: t.style}
 	p.problems(changed.Problems)
@@ -129,8 +129,8 @@ func (r BindingRow) cells(style Style) []string {
 	return append(cells, style.age(r.Since))
 }
 
-// day is the last day of something that ends at t: midnight belongs to the day
-// that it ends.
+// day is the last day of something that ends at t: midnight counts as the end
+// of the previous day.
 func day(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -149,10 +149,10 @@ func readyColor(status binding.ConditionStatus) color {
 	}
 }
 
-// say writes a message on lines of its own.
+// say writes a message on separate lines.
 func (p *page) say(m message.Message) { p.fold("", p.style.Language.Text(m)) }
 
-// closed lists the instances that may not be changed now, and until when.
+// closed lists the instances whose windows are closed now, and until when.
 func (p *page) closed(statuses []binding.Status) {
 	told := map[string]bool{}
 	for _, s := range statuses {
@@ -165,7 +165,7 @@ func (p *page) closed(statuses []binding.Status) {
 	}
 }
 
-// suspended lists the suspensions, each with all that it covers.
+// suspended lists the suspensions, each with everything that it covers.
 func (p *page) suspended(statuses []binding.Status) {
 	type held struct{ instance, by string }
 	var all []held
@@ -216,7 +216,7 @@ func sinceWhen(pending []binding.PendingStep) message.Message {
 	return message.New("waits.since", "since", oldest.Since)
 }
 
-// details writes what the table has no room for.
+// details writes what does not fit into the table.
 func (p *page) details(s binding.Status) {
 	if p.style.Full {
 		p.line()
@@ -238,8 +238,8 @@ func (p *page) details(s binding.Status) {
 	}
 }
 
-// next says when something is tried again: by the time alone where that is on the
-// day of the last sync.
+// next says when something is tried again. It writes only the time if that is on
+// the day of the last sync.
 func (p *page) next(s binding.Status) string {
 	next, last := p.style.Language.time(s.Retry.Next), p.style.Language.time(s.LastSync)
 	if next.Format(time.DateOnly) == last.Format(time.DateOnly) {

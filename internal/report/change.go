@@ -8,11 +8,11 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Change is what a report of a change from base to head shows in addition to the
-// document's plan. That plan then holds what the change brings and no more.
+// Change is what the report of a change from base to head shows in addition to
+// the document's plan, which then has only what the change causes.
 type Change struct {
-	// Whole is the plan of head, the pending actions included; its digest is
-	// the one that is shown, because that plan would be applied.
+	// Whole is the plan of head, including the pending actions. Its digest is
+	// shown, because that plan would be applied.
 	Whole plan.Plan
 	// Pending are the actions that were due without the change.
 	Pending []plan.Action
@@ -28,19 +28,19 @@ type Touched struct {
 	File string `json:"file"`
 	// Changes are the declaration's fields, base against head.
 	Changes []plan.Change `json:"changes"`
-	// Removal says what becomes of the account; empty where it stays declared.
+	// Removal says what happens to the account; empty if it is still declared.
 	Removal Removal `json:"removal,omitempty"`
 }
 
-// Removal is what becomes of an account that is no longer declared, as far as
-// the declarations say it.
+// Removal is what happens to an account that is no longer declared, according
+// to the declarations.
 type Removal string
 
-// What becomes of it.
+// Removals.
 const (
 	// RemovalKept: it stays bound.
 	RemovalKept Removal = "kept"
-	// RemovalUnbound: it is unbound, if it is ours.
+	// RemovalUnbound: it is unbound, if we own it.
 	RemovalUnbound Removal = "unbound"
 )
 
@@ -49,7 +49,7 @@ const (
 	Added   = "added"
 	Changed = "changed"
 	Removed = "removed"
-	// Broken: nobody can read its declaration now; nothing changes.
+	// Broken: its declaration cannot be read now; nothing changes.
 	Broken = "broken"
 )
 
@@ -93,7 +93,7 @@ func (d Document) writeChange(w io.Writer, style Style) error {
 // Style.Full.
 const shownFields = 20
 
-// touched writes one binding with the fields in which its declaration differs.
+// touched writes one binding with the changed fields of its declaration.
 func (p *page) touched(t Touched) {
 	look := fieldLook(t.Change != Added, t.Change != Removed)
 	p.line("  ", p.style.paint(look.color, look.symbol), " ", p.style.paint(bold, clean(p.words(t.words()))))
@@ -119,11 +119,11 @@ func (p *page) field(c plan.Change) string {
 	return values
 }
 
-// ChangeText is a change as messages; a value that is not there is zero.
+// ChangeText is a change as messages. A missing value is zero.
 type ChangeText struct{ Field, From, To message.Message }
 
-// ChangeWords puts a change into messages. A field of the declaration has the name
-// that it has there.
+// ChangeWords converts a change to messages. A field of the declaration keeps its
+// name.
 func ChangeWords(c plan.Change) ChangeText {
 	t := ChangeText{message.Verbatim(c.Field), known(c.FromMessage, c.From), known(c.ToMessage, c.To)}
 	if c.Field == plan.FieldTokenVersion {
@@ -132,13 +132,14 @@ func ChangeWords(c plan.Change) ChangeText {
 	return t
 }
 
-// change puts a change into words.
+// change returns a change as text.
 func (l *Language) change(c plan.Change) (field, from, to string) {
 	t := ChangeWords(c)
 	return l.Text(t.Field), l.Text(t.From), l.Text(t.To)
 }
 
-// fieldLook is how a thing is shown that was there, is there, or both.
+// fieldLook returns the symbol and colour of something that was added, removed or
+// changed.
 func fieldLook(was, is bool) look {
 	switch {
 	case !was:
@@ -160,8 +161,8 @@ func (t Touched) change() message.Message {
 	return message.New("change."+t.Change, "binding", t.Binding, "instance", t.Instance, "file", t.File)
 }
 
-// removal says what becomes of the account, which is the previous one where the
-// binding is still declared, for another instance or platform.
+// removal says what happens to the account. If the binding is still declared,
+// for a different instance or platform, that is the previous account.
 func (t Touched) removal() message.Message {
 	text := message.New("change-text.kept")
 	if t.Removal == RemovalUnbound {
@@ -173,8 +174,8 @@ func (t Touched) removal() message.Message {
 	return text
 }
 
-// counts says how many declarations the change touches in which way, and what
-// becomes of the accounts; nothing where it touches none.
+// counts says how many declarations the change adds, changes or removes, and
+// what happens to the accounts; nothing if it touches none.
 func (c *Change) counts() message.Message {
 	touched, removals := map[string]int{}, map[Removal]int{}
 	for _, t := range c.Touched {
@@ -198,12 +199,12 @@ func (c *Change) counts() message.Message {
 	return message.New("change-text.counts", "counts", parts)
 }
 
-// summary counts what the change does, and says what was due without it.
+// summary counts what the change does, and says what is due without it.
 func (c *Change) summary(p plan.Plan) message.Message {
 	return message.New("change-text.summary", "counts", planCounts(p), "pending", planCounts(plan.Plan{Actions: c.Pending}))
 }
 
-// changeParts are the rows of what a change touches and of what was pending.
+// changeParts returns the rows of what a change touches and of what is pending.
 func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 	for _, t := range c.Touched {
 		symbol, removal := fieldLook(t.Change != Added, t.Change != Removed).symbol, ""
@@ -237,7 +238,7 @@ func (m *markdown) changeFoot(c *Change, p plan.Plan, basis Basis) string {
 		text += m.words(counts) + "\n\n"
 	}
 	if basis.Depth == Offline {
-		return text // What was compared with nothing can be held to nothing.
+		return text // Nothing was compared, so there are no numbers and no digest.
 	}
 	return text + m.words(c.summary(p)) + "\n\n" + m.digest(c.Whole) + "\n"
 }

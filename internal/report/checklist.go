@@ -9,26 +9,26 @@ import (
 	"reconciler/internal/message"
 )
 
-// KindChecklist is the kind of what `doctor` prints.
+// KindChecklist is the kind of the output of `doctor`.
 const KindChecklist = "Checklist"
 
-// NotAsked is the reason of a check that was not made, because it needs one
-// that did not succeed, or because there is nothing to ask.
+// NotAsked is the reason of a check that was skipped, because it depends on a
+// failed one or there is nothing to check.
 const NotAsked = "NotAsked"
 
-// Check is one question that was asked, what came back, and how to fix it.
+// Check is one check: the question, the answer, and how to fix a problem.
 type Check struct {
-	// Group says what the question is about: the source, the secret store, the
-	// registry of an instance, a binding and the like.
+	// Group is what the check is about: the source, the secret store, the
+	// registry of an instance, a binding and so on.
 	Group Text `json:"group"`
-	// Name is the question, a stable word; Object is what it was asked of.
+	// Name is the question, as a stable word, and Object what was checked.
 	Name   string `json:"check"`
 	Object Text   `json:"object"`
-	// Verdict is yes where nothing speaks against it, no where it failed,
-	// else unknown; Reason is a CamelCase word or the code of a rule.
+	// Verdict is yes if the check found no problem, no if it failed, and
+	// otherwise unknown. Reason is a CamelCase word or the code of a rule.
 	Verdict binding.Verdict `json:"verdict"`
 	Reason  string          `json:"reason"`
-	// Message is what came back, Hint how to fix it.
+	// Message is the answer, and Hint says how to fix a problem.
 	Message Text `json:"message"`
 	Hint    Text `json:"hint"`
 }
@@ -45,8 +45,9 @@ func AnyFailed(checks []Check) bool {
 	return slices.ContainsFunc(checks, func(c Check) bool { return c.Verdict == binding.No })
 }
 
-// ChecklistJSON writes checks as one object of kind Checklist, in their order.
-// A reason may be a foreign code, so its control characters are written out too.
+// ChecklistJSON writes checks as one object of kind Checklist, in order. A
+// reason may be a code from another system, so its control characters are
+// escaped too.
 func ChecklistJSON(w io.Writer, checks []Check) error {
 	all := append([]Check{}, checks...)
 	for i := range all {
@@ -55,7 +56,7 @@ func ChecklistJSON(w io.Writer, checks []Check) error {
 	return JSON(w, checklist{binding.APIVersion, KindChecklist, all})
 }
 
-// Checklist writes checks for a person, in their order and grouped, and their
+// Checklist writes checks for a person, in order and grouped, with their
 // numbers on the last line.
 func Checklist(w io.Writer, checks []Check, style Style) error {
 	p := &page{style: style}
@@ -94,7 +95,7 @@ func (p *page) check(c Check, widest int) {
 	if !c.Object.IsZero() {
 		text = message.New("doctor.of", "object", c.Object.Message, "text", text)
 	}
-	// Colours take no room, so the first line is folded without them.
+	// Colours have no width, so the first line is folded without them.
 	plain := "  " + mark.symbol + " " + pad(clean(c.Name), widest) + "  "
 	lines := foldLines(clean(p.words(text)), p.style.Width-width(plain))
 	for i, l := range lines {
@@ -109,13 +110,13 @@ func (p *page) check(c Check, widest int) {
 	}
 }
 
-// mark is how a verdict is shown.
+// mark is the symbol of a verdict.
 type mark struct {
 	symbol string
 	color  color
 }
 
-// The marks.
+// The symbols.
 var (
 	good    = mark{"✓", green}
 	bad     = mark{"✗", red}

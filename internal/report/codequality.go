@@ -28,8 +28,8 @@ type codeQualityLines struct {
 }
 
 // writeCodeQuality writes findings as GitLab's Code Quality report. The format
-// has no entry without a place: an unknown line is 1 there, and what is not
-// about a file has the repository's root, ".", as its place.
+// requires a place: an unknown line becomes 1, and a finding that is not about
+// a file gets the repository's root, ".".
 func writeCodeQuality(w io.Writer, d Document, o Options) error {
 	findings := atMost(d.findings(), maxFindings)
 	prints := Fingerprints(findings)
@@ -50,7 +50,7 @@ func writeCodeQuality(w io.Writer, d Document, o Options) error {
 	return JSON(w, issues)
 }
 
-// described is the message and how to fix it, in one line.
+// described returns the message and the hint in one line.
 func described(l *Language, f finding.Finding) string {
 	if f.Hint.IsZero() {
 		return clean(l.Text(f.Message))

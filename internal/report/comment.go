@@ -2,9 +2,9 @@ package report
 
 import "strings"
 
-// sealed is the document with the hash of all of it at its end, within a limit.
-// It shows that nothing was changed or cut on the way; it is no proof of who
-// wrote it.
+// sealed returns the document within a limit, with a hash of everything at its
+// end. The hash shows that nothing was changed or cut on the way; it does not
+// prove who wrote it.
 func (d document) sealed(limit int) string {
 	if limit <= 0 {
 		limit = commentLimit
@@ -12,7 +12,8 @@ func (d document) sealed(limit int) string {
 	return seal(d.within(max(limit, shortestLimit)), d.quiet)
 }
 
-// sealStart begins a seal, and quietSeal ends that of a document that says nothing.
+// sealStart is the beginning of a seal, and quietSeal the end of the seal of a
+// document that reports nothing.
 const (
 	sealStart = "\n<!-- reconciler-sum:"
 	quietSeal = " quiet -->\n"
@@ -25,9 +26,9 @@ func seal(markdown string, quiet bool) string {
 	return markdown + sealStart + hash(markdown) + " -->\n"
 }
 
-// Unsealed is Markdown of this package without its seal. No line of it is a
-// command to the host; false for text that this package did not write, or that
-// was changed.
+// Unsealed removes the seal from Markdown of this package. No line of the
+// result is a command for the code host. ok is false for text that this package
+// did not write, or that was changed.
 func Unsealed(text string) (markdown string, ok bool) {
 	markdown, _, ok = unsealed(text)
 	return markdown, ok
@@ -59,8 +60,8 @@ func unsealed(text string) (markdown string, quiet, ok bool) {
 	return strings.Join(lines, "\n"), quiet, true
 }
 
-// CommentMarker is the marker that Markdown of this package starts with; false
-// for any other text.
+// CommentMarker returns the marker at the beginning of Markdown of this
+// package; false for any other text.
 func CommentMarker(markdown string) (string, bool) {
 	first, _, _ := strings.Cut(markdown, "\n")
 	for _, form := range []struct{ before, after string }{{"<!-- reconciler:", " -->"}, {"[//]: # (reconciler:", ")"}} {
@@ -72,8 +73,8 @@ func CommentMarker(markdown string) (string, bool) {
 	return "", false
 }
 
-// CommentHeading is the heading of Markdown of this package, without its
-// marks; empty where there is none.
+// CommentHeading returns the heading in Markdown of this package, without
+// markup; empty if there is none.
 func CommentHeading(markdown string) string {
 	for line := range strings.Lines(markdown) {
 		if heading, ok := strings.CutPrefix(line, "## "); ok {
@@ -83,10 +84,9 @@ func CommentHeading(markdown string) string {
 	return ""
 }
 
-// WithoutHTML takes the HTML of this package's own Markdown out of it, for
-// hosts that show it as it stands (Bitbucket). What is foreign in it has no
-// HTML. The marker becomes a link's definition that nothing uses, which hosts
-// do not show.
+// WithoutHTML removes the HTML from Markdown of this package, for hosts that do
+// not interpret it (Bitbucket). Foreign text in it has no HTML. The marker
+// becomes an unused link definition, which hosts do not show.
 func WithoutHTML(markdown string) string {
 	if own, ok := Unsealed(markdown); ok {
 		markdown = own

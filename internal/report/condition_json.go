@@ -7,17 +7,16 @@ import (
 	"reconciler/internal/message"
 )
 
-// ConditionObject is a condition in JSON: the facts, and English words for
-// them.
+// ConditionObject is a condition in JSON: as data and as English text.
 type ConditionObject struct {
 	Type   binding.ConditionType   `json:"type"`
 	Status binding.ConditionStatus `json:"status"`
 	// Reason is a CamelCase word that programs may branch on.
 	Reason string `json:"reason"`
-	// LastKnown says that there is no answer now, and that Status is from
-	// before.
+	// LastKnown is true if there is no answer now and Status is the last known
+	// one.
 	LastKnown bool `json:"lastKnown,omitempty"`
-	// Known is when Status was last known by an answer, where there is none now.
+	// Known is the time of the last answer, if there is none now.
 	Known   time.Time `json:"known,omitzero"`
 	Message string    `json:"message"`
 	// ID and Args are the message as data.
@@ -27,7 +26,7 @@ type ConditionObject struct {
 	LastTransitionTime time.Time `json:"lastTransitionTime"`
 }
 
-// ConditionObjects are conditions in JSON.
+// ConditionObjects converts conditions for JSON.
 func ConditionObjects(conditions []binding.Condition) []ConditionObject {
 	objects := make([]ConditionObject, len(conditions))
 	for i, c := range conditions {
@@ -39,7 +38,7 @@ func ConditionObjects(conditions []binding.Condition) []ConditionObject {
 	return objects
 }
 
-// lastAnswer is when a condition without an answer was last known.
+// lastAnswer is the time of the last answer for a condition that has none now.
 func lastAnswer(c binding.Condition) time.Time {
 	if c.LastKnown || c.Status == binding.Unclear {
 		return c.Known
@@ -47,8 +46,8 @@ func lastAnswer(c binding.Condition) time.Time {
 	return time.Time{}
 }
 
-// ConditionsOf reads what ConditionObjects wrote. Another version's words are
-// kept if this one has none for the message.
+// ConditionsOf converts back what ConditionObjects wrote. It keeps another
+// version's text if this one has none for the message.
 func ConditionsOf(objects []ConditionObject) []binding.Condition {
 	var conditions []binding.Condition
 	for _, o := range objects {
@@ -70,7 +69,7 @@ type StatusObject struct {
 	Pending      []PendingObject   `json:"waiting,omitempty"`
 }
 
-// StatusObjects are statuses in JSON.
+// StatusObjects converts statuses for JSON.
 func StatusObjects(statuses []binding.Status) []StatusObject {
 	objects := make([]StatusObject, len(statuses))
 	for i, s := range statuses {
@@ -79,7 +78,7 @@ func StatusObjects(statuses []binding.Status) []StatusObject {
 	return objects
 }
 
-// StatusesOf reads what StatusObjects wrote.
+// StatusesOf converts back what StatusObjects wrote.
 func StatusesOf(objects []StatusObject) []binding.Status {
 	statuses := make([]binding.Status, len(objects))
 	for i, o := range objects {

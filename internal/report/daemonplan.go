@@ -6,25 +6,25 @@ import (
 	"reconciler/internal/plan"
 )
 
-// DaemonPlan is a daemon's last plan, as the API sends it.
+// DaemonPlan is a daemon's last plan in the API.
 type DaemonPlan struct {
-	// Made is when the look at the oldest of its instances began, and Revision
-	// what it was made of.
+	// Made is when the observation of the instance began that was observed
+	// longest ago. Revision is what the plan was made from.
 	Made     time.Time `json:"made"`
 	Revision string    `json:"revision,omitempty"`
 	Depth    Depth     `json:"depth"`
-	// Files are those that declare something.
+	// Files are the files that declare something.
 	Files []string `json:"files"`
-	// Instances are those that the plan is for; an earlier version has none.
+	// Instances are the instances of the plan. An earlier version has none.
 	Instances []plan.Instance `json:"instances,omitempty"`
 	Actions   []ActionObject  `json:"actions"`
-	// Settled says for each action whether all is as declared. Earlier versions
-	// read it instead of the cause.
+	// Settled says for each action whether everything is as declared. Earlier
+	// versions read it instead of the cause.
 	Settled  []bool          `json:"settled"`
 	Findings []FindingObject `json:"findings"`
 }
 
-// NewDaemonPlan makes the wire's form of a plan.
+// NewDaemonPlan converts a plan for the API.
 func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
 	d.Actions, d.Findings, d.Files, d.Instances = actionObjects(p.Actions), findingObjects(p.Findings), some(d.Files), p.Instances
 	d.Settled = make([]bool, len(p.Actions))
@@ -34,8 +34,8 @@ func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
 	return d
 }
 
-// Document is the report of the plan. Its actions have no Target: they can be
-// shown and not applied.
+// Document is the report of the plan. Its actions have no Target, so they can
+// be shown but not applied.
 func (d DaemonPlan) Document() Document {
 	p := plan.Plan{Actions: actionsOf(d.Actions), Findings: findingsOf(d.Findings), Instances: d.Instances}
 	for i := range p.Actions {

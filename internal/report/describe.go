@@ -18,16 +18,17 @@ import (
 const KindDescription = "BindingDescription"
 
 // Description is everything about one binding, as `describe` prints it. It
-// holds no secret.
+// contains no secret.
 type Description struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	BindingItem
-	// Line is where in its file the binding is declared; 0 where it is not.
+	// Line is the line of the declaration in its file; 0 if the binding is not
+	// declared.
 	Line  int            `json:"line,omitempty"`
 	Token DescribedToken `json:"token,omitzero"`
-	// Suspensions are what people suspended; what the declaration suspends is
-	// in its spec.
+	// Suspensions are those that people asked for. A suspension in the
+	// declaration is in its spec.
 	Suspensions []binding.Suspension `json:"suspensions"`
 	Applied     DescribedApply       `json:"applied,omitzero"`
 	// Objects are what the last plan says about the account and each image
@@ -37,19 +38,20 @@ type Description struct {
 	Images []DescribedImage `json:"images,omitempty"`
 	// Observed is what the last sync observed; nil before the first.
 	Observed *DescribedObservation `json:"observed,omitempty"`
-	// Events are the last of them, newest first, and so is History.
+	// Events are the last events, newest first; so is History.
 	Events  []EventItem            `json:"events"`
 	History []binding.HistoryEntry `json:"history"`
 }
 
-// DescribedToken says which token is meant, and never what it is.
+// DescribedToken identifies a token, without its value.
 type DescribedToken struct {
 	Vault binding.VaultRef `json:"vault,omitzero"`
-	// Version is the one that the secret store has, Bound the one applied last.
+	// Version is the version in the secret store, and Bound the one that was
+	// applied last.
 	Version int       `json:"version,omitempty"`
 	Bound   int       `json:"bound,omitempty"`
 	Expires time.Time `json:"expires,omitzero"`
-	// ExpiresSource is where the end is known from: declaration, vault or host.
+	// ExpiresSource is the source of the expiry: declaration, vault or host.
 	ExpiresSource string `json:"expiresSource,omitempty"`
 }
 
@@ -68,8 +70,8 @@ type DescribedObject struct {
 	// ReasonID and ReasonArgs are the reason as data.
 	ReasonID   string       `json:"reasonId,omitempty"`
 	ReasonArgs message.Args `json:"reasonArgs,omitempty"`
-	// Changes are the fields that differ: From is what the registry has, To what is
-	// declared.
+	// Changes are the fields that differ. From is what the registry has, and To
+	// what is declared.
 	Changes []plan.Change `json:"changes,omitempty"`
 }
 
@@ -77,23 +79,23 @@ type DescribedObject struct {
 type DescribedImage struct {
 	Image string          `json:"image"`
 	Rules []DescribedRule `json:"rules"`
-	// Unknown says why it is not known which rules there are; UnknownID and
-	// UnknownArgs are the same as data.
+	// Unknown says why the rules are unknown. UnknownID and UnknownArgs are the
+	// same as data.
 	Unknown     string       `json:"unknown,omitempty"`
 	UnknownID   string       `json:"unknownId,omitempty"`
 	UnknownArgs message.Args `json:"unknownArgs,omitempty"`
 }
 
-// DescribedRule is a build rule: what is pushed and the image tag it makes, and
-// which Dockerfile does it according to the declaration and to the registry. What
-// has no such rule is empty.
+// DescribedRule is a build rule: what is pushed, the resulting image tag, and the
+// Dockerfile according to the declaration and to the registry. The Dockerfile is
+// empty if there is no such rule.
 type DescribedRule struct {
 	Rule     string `json:"rule"`
 	Declared string `json:"declared,omitempty"`
 	Seen     string `json:"seen,omitempty"`
 }
 
-// DescribedImages compares the declared build rules with those that were seen.
+// DescribedImages compares the declared build rules with the observed ones.
 func DescribedImages(declared []binding.Repository, seen map[string]binding.RepositoryState) []DescribedImage {
 	var images []DescribedImage
 	for _, r := range declared {
@@ -128,7 +130,7 @@ func (i DescribedImage) Map(f func(string) string) DescribedImage {
 	return i
 }
 
-// see adds a rule that the registry has.
+// see adds an observed rule.
 func (i *DescribedImage) see(rule binding.BuildRule) {
 	at := slices.IndexFunc(i.Rules, func(r DescribedRule) bool { return r.Rule == rule.Key() && r.Seen == "" })
 	if at < 0 {
@@ -193,11 +195,10 @@ func (p *page) section(title string) {
 	}
 }
 
-// field is a value with the catalogue's name for it.
+// field is a value with the ID of its label.
 type field struct{ id, value string }
 
-// fields writes names and values below each other; what has no value is left
-// out.
+// fields writes labels and values, one per line, without empty values.
 func (p *page) fields(fields []field) {
 	widest := 0
 	for i, f := range fields {
@@ -211,7 +212,7 @@ func (p *page) fields(fields []field) {
 	}
 }
 
-// described writes conditions with how long they are so.
+// described writes conditions, with how long they have had their status.
 func (p *page) described(conditions []binding.Condition) {
 	if len(conditions) == 0 {
 		return
@@ -224,7 +225,7 @@ func (p *page) described(conditions []binding.Condition) {
 	p.write(t)
 }
 
-// conditionColor is that of a status, if everybody wants the condition to be True.
+// conditionColor is the colour of a condition's status. True is good.
 func conditionColor(c binding.Condition) color {
 	if !c.Type.GoodIfTrue() {
 		return ""
@@ -232,7 +233,7 @@ func conditionColor(c binding.Condition) color {
 	return readyColor(c.Status)
 }
 
-// rules writes the build rules that are declared and that were seen.
+// rules writes the declared and the observed build rules.
 func (p *page) rules(images []DescribedImage) {
 	t := &table{indent: "  ", folds: true, columns: []column{{id: "image"}, {id: "rule"}, {id: "declared", rank: 1}, {id: "seen"}}}
 	for _, i := range images {
@@ -258,7 +259,7 @@ func (p *page) rules(images []DescribedImage) {
 	}
 }
 
-// identity is what is shown of the binding before its conditions.
+// identity returns what is shown before the conditions.
 func (p *page) identity(d Description) []field {
 	text := p.style.Language.Text
 	declared := d.Metadata.File
@@ -300,7 +301,7 @@ func (p *page) identity(d Description) []field {
 	return fields
 }
 
-// personOf is a person with their account; empty for nobody.
+// personOf is a person with their account; empty if there is none.
 func personOf(c *binding.Contact) string {
 	switch {
 	case c == nil:
@@ -324,7 +325,7 @@ func policies(s binding.Spec) string {
 	return strings.Join(all, ", ")
 }
 
-// place says where the token is, and which version.
+// place says where the token is stored, and which version it is.
 func (t DescribedToken) place() message.Message {
 	if t.Vault == (binding.VaultRef{}) {
 		return message.Message{}

@@ -7,25 +7,25 @@ import (
 	"reconciler/internal/binding"
 )
 
-// DescribedObservation is what the last sync observed of one binding: the answers of
-// the registry, the secret store and the code host.
+// DescribedObservation is what the last sync observed about one binding: the answers
+// of the registry, the secret store and the code host.
 type DescribedObservation struct {
 	// Time is when the observation began.
 	Time time.Time `json:"time"`
-	// Unknown says why the registry's part is not known.
+	// Unknown says why the registry's part is unknown.
 	Unknown *UnknownObject `json:"unknown,omitempty"`
-	// Account is the registry's answer about the platform's account, Repositories
-	// those about the declared image repositories.
+	// Account is the registry's answer about the platform's account, and
+	// Repositories its answers about the declared image repositories.
 	Account      *AccountObject              `json:"account,omitempty"`
 	Repositories map[string]RepositoryObject `json:"repositories,omitempty"`
-	// Token is what is known of the token, Projects are the code host's answers about
-	// the declared sources.
+	// Token is what is known about the token, and Projects are the code host's
+	// answers about the declared sources.
 	Token    *PublishedToken          `json:"token,omitempty"`
 	Projects map[string]ProjectObject `json:"projects,omitempty"`
 }
 
-// NewDescribedObservation is the part of an observation, which began at a time, that
-// is about one declaration.
+// NewDescribedObservation returns the part of an observation that is about one
+// declaration. at is when the observation began.
 func NewDescribedObservation(at time.Time, o binding.Observation, of binding.Declaration) *DescribedObservation {
 	d := &DescribedObservation{Time: at.UTC().Truncate(time.Second), Unknown: unknownObject(o.Unknown), Projects: ProjectObjects(o.Projects[of.Name])}
 	if account, asked := o.Accounts[of.Spec.Platform]; asked {
@@ -45,7 +45,7 @@ func NewDescribedObservation(at time.Time, o binding.Observation, of binding.Dec
 	return d
 }
 
-// Redacted is the observation with every text in it as redact returns it.
+// Redacted applies redact to every text of the observation.
 func (d *DescribedObservation) Redacted(redact func(string) string) *DescribedObservation {
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -58,8 +58,8 @@ func (d *DescribedObservation) Redacted(redact func(string) string) *DescribedOb
 	return clean
 }
 
-// Observation is the part of an observation that it was made of, for the binding of
-// that name and platform.
+// Observation converts it back to the part of an observation about the binding with
+// a name and platform.
 func (d *DescribedObservation) Observation(name string, platform binding.Platform) binding.Observation {
 	if d == nil {
 		return binding.Observation{}

@@ -9,8 +9,8 @@ import (
 )
 
 // PlanDifference writes for a person how the actions of two plans differ: what
-// is new, what is gone, and what differs in an action of both. Nothing is
-// written where there is no difference.
+// is new, what is gone, and what differs in actions of both. It writes nothing
+// if there is no difference.
 func PlanDifference(w io.Writer, was, is plan.Plan, style Style) error {
 	p := &page{style: style}
 	instance := ""
@@ -61,7 +61,7 @@ func (p *page) marks(c color, symbol string, lines []message.Message) {
 
 func (p *page) actionTitle(a plan.Action) string { return string(a.Kind) + " " + p.title(a) }
 
-// actionDetails are the lines of an action under its title.
+// actionDetails returns the lines below an action's title.
 func actionDetails(a plan.Action) []message.Message {
 	lines := []message.Message{a.Reason}
 	for _, c := range a.Changes {
@@ -74,7 +74,7 @@ func actionDetails(a plan.Action) []message.Message {
 	return append(lines, a.Steps...)
 }
 
-// without are the lines of list that are not among others.
+// without returns the lines of list that are not in others.
 func without(list, others []message.Message) []message.Message {
 	return slices.DeleteFunc(list, func(l message.Message) bool {
 		return slices.ContainsFunc(others, func(o message.Message) bool { return o.Key() == l.Key() })

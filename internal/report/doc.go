@@ -1,7 +1,7 @@
-// Package report shows findings, plans and bindings: as text for a person and
-// as JSON for a program, which carries its version. It reads values that hold
-// no secret and hides nothing; what comes from declarations and from outside
-// is made harmless for a terminal.
+// Package report shows findings, plans and bindings: as text for people and as
+// versioned JSON for programs. Its input contains no secrets, so it hides
+// nothing. It makes text from declarations and other systems harmless for
+// terminals.
 package report
 
 import (
@@ -16,18 +16,19 @@ import (
 type Style struct {
 	// Color allows ANSI colours.
 	Color bool
-	// Width is the terminal's, in columns; 0 means not to fold or cut lines.
+	// Width is the width of the terminal, in columns; 0 means that lines are not
+	// folded or cut.
 	Width int
-	// Full shows what does not change, too, and every condition.
+	// Full also shows what does not change, and every condition.
 	Full bool
-	// Wide shows every column of a table, however wide it becomes. Steps shows
-	// what a person has to do.
+	// Wide shows every column of a table, whatever its width. Steps shows what
+	// a person has to do.
 	Wide, Steps bool
-	// Now is what ages are counted from.
+	// Now is the time that ages are relative to.
 	Now time.Time
-	// Language is that of our words; nil is English.
+	// Language is the language of our texts; nil is English.
 	Language *Language
-	// Basis of a plan; its depth is empty where it is not shown.
+	// Basis is the basis of a plan. Its depth is empty if it is not shown.
 	Basis Basis
 }
 
@@ -49,12 +50,12 @@ func (s Style) paint(c color, text string) string {
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
 }
 
-// page collects lines and writes them at once, so that one report is one
+// page collects lines and writes them at once, so that a report is a single
 // write.
 type page struct {
 	style Style
 	text  strings.Builder
-	// begun is the start of a table's line. It is kept only to use its memory again.
+	// begun is the beginning of a table's line. It is kept to reuse its memory.
 	begun []byte
 }
 
@@ -65,8 +66,8 @@ func (p *page) line(parts ...string) {
 
 func (p *page) words(m message.Message) string { return p.style.Language.Text(m) }
 
-// fold writes text after prefix, folded to the width; the lines that follow
-// the first start under the text.
+// fold writes text after prefix, folded to the width. Further lines are
+// indented by the width of prefix.
 func (p *page) fold(prefix, text string) {
 	indent := strings.Repeat(" ", width(prefix))
 	for i, l := range foldLines(clean(text), p.style.Width-width(prefix)) {

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Key is equal for items that repeat each other: the same
-// happened to the same object, at the same revision.
+// Key is equal for items that repeat each other: the same event about the same
+// object at the same revision.
 func (e EventItem) Key() string {
 	var key []byte
 	for _, part := range []string{e.Instance, e.Binding, e.Reason, e.Revision, e.about, message.Message{ID: e.ID, Args: e.Args}.Code()} {
@@ -20,14 +20,14 @@ func (e EventItem) Key() string {
 	return string(key)
 }
 
-// asked sets the item's message to a person's request. Each is an item of its own
-// unless it is the very same.
+// asked sets the item's message to a person's request. Different requests are
+// separate items.
 func (e *EventItem) asked(m message.Message) {
 	e.say(m)
 	e.about = m.Key()
 }
 
-// say sets the item's message, as data and in English words.
+// say sets the item's message, as data and as English text.
 func (e *EventItem) say(m message.Message) {
 	e.ID, e.Args, e.Message = m.ID, m.Args, English().Text(m)
 }
@@ -41,9 +41,9 @@ func (e EventItem) Map(f func(string) string) EventItem {
 	return e
 }
 
-// EventItems are what the list of events shows of an event: nothing of what only
-// the log has, and several items of the end of a sync. Their messages may have
-// what foreign answers said.
+// EventItems converts an event for the list of events: to no items if only the
+// log has it, and to several for the end of a sync. Messages may contain text
+// from other systems.
 func EventItems(ev plan.Event) []EventItem {
 	e := EventItem{Instance: ev.Instance, Binding: ev.Action.Binding, Type: EventNormal, Reason: string(ev.Kind), Revision: ev.Revision}
 	why := message.Says(ev.Err)
@@ -103,8 +103,8 @@ func ofObject(a plan.Action) message.Message {
 	return message.New("condition.of-object", "object", a.Object, "why", a.Reason)
 }
 
-// syncItems are the findings of a plan that warn, drift that was repaired, what
-// is held, and the conditions that are True again.
+// syncItems returns the items of a sync: warnings of the plan, repaired drift,
+// held actions, and conditions that are True again.
 func syncItems(ev plan.Event) (items []EventItem) {
 	declared := declaredIn(ev.Plan.Actions)
 	for _, f := range ev.Plan.Findings {
@@ -142,7 +142,7 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	return append(items, restoredItems(ev)...)
 }
 
-// declaredIn are the declarations that a plan is about, by file.
+// declaredIn returns the declarations that a plan is about, by file.
 func declaredIn(actions []plan.Action) map[string][]*binding.Declaration {
 	all := map[string][]*binding.Declaration{}
 	for _, a := range actions {
@@ -153,8 +153,8 @@ func declaredIn(actions []plan.Action) map[string][]*binding.Declaration {
 	return all
 }
 
-// bindingOf is the name of the binding that a finding of a plan is about, of those that
-// its file declares; empty where that is not known.
+// bindingOf returns the name of the binding that a plan's finding is about. It must be
+// one that the file declares; empty if unknown.
 func bindingOf(declared []*binding.Declaration, f finding.Finding) string {
 	for _, d := range declared {
 		if len(declared) == 1 || d.At(f.Path).Line == f.Line {
@@ -164,8 +164,8 @@ func bindingOf(declared []*binding.Declaration, f finding.Finding) string {
 	return ""
 }
 
-// restoredItems are the conditions of bindings, and of the instance, that are True
-// now and were not before the sync.
+// restoredItems returns items for the conditions of bindings, and of the instance,
+// that are True now but were not before the sync.
 func restoredItems(ev plan.Event) (items []EventItem) {
 	restored := func(name string, before, now []binding.Condition) {
 		for _, c := range now {
@@ -189,7 +189,7 @@ func restoredItems(ev plan.Event) (items []EventItem) {
 	return items
 }
 
-// HistoryOf is what the history keeps of a person's request.
+// HistoryOf returns the history entry of a person's request.
 func HistoryOf(ev plan.Event) binding.HistoryEntry {
 	entry := binding.HistoryEntry{Person: ev.Person, Time: ev.Time, Instance: ev.Instance, Binding: ev.Binding, Outcome: string(plan.Done)}
 	what := message.New("history.until", "until", ev.Until.UTC(), "reason", message.Foreign(ev.Reason))
@@ -207,7 +207,7 @@ func HistoryOf(ev plan.Event) binding.HistoryEntry {
 	return entry.Saying(what)
 }
 
-// Camel writes a code such as token-expiry as a reason: TokenExpiry.
+// Camel converts a code such as token-expiry to a reason: TokenExpiry.
 func Camel(code string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(code, "-") {

@@ -21,39 +21,39 @@ const (
 	KindHistory   = "History"
 )
 
-// EventType says whether a person should look.
+// EventType says whether an event needs attention.
 type EventType string
 
-// Event types; the words are Kubernetes'.
+// Event types, as in Kubernetes.
 const (
 	EventNormal  EventType = "Normal"
 	EventWarning EventType = "Warning"
 )
 
-// EventItem is something that happened recently, once or several times: events of
+// EventItem is a recent event that happened once or several times: events with
 // equal Key are one item.
 type EventItem struct {
-	// Sequence grows with every change of the list; it means nothing else.
+	// Sequence increases with every change of the list. It has no other meaning.
 	Sequence int64 `json:"sequence"`
-	// Instance and Binding are what it happened to; both are empty for what is
-	// the daemon's own.
+	// Instance and Binding are what the event is about. Both are empty for
+	// events of the daemon itself.
 	Instance string    `json:"instance,omitempty"`
 	Binding  string    `json:"binding,omitempty"`
 	Type     EventType `json:"type"`
 	// Reason is a CamelCase word that programs may branch on.
 	Reason string `json:"reason"`
-	// Message is that of the last time.
+	// Message is the last message.
 	Message string `json:"message,omitempty"`
 	// ID and Args are the message as data.
 	ID       string       `json:"id,omitempty"`
 	Args     message.Args `json:"args,omitempty"`
 	Revision string       `json:"revision,omitempty"`
 	Count    int          `json:"count"`
-	// First and Last are when it happened first and last.
+	// First and Last are when it first and last happened.
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
-	// about distinguishes the item from others that say the same: the place of a
-	// finding, or what a person asked for.
+	// about distinguishes the item from others with the same message: the place
+	// of a finding, or what a person asked for.
 	about string
 }
 
@@ -62,7 +62,7 @@ type EventList struct {
 	APIVersion string      `json:"apiVersion"`
 	Kind       string      `json:"kind"`
 	Items      []EventItem `json:"items"`
-	// Next is where to ask on from.
+	// Next is the sequence number for the next request.
 	Next int64 `json:"next"`
 }
 
@@ -71,10 +71,10 @@ func NewEventList(items []EventItem, next int64) EventList {
 	return EventList{APIVersion: binding.APIVersion, Kind: KindEventList, Items: some(items), Next: next}
 }
 
-// EventLines writes each event as one JSON object on a line of its own.
+// EventLines writes each event as a JSON object on its own line.
 func EventLines(w io.Writer, l EventList) error { return lines(w, l.Items) }
 
-// lines writes each item as JSON on a line of its own.
+// lines writes each item as JSON on its own line.
 func lines[T any](w io.Writer, items []T) error {
 	for _, item := range items {
 		data, err := json.Marshal(item)
@@ -98,22 +98,22 @@ func Events(w io.Writer, l EventList, style Style) error {
 	return NewEventTable(style, false).Write(w, l.Items)
 }
 
-// EventTable writes events as they come.
+// EventTable writes events incrementally.
 type EventTable struct {
 	style Style
-	// exactly shows when they were instead of how long ago.
+	// exactly shows times instead of ages.
 	exactly bool
 	table   table
 }
 
-// NewEventTable makes a table of events, with times or with ages.
+// NewEventTable makes a table of events with times or ages.
 func NewEventTable(style Style, exactly bool) *EventTable {
 	return &EventTable{style: style, exactly: exactly, table: table{columns: []column{
 		{id: "last"}, {id: "type", rank: 4}, {id: "reason", rank: 1}, {id: "instance", rank: 5}, {id: "name", rank: 2}, {id: "count", rank: 3}, {id: "message", free: true},
 	}}}
 }
 
-// Write writes events below those that are written already.
+// Write writes more events below the existing ones.
 func (t *EventTable) Write(w io.Writer, items []EventItem) error {
 	p := &page{style: t.style}
 	if len(items) == 0 {
@@ -138,7 +138,7 @@ func (s Style) when(t time.Time, exactly bool) string {
 	return s.age(t)
 }
 
-// exact reports whether tables of what happened have times instead of ages.
+// exact reports whether tables of events and history have times instead of ages.
 func (s Style) exact() bool { return s.Wide || s.Now.IsZero() || s.Language.local() }
 
 // History is what `history` prints, newest first.
@@ -148,7 +148,7 @@ type History struct {
 	Items      []binding.HistoryEntry `json:"items"`
 }
 
-// NewHistory makes a history. Entries with a message as data get its words.
+// NewHistory makes a history. Entries with a message as data get its text.
 func NewHistory(items []binding.HistoryEntry) History {
 	items = slices.Clone(items)
 	for i, e := range items {
@@ -192,7 +192,7 @@ func (s Style) history(items []binding.HistoryEntry, all bool) *table {
 	return t
 }
 
-// who names a person with what is proven of them.
+// who names a person with their verified identity.
 func who(p binding.Person) string {
 	if p.By != "" && p.Proven != "" {
 		return p.By + " (" + p.Proven + ")"
@@ -206,7 +206,7 @@ func (s Style) stamp(t time.Time) string { return s.Language.time(t).Format(time
 // stampOf is a time for a person, in UTC.
 func stampOf(t time.Time) string { return Style{}.stamp(t) }
 
-// objectOf names what something happened to.
+// objectOf names what an event is about.
 func objectOf(instance, name string) string {
 	if name == "" {
 		return cmp.Or(instance, "-")
@@ -214,13 +214,13 @@ func objectOf(instance, name string) string {
 	return instance + "/" + name
 }
 
-// Short is a revision for a person: the beginning of each commit id and of each
-// hash, and other names as they are.
+// Short shortens a revision for a person: each commit ID and hash to its
+// beginning; other names stay as they are.
 func Short(revision string) string {
 	return hashes.ReplaceAllStringFunc(revision, func(id string) string { return id[:shortHash] })
 }
 
-// shortHash is how many digits of a hash a person sees.
+// shortHash is how many digits of a hash are shown.
 const shortHash = 8
 
 var hashes = regexp.MustCompile(`\b[0-9a-f]{12,}\b`)

@@ -13,7 +13,8 @@ import (
 const KindExplanation = "PlanExplanation"
 
 // Explanation is what the plan of one binding was made from, and why it has
-// each action, for every instance that knows the binding. It holds no secret.
+// each action, for every instance that knows the binding. It contains no
+// secret.
 type Explanation struct {
 	APIVersion string      `json:"apiVersion"`
 	Kind       string      `json:"kind"`
@@ -24,30 +25,30 @@ type Explanation struct {
 // Explained is the plan of a binding on one instance.
 type Explained struct {
 	Instance plan.Instance `json:"instance"`
-	// Made is the time that the plan was made for, Observed when the observation
-	// began, and Depth how far it went.
+	// Made is the time for which the plan was made, Observed when the
+	// observation began, and Depth how much it read.
 	Made     time.Time     `json:"made"`
 	Observed time.Time     `json:"observed,omitzero"`
 	Depth    Depth         `json:"depth"`
 	Snapshot ExplainedFrom `json:"snapshot"`
-	// Declaration is nil where the binding is not declared.
+	// Declaration is nil if the binding is not declared.
 	Declaration *ExplainedDeclaration `json:"declaration,omitempty"`
 	Registry    ExplainedRegistry     `json:"registry"`
-	// Token is what the secret store and the code host answered; nil where
-	// nobody was asked.
+	// Token is what the secret store and the code host answered; nil if they
+	// were not asked.
 	Token    *PublishedToken          `json:"token,omitempty"`
 	Projects map[string]ProjectObject `json:"projects,omitempty"`
 	Memory   ExplainedMemory          `json:"memory"`
-	// Window is nil where the instance has no windows.
+	// Window is nil if the instance has no windows.
 	Window *ExplainedWindow `json:"window,omitempty"`
-	// Actions are those of the binding, each with the cause that decided.
+	// Actions are the binding's actions, each with its cause.
 	Actions []ExplainedAction `json:"actions"`
 }
 
-// ExplainedFrom is what the snapshot of the declarations was like.
+// ExplainedFrom describes the snapshot of the declarations.
 type ExplainedFrom struct {
 	Revision string `json:"revision,omitempty"`
-	// Broken are the invalid files. Nothing is removed while there is one.
+	// Broken are the invalid files. While there is one, nothing is removed.
 	Broken    []string `json:"broken,omitempty"`
 	Rewritten bool     `json:"rewritten,omitempty"`
 	Empty     bool     `json:"empty,omitempty"`
@@ -64,38 +65,38 @@ type ExplainedDeclaration struct {
 type ExplainedRegistry struct {
 	Unknown      *UnknownObject     `json:"unknown,omitempty"`
 	Capabilities CapabilitiesObject `json:"capabilities"`
-	// Account is nil where the account was not asked about.
+	// Account is nil if the account was not read.
 	Account      *AccountObject              `json:"account,omitempty"`
 	Repositories map[string]RepositoryObject `json:"repositories,omitempty"`
 }
 
-// ExplainedMemory is what is remembered of the binding.
+// ExplainedMemory is what is remembered about the binding.
 type ExplainedMemory struct {
-	// Records are what was applied last under the binding's name, and to its
+	// Records are what was applied last under the binding's name, and for its
 	// platform under other names.
 	Records     []PublishedRecord     `json:"records"`
 	Intents     []PublishedIntent     `json:"intents"`
 	RetryStates []PublishedRetryState `json:"efforts"`
 	Suspensions []PublishedSuspension `json:"suspensions"`
-	// Retry is what failed last; nil where nothing did.
+	// Retry is the last failure; nil if there is none.
 	Retry *binding.Retry `json:"retry,omitempty"`
 }
 
-// ExplainedWindow says whether the instance may be changed when the plan was
+// ExplainedWindow says whether the instance could be changed when the plan was
 // made.
 type ExplainedWindow struct {
 	Open  bool      `json:"open"`
 	Until time.Time `json:"until,omitzero"`
 }
 
-// ExplainedAction is an action with what its cause means.
+// ExplainedAction is an action with the explanation of its cause.
 type ExplainedAction struct {
 	ActionObject
 	Meaning string `json:"meaning"`
 }
 
-// NewExplanation explains a binding by the rounds of a plan. It has no
-// instances where no round knows the binding.
+// NewExplanation explains a binding from the rounds of a plan. It has no
+// instances if no round knows the binding.
 func NewExplanation(name string, depth Depth, rounds []*plan.Round) Explanation {
 	e := Explanation{APIVersion: binding.APIVersion, Kind: KindExplanation, Binding: name, Instances: []Explained{}}
 	for _, r := range rounds {

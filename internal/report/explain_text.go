@@ -50,7 +50,7 @@ func (p *page) explainedFiles(e Explained) {
 // head begins a section.
 func (p *page) head(title message.Message) { p.section(p.words(title)) }
 
-// item is a line of a section.
+// item writes a line of a section.
 func (p *page) item(text message.Message) { p.fold("  ", p.words(text)) }
 
 func (p *page) explainedRegistry(r ExplainedRegistry, e Explained) {

@@ -7,7 +7,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// FindingObject is a finding in JSON: the facts, and English words for them.
+// FindingObject is a finding in JSON: as data and as English text.
 type FindingObject struct {
 	Code     string           `json:"code"`
 	Severity finding.Severity `json:"severity"`
@@ -18,7 +18,7 @@ type FindingObject struct {
 	Message  string           `json:"message"`
 	Rule     string           `json:"rule"`
 	Hint     string           `json:"hint"`
-	// ID and Args are the message as data, HintID and HintArgs the hint.
+	// ID and Args are the message as data, and HintID and HintArgs the hint.
 	ID       string       `json:"id,omitempty"`
 	Args     message.Args `json:"args,omitempty"`
 	HintID   string       `json:"hintId,omitempty"`
@@ -37,8 +37,8 @@ func findingObjects(findings []finding.Finding) []FindingObject {
 	return objects
 }
 
-// findingsOf reads what findingObjects wrote. Another version's words are kept
-// if this one has none for the message.
+// findingsOf converts back what findingObjects wrote. It keeps another
+// version's text if this one has none for the message.
 func findingsOf(objects []FindingObject) []finding.Finding {
 	var findings []finding.Finding
 	for _, o := range objects {
@@ -55,7 +55,8 @@ func findingsOf(objects []FindingObject) []finding.Finding {
 	return findings
 }
 
-// known is m if the catalogue has words for it, otherwise words as they are.
+// known returns m if the catalogue has a text for it, and otherwise words
+// unchanged.
 func known(m message.Message, words string) message.Message {
 	if m.ID == "" && words == "" {
 		return message.Message{}
@@ -69,7 +70,8 @@ func known(m message.Message, words string) message.Message {
 	return message.Verbatim(words)
 }
 
-// has reports whether there are words for a message and for those in its arguments.
+// has reports whether there is a text for a message and for the messages in its
+// arguments.
 func (l *Language) has(m message.Message) bool {
 	for _, arg := range m.Args {
 		inner, _ := arg.Value.([]message.Message)
@@ -84,8 +86,8 @@ func (l *Language) has(m message.Message) bool {
 	return err == nil
 }
 
-// MessageOf is the message that an object in JSON has as data, or its words as they
-// are where this version does not have it.
+// MessageOf returns the message of a JSON object, or its text unchanged if this
+// version does not know the message.
 func MessageOf(id string, args message.Args, words string) message.Message {
 	return known(message.Message{ID: id, Args: args}, words)
 }

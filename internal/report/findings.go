@@ -9,7 +9,7 @@ import (
 )
 
 // Findings writes findings for a person: the place, the message, the rule and
-// how to fix it, then their number. Nothing is written where there is none.
+// how to fix it, and then their number. It writes nothing if there is none.
 func Findings(w io.Writer, findings []finding.Finding, style Style) error {
 	p := &page{style: style}
 	p.findings(findings)
@@ -36,14 +36,14 @@ func (p *page) finding(f finding.Finding) {
 	p.labelled(message.New("label.hint"), p.style.Language.Text(f.Hint))
 }
 
-// labelled writes text after a label, and nothing where there is no text.
+// labelled writes text after a label; nothing if the text is empty.
 func (p *page) labelled(label message.Message, text string) {
 	if text != "" {
 		p.fold("  "+pad(p.style.Language.Text(label)+":", len("field: ")), text)
 	}
 }
 
-// place is file:line:column and a colon, as far as it is known.
+// place is file:line:column and a colon, as far as known.
 func place(f finding.Finding) string {
 	switch {
 	case f.File == "":

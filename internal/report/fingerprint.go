@@ -10,11 +10,10 @@ import (
 	"reconciler/internal/message"
 )
 
-// Fingerprints identifies each finding, in the order given, by what it is and
-// not by where it stands: by its code, file, field and arguments, without
-// lines, columns, places in lists and foreign texts. So it stays the same when lines move. Findings
-// that are equal in all of these are numbered in their order. A fingerprint is
-// 64 hexadecimal digits.
+// Fingerprints identifies each finding, in the given order, by its code, file, field and arguments,
+// without lines, columns, indexes of lists and foreign texts. So a fingerprint stays the same when
+// lines move. Findings that are equal in all of these are numbered. A fingerprint is 64 hexadecimal
+// digits.
 func Fingerprints(findings []finding.Finding) []string {
 	seen := map[string]int{}
 	prints := make([]string, 0, len(findings))

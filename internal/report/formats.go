@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Format is a way to write a report, as --output names it.
+// Format is the format of a report, as in --output.
 type Format string
 
 // Formats. Text and Markdown are for people, GitHub is GitHub's workflow
@@ -29,53 +29,53 @@ const (
 // Document is what a command reports: findings, or a plan with its findings.
 // Nothing in it is secret.
 type Document struct {
-	// Plan is nil where only findings are reported.
+	// Plan is nil if only findings are reported.
 	Plan *plan.Plan
-	// Change is nil where the plan is not of a change from base to head.
+	// Change is nil if the plan is not for a change from base to head.
 	Change *Change
-	// Findings are what is reported where there is no plan; a plan has its own.
+	// Findings are reported if there is no plan. A plan has its own findings.
 	Findings []finding.Finding
-	// Files are the files that were looked at, for formats that also list what
-	// passed (JUnit). It may be empty.
+	// Files are the checked files, for formats that also list what passed
+	// (JUnit). It may be empty.
 	Files []string
-	// FromRoot names a file from the root of its repository, as code hosts name
-	// it; nil where Findings and Files do so already.
+	// FromRoot makes a path relative to the root of its repository, as code
+	// hosts require; nil if the paths are relative to it already.
 	FromRoot func(file string) string
-	// Basis says what was looked at.
+	// Basis says what the report is based on.
 	Basis Basis
-	// Summary is a last sentence for a person, in text and Markdown, where
-	// there is no finding of severity error; it may be zero.
+	// Summary is a last sentence for a person, in text and Markdown, if there
+	// is no finding of severity error. It may be zero.
 	Summary message.Message
 }
 
-// Basis says what a report was made of; what is empty is not shown. It is no
+// Basis says what a report is based on. Empty fields are not shown. It is not
 // part of a plan's digest.
 type Basis struct {
 	Depth Depth `json:"depth,omitempty"`
-	// Observed is when the oldest of what a snapshot has was observed, and
-	// Age how long that was ago; zero for a plan that asked itself.
+	// Observed is the time of the oldest observation in a published
+	// observation, and Age how long ago that was; zero for a plan that observed
+	// everything itself.
 	Observed time.Time     `json:"observed,omitzero"`
 	Age      time.Duration `json:"-"`
-	// Base and Head are the revisions that a change lies between.
+	// Base and Head are the revisions at both ends of a change.
 	Base string `json:"base,omitempty"`
 	Head string `json:"head,omitempty"`
-	// Revision and Made are what a daemon's last plan was made of, and
-	// when.
+	// Revision and Made are what a daemon's last plan was made from, and when.
 	Revision string    `json:"revision,omitempty"`
 	Made     time.Time `json:"made,omitzero"`
 }
 
-// Options say how to write. The zero value will do for every format.
+// Options are the options of Write. The zero value works for every format.
 type Options struct {
-	// Style is that of text.
+	// Style is the style of text.
 	Style Style
-	// Version is this program's, for formats that name the tool.
+	// Version is this program's version, for formats that name the tool.
 	Version string
-	// Comment is the name in the marker of Markdown; "plan" or "findings"
-	// where it is empty.
+	// Comment is the name in the marker of Markdown; empty means "plan" or
+	// "findings".
 	Comment string
-	// Limit is the greatest length of Markdown, in UTF-16 code units (a host
-	// that counts otherwise counts fewer); 0 means 65,536.
+	// Limit is the maximum length of Markdown, in UTF-16 code units (other ways
+	// of counting give fewer); 0 means 65,536.
 	Limit int
 }
 
@@ -89,13 +89,13 @@ func (d Document) findings() []finding.Finding {
 type formatWriter struct {
 	format Format
 	write  func(io.Writer, Document, Options) error
-	// forHosts says that a code host reads the names of files in it.
+	// forHosts is true if a code host reads the file names in the format.
 	forHosts bool
 }
 
-// fromRoot is the document with all files named from the repository's root.
-// Fingerprints depend on these names, so they are the same wherever the
-// repository is checked out and the program is run.
+// fromRoot makes all paths of the document relative to the repository's root.
+// Fingerprints depend on the paths, so they are the same wherever the
+// repository is checked out and the program runs.
 func (d Document) fromRoot() Document {
 	name := func(file string) string {
 		if file == "" {
@@ -119,7 +119,7 @@ func (d Document) fromRoot() Document {
 	return d
 }
 
-// writers is the register of formats: whoever adds one adds it here.
+// writers lists all formats. A new format is added here.
 func writers() []formatWriter {
 	return []formatWriter{
 		{FormatText, writeText, false},
@@ -132,7 +132,7 @@ func writers() []formatWriter {
 	}
 }
 
-// Formats lists the names of all formats, in the order that help shows.
+// Formats returns the names of all formats, in the order of the help.
 func Formats() []string {
 	var names []string
 	for _, f := range writers() {
@@ -141,8 +141,8 @@ func Formats() []string {
 	return names
 }
 
-// Write writes a document in a format. It fails on a format that it does not
-// know, and where w does.
+// Write writes a document in a format. It fails on an unknown format, and if w
+// fails.
 func Write(w io.Writer, format Format, d Document, o Options) error {
 	for _, f := range writers() {
 		if f.format == format {
@@ -186,7 +186,7 @@ func writeText(w io.Writer, d Document, o Options) error {
 	return p.writeTo(w)
 }
 
-// revisions names base and head, or when a daemon made the plan and of what;
+// revisions names base and head, or when and from what a daemon made the plan;
 // nothing for other plans.
 func (b Basis) revisions() []message.Message {
 	var parts []message.Message

@@ -20,7 +20,8 @@ const (
 	KindJournalVerification = "JournalVerification"
 )
 
-// JournalEntries writes the entries of a journal one by one, because it may be large.
+// JournalEntries writes the entries of a journal one by one, because a journal may be
+// large.
 type JournalEntries struct {
 	out   io.Writer
 	json  bool
@@ -29,7 +30,7 @@ type JournalEntries struct {
 	table table
 }
 
-// NewJournalEntries makes a writer of entries as JSON, or as a table for a person.
+// NewJournalEntries makes a writer of entries, as JSON or as a table for a person.
 func NewJournalEntries(w io.Writer, asJSON bool, style Style) *JournalEntries {
 	return &JournalEntries{out: w, json: asJSON, style: style, table: table{least: journalWidths, columns: []column{
 		{id: "entry"}, {id: "time"}, {id: "change"}, {id: "what"}, {id: "of"}, {id: "detail", free: true},
@@ -58,14 +59,14 @@ func (j *JournalEntries) Write(e binding.JournalEntry) error {
 	return err
 }
 
-// withWords puts what happened into a history entry in English, for programs that
-// show it. The journal keeps it as data only.
+// withWords adds the English text to a history entry, for programs that show it.
+// The journal has it only as data.
 func withWords(c binding.JournalChange) binding.JournalChange {
 	var v binding.HistoryEntry
 	if len(c.Value) == 0 || c.Value[0] != '{' || json.Unmarshal(c.Value, &v) != nil || v.ID == "" || v.Message != "" {
 		return c
 	}
-	words, _ := json.Marshal(English().Text(MessageOf(v.ID, v.Args, ""))) // A text has JSON.
+	words, _ := json.Marshal(English().Text(MessageOf(v.ID, v.Args, ""))) // A string can always be encoded.
 	c.Value = slices.Concat([]byte(`{"message":`), words, []byte{','}, c.Value[1:])
 	return c
 }
@@ -84,7 +85,7 @@ func (j *JournalEntries) End() error {
 	return err
 }
 
-// journalWidths keep the columns of rows that come one by one in line.
+// journalWidths are fixed widths of columns, because rows are written one by one.
 var journalWidths = []int{len("ENTRY"), len("2006-01-02T15:04:05Z"), len("CHANGE"), len("secret-target"), len("prod-hangzhou/payments-gitlab")}
 
 func (j *JournalEntries) text(e binding.JournalEntry) error {
@@ -101,7 +102,7 @@ func (j *JournalEntries) text(e binding.JournalEntry) error {
 	return p.writeTo(j.out)
 }
 
-// detailOf is what of a change's value a person wants to see at once.
+// detailOf is the most important part of a change's value, for a person.
 func detailOf(c binding.JournalChange, l *Language) string {
 	var v struct {
 		binding.HistoryEntry
@@ -132,20 +133,19 @@ type JournalVerification struct {
 	Kind       string `json:"kind"`
 	Intact     bool   `json:"intact"`
 	binding.JournalState
-	// Message says in words what was found.
+	// Message is the result as text.
 	Message string `json:"message"`
 
 	found message.Message
 }
 
-// NewJournalVerification makes the verification of a journal that was read. The
-// damage of a running daemon, if it has any, is what it says.
+// NewJournalVerification makes the verification of a journal that was read.
 func NewJournalVerification(s binding.JournalState) JournalVerification {
 	m := foundIn(s)
 	return JournalVerification{binding.APIVersion, KindJournalVerification, s.Damage == nil, s, English().Text(m), m}
 }
 
-// Damaged says what else is wrong with a journal that is intact by itself.
+// Damaged adds what else is wrong with a journal that is intact by itself.
 func (v *JournalVerification) Damaged(how message.Message) {
 	v.Intact, v.Message, v.found = false, English().Text(how), how
 }

@@ -62,7 +62,7 @@ type BindingMetadata struct {
 	Revision string `json:"revision,omitempty"`
 }
 
-// BindingStatus is what holds of a binding now.
+// BindingStatus is the current status of a binding.
 type BindingStatus struct {
 	Conditions []ConditionObject `json:"conditions"`
 	Steps      []string          `json:"steps"`
@@ -75,12 +75,12 @@ type BindingStatus struct {
 	LastSync     time.Time         `json:"lastSync,omitzero"`
 }
 
-// NewBindingList makes the list of statuses, sorted by instance and name.
+// NewBindingList makes a list of statuses, sorted by instance and name.
 func NewBindingList(statuses []binding.Status) BindingList {
 	return BindingListOf(sortStatuses(statuses))
 }
 
-// BindingListOf makes the list of statuses in their order.
+// BindingListOf makes a list of statuses in the given order.
 func BindingListOf(statuses []binding.Status) BindingList {
 	list := BindingList{APIVersion: binding.APIVersion, Kind: KindBindingList, Items: []BindingItem{}}
 	for _, s := range statuses {
@@ -96,13 +96,13 @@ func BindingListOf(statuses []binding.Status) BindingList {
 	return list
 }
 
-// BindingLines writes each binding as one JSON object on a line of its own.
+// BindingLines writes each binding as a JSON object on its own line.
 func BindingLines(w io.Writer, statuses []binding.Status) error {
 	return lines(w, BindingListOf(statuses).Items)
 }
 
-// Statuses are the bindings of the list, for writing one that came over the
-// wire as text.
+// Statuses converts the list back to statuses, for example to write a received
+// one as text.
 func (l BindingList) Statuses() []binding.Status {
 	statuses := make([]binding.Status, 0, len(l.Items))
 	for _, i := range l.Items {
@@ -115,8 +115,8 @@ func (l BindingList) Statuses() []binding.Status {
 	return statuses
 }
 
-// PlanJSON writes a plan, made of an observation of that depth, as one object
-// of kind Plan.
+// PlanJSON writes a plan, made from an observation of a depth, as one object of
+// kind Plan.
 func PlanJSON(w io.Writer, p plan.Plan, depth Depth) error {
 	return writeDocument(w, Document{Plan: &p, Basis: Basis{Depth: depth}}, Options{})
 }
@@ -145,7 +145,7 @@ func newPlanObject(p plan.Plan, basis Basis) planObject {
 	}
 }
 
-// some is list, and never nil: an empty list is [] in JSON.
+// some returns list, or an empty list instead of nil, which is [] in JSON.
 func some[T any](list []T) []T {
 	if list == nil {
 		return []T{}
@@ -153,8 +153,8 @@ func some[T any](list []T) []T {
 	return list
 }
 
-// JSON writes v indented. What could do harm on a terminal is written as
-// an escape: outside of strings, JSON has none of it.
+// JSON writes v indented. Characters that could do harm on a terminal are
+// escaped; outside of strings, JSON has none.
 func JSON(w io.Writer, v any) error {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -169,7 +169,7 @@ func JSON(w io.Writer, v any) error {
 	return nil
 }
 
-// HarmlessJSON is JSON with an escape for what could do harm on a terminal.
+// HarmlessJSON escapes characters in JSON that could do harm on a terminal.
 func HarmlessJSON(text string) string {
 	if !strings.ContainsFunc(text, harmfulInJSON) {
 		return text
@@ -185,8 +185,8 @@ func HarmlessJSON(text string) string {
 	return b.String()
 }
 
-// harmfulInJSON leaves out what JSON's encoder writes itself: line ends, and
-// U+FFFD for invalid UTF-8.
+// harmfulInJSON reports whether to escape r. It excludes what JSON's encoder
+// writes itself: line ends, and U+FFFD for invalid UTF-8.
 func harmfulInJSON(r rune) bool {
 	return r != '\n' && r != utf8.RuneError && unsafeRune(r)
 }

@@ -10,9 +10,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// The elements of JUnit's XML that Jenkins' schema has and every reader
-// understands; no more than these are used. There are no times in it: equal
-// findings give equal bytes.
+// Only those elements of JUnit's XML are used that Jenkins' schema has and
+// every reader understands. It contains no times, so that equal findings give
+// equal bytes.
 type junitReport struct {
 	XMLName  xml.Name     `xml:"testsuites"`
 	Name     string       `xml:"name,attr"`
@@ -42,12 +42,12 @@ type junitFailure struct {
 	Text    string `xml:",chardata"`
 }
 
-// tool is the name under which reports stand that are not about a file.
+// tool is the name for findings that are not about a file.
 const tool = "reconciler"
 
-// writeJUnit writes findings as JUnit's XML: a suite per file, a failed case
-// per finding of severity error, a passed one with its text for each other,
-// and a passed one for each file without any.
+// writeJUnit writes findings as JUnit's XML: a suite per file, with a failed
+// case for each finding of severity error, a passed case with its text for each
+// other finding, and a passed case for each file without findings.
 func writeJUnit(w io.Writer, d Document, o Options) error {
 	var data []byte
 	for most := maxFindings; most > 0 && (data == nil || len(data) > maxJUnitBytes); most /= 2 {
@@ -111,15 +111,15 @@ func junitSuites(findings []finding.Finding, files []string, l *Language) []juni
 		}
 	}
 	if len(suites) == 0 {
-		// A report without any case makes some readers fail the job.
+		// Some readers fail the job if a report has no case.
 		s := suite("")
 		s.Cases = append(s.Cases, junitCase{Name: l.Text(message.New("format-text.no-findings")), Class: s.Name})
 	}
 	return suites
 }
 
-// junitName is the name of a finding's case: unique within its file and
-// without a position, so that a reader knows it again in the next run.
+// junitName is the name of a finding's case. It is unique within its file and
+// has no position, so that a reader recognizes it in the next run.
 func junitName(f finding.Finding, names map[string]int) string {
 	name := clean(strings.TrimSpace(f.Code + " " + f.Path))
 	key := f.File + "\x00" + name
@@ -129,7 +129,7 @@ func junitName(f finding.Finding, names map[string]int) string {
 	return name
 }
 
-// junitText is a finding as text shows it.
+// junitText is a finding in the format of text.
 func junitText(l *Language, f finding.Finding) string {
 	p := &page{style: Style{Language: l}}
 	p.finding(f)

@@ -19,8 +19,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// catalogue has one file per language, in go-i18n's format: the words of
-// every message by its identifier.
+// catalogue has one file per language, in go-i18n's format: the text of every
+// message by its identifier.
 //
 //go:embed messages/*.yaml
 var catalogue embed.FS
@@ -28,11 +28,11 @@ var catalogue embed.FS
 // Language turns messages into text. A nil Language is English.
 type Language struct {
 	catalogue *wordings
-	// location is the zone of times; nil is UTC.
+	// location is the time zone; nil is UTC.
 	location *time.Location
 }
 
-// In is the language with times in the zone of a location.
+// In returns the language with times in a time zone.
 func (l *Language) In(location *time.Location) *Language {
 	if l == nil {
 		l = English()
@@ -40,7 +40,7 @@ func (l *Language) In(location *time.Location) *Language {
 	return &Language{l.catalogue, location}
 }
 
-// time is a time in the zone of the language's location.
+// time converts a time to the language's time zone.
 func (l *Language) time(t time.Time) time.Time {
 	if l == nil || l.location == nil {
 		return t.UTC()
@@ -48,7 +48,7 @@ func (l *Language) time(t time.Time) time.Time {
 	return t.In(l.location)
 }
 
-// English is the language of what programs read and people search for: JSON,
+// English is the language of output that programs read or people search: JSON,
 // logs, errors.
 var English = sync.OnceValue(func() *Language { return embedded(language.English) })
 
@@ -63,16 +63,16 @@ func embedded(tag language.Tag) *Language {
 	return &Language{catalogue: newWordings(tag, data)}
 }
 
-// languages are those of the catalogue, in the order of matcher.
+// languages are the languages of the catalogue, in the order of matcher.
 var languages = []func() *Language{English, chinese}
 
 var matcher = language.NewMatcher([]language.Tag{language.English, language.Chinese})
 
-// Languages are the names of the catalogue's languages.
+// Languages returns the names of the catalogue's languages.
 func Languages() []string { return []string{language.English.String(), language.Chinese.String()} }
 
-// LanguageNamed is the language that a person chose, such as zh, zh-CN or
-// zh_CN. The error says which there are.
+// LanguageNamed returns the language that a person chose, such as zh, zh-CN or
+// zh_CN. The error lists the available ones.
 func LanguageNamed(name string) (*Language, error) {
 	if l := matched(name); l != nil {
 		return l, nil
@@ -80,9 +80,9 @@ func LanguageNamed(name string) (*Language, error) {
 	return nil, message.NewError("report.no-language", "name", name, "known", Languages())
 }
 
-// LanguageOfLocale is the language of a locale, such as zh_CN.UTF-8, and English
-// where there is no better one. We write UTF-8, so what a terminal with another
-// encoding gets is English.
+// LanguageOfLocale returns the language of a locale, such as zh_CN.UTF-8, or
+// English if there is no match. The output is UTF-8, so a terminal with a
+// different encoding gets English.
 func LanguageOfLocale(locale string) *Language {
 	locale, _, _ = strings.Cut(locale, "@")
 	name, encoding, _ := strings.Cut(locale, ".")
@@ -92,7 +92,7 @@ func LanguageOfLocale(locale string) *Language {
 	return English()
 }
 
-// matched is the language that speaks for name; nil for none.
+// matched returns the language that matches name; nil if there is none.
 func matched(name string) *Language {
 	tag, err := language.Parse(name)
 	if err != nil {
@@ -113,9 +113,9 @@ func NewLanguage(tag language.Tag, data []byte) (*Language, error) {
 	return &Language{catalogue: w}, w.readAll()
 }
 
-// Text is a message in words; empty for the zero Message. What the language
-// lacks is shown in English, and what English lacks too, such as a message of a
-// newer version, as data.
+// Text returns a message as text; empty for the zero Message. A message that
+// the language lacks is shown in English, and one that English lacks too, such
+// as one of a newer version, as data.
 func (l *Language) Text(m message.Message) string {
 	if m.IsZero() {
 		return ""
@@ -142,8 +142,8 @@ func (l *Language) text(m message.Message) (string, error) {
 	return text, err
 }
 
-// Text is a message that JSON shows in English. Control characters of foreign
-// text are written out, as in text.
+// Text is a message that JSON shows in English. Control characters in foreign
+// text are escaped, as in text.
 type Text struct{ message.Message }
 
 // MarshalJSON implements json.Marshaler.
@@ -155,7 +155,7 @@ func (t Text) MarshalJSON() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// Texts are messages as Text.
+// Texts converts messages to Text.
 func Texts(messages []message.Message) []Text {
 	all := make([]Text, len(messages))
 	for i, m := range messages {
@@ -164,7 +164,7 @@ func Texts(messages []message.Message) []Text {
 	return all
 }
 
-// value is an argument as a template takes it: text, number or boolean.
+// value converts an argument for a template: to a string, number or boolean.
 func (l *Language) value(value any) any {
 	var parts []string
 	switch v := value.(type) {
@@ -190,11 +190,11 @@ func (l *Language) value(value any) any {
 	return strings.Join(parts, l.Text(message.New("list-separator")))
 }
 
-// local reports whether times are in the zone of a location.
+// local reports whether a time zone is set.
 func (l *Language) local() bool { return l != nil && l.location != nil }
 
-// timeIn is a text as it is or, if it is a time that came over the wire, that time
-// in the language's location.
+// timeIn returns a text unchanged or, if it is a time in JSON's format, that time
+// in the language's time zone.
 func (l *Language) timeIn(text string) string {
 	if l.location == nil {
 		return text
@@ -206,14 +206,14 @@ func (l *Language) timeIn(text string) string {
 	return l.time(t).Format(time.RFC3339)
 }
 
-// words parses the catalogue's templates.
+// words is the parser of the catalogue's templates.
 var words = &cached{&template.TextParser{
 	Option: "missingkey=error",
 	Funcs:  texttemplate.FuncMap{"quote": strconv.Quote},
 }}
 
-// cached lets the library keep parsed templates although they have functions:
-// ours depend on nothing else.
+// cached lets the library cache parsed templates although they have functions,
+// because our functions depend on nothing else.
 type cached struct{ *template.TextParser }
 
 func (*cached) Cacheable() bool { return true }

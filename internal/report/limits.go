@@ -8,18 +8,19 @@ import (
 )
 
 const (
-	// maxFindings is how many findings a report for a code host has: GitHub
-	// refuses a SARIF file with more results, and so many are a quarter of what
-	// GitLab accepts as a Code Quality report (100 MB).
+	// maxFindings is how many findings a report for a code host has at most:
+	// GitHub refuses a SARIF file with more results. This many take a quarter
+	// of what GitLab accepts as a Code Quality report (100 MB).
 	maxFindings = 25_000
-	// maxJUnitBytes is the greatest JUnit report that GitLab reads.
+	// maxJUnitBytes is the size of the largest JUnit report that GitLab reads.
 	maxJUnitBytes = 30_000_000
-	// maxAnnotations is how many annotations of each kind GitHub shows of a step.
+	// maxAnnotations is how many annotations of each kind GitHub shows for a
+	// step.
 	maxAnnotations = 10
 )
 
-// atMost keeps the gravest of findings, in their order, and adds one that says
-// how many are left out; with it there are at most so many.
+// atMost keeps the most severe findings, in order, and adds one that says how
+// many were left out. Including that one, the result has at most most findings.
 func atMost(findings []finding.Finding, most int) []finding.Finding {
 	if len(findings) <= most {
 		return findings
@@ -35,8 +36,8 @@ func atMost(findings []finding.Finding, most int) []finding.Finding {
 	return append(kept, reportCut(message.New("finding.left-out", "left", summaryOf(countOf(rest)))))
 }
 
-// annotated divides findings into those that GitHub shows as annotations, one
-// about the others among them, and the others.
+// annotated splits findings into those that GitHub shows as annotations,
+// including one about the others, and the others.
 func annotated(findings []finding.Finding) (shown, rest []finding.Finding) {
 	counts := countOf(findings)
 	if max(counts[finding.Error], counts[finding.Warning], counts[finding.Info]) <= maxAnnotations {
@@ -48,7 +49,8 @@ func annotated(findings []finding.Finding) (shown, rest []finding.Finding) {
 	return append(shown, reportCut(message.New("finding.not-annotated", "left", summaryOf(countOf(rest))))), rest
 }
 
-// split takes so many findings of each severity, in their order.
+// split takes at most the allowed number of findings of each severity, in
+// order.
 func split(findings []finding.Finding, allowed map[finding.Severity]int) (taken, rest []finding.Finding) {
 	for _, f := range findings {
 		if allowed[f.Severity] > 0 {
@@ -69,8 +71,8 @@ func countOf(findings []finding.Finding) map[finding.Severity]int {
 	return counts
 }
 
-// reportCut is a finding about the findings that a report does not have. It is
-// about the report, so no rule of the catalogue makes it.
+// reportCut is a finding about the findings that a report leaves out. It is
+// about the report itself, so the catalogue has no rule for it.
 func reportCut(m message.Message) finding.Finding {
 	return finding.Finding{Code: "report-cut", Severity: finding.Warning, Message: m}
 }

@@ -12,20 +12,20 @@ import (
 	"reconciler/internal/plan"
 )
 
-// unfolded is how many lines a part of Markdown may have and stand open.
+// unfolded is how many lines a part of Markdown may have without being folded.
 const unfolded = 20
 
 // markdown makes the blocks of a document.
 type markdown struct {
 	language *Language
-	// full shows what is as declared, too.
+	// full also shows what is as declared.
 	full   bool
 	blocks []block
 }
 
-// writeMarkdown writes a comment for a pull request: a plan grouped by
-// instance, only what changes, then what is kept for a reason, and findings.
-// Long parts are folded; all of it keeps to Options.Limit.
+// writeMarkdown writes a comment for a pull request: a plan grouped by instance
+// with only what changes, then what is kept for a reason, and findings. Long
+// parts are folded, and the length is at most Options.Limit.
 func writeMarkdown(w io.Writer, d Document, o Options) error {
 	m := &markdown{full: o.Style.Full, language: o.Style.Language}
 	doc := document{}
@@ -55,20 +55,21 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 	return nil
 }
 
-// words are a message in the comment's language, text is the same as Markdown.
+// words returns a message in the comment's language, and text the same as
+// Markdown.
 func (m *markdown) words(x message.Message) string { return m.language.Text(x) }
 
 func (m *markdown) text(x message.Message) string { return markdownText(m.words(x)) }
 
-// planFoot is what ends a plan's Markdown and is never cut: the depth, the
-// numbers, the digest.
+// planFoot is the end of a plan's Markdown, which is never cut: the depth, the
+// numbers and the digest.
 func (m *markdown) planFoot(p plan.Plan, basis Basis) string {
 	var lines []string
 	if asked := basis.words(p.Instances); !asked.IsZero() {
 		lines = append(lines, m.words(asked), "")
 	}
 	if basis.Depth == Offline {
-		return strings.Join(lines, "\n") // What was compared with nothing can be held to nothing.
+		return strings.Join(lines, "\n") // Nothing was compared, so there are no numbers and no digest.
 	}
 	return strings.Join(append(lines, m.words(planSummary(p)), "", m.digest(p), ""), "\n")
 }
@@ -84,7 +85,7 @@ func (d Document) defaultComment() string {
 	return "findings"
 }
 
-// heading says the most important thing in a few words.
+// heading is the most important result in a few words.
 func (d Document) heading() message.Message {
 	findings := d.findings()
 	switch {
@@ -117,8 +118,8 @@ func countFindings(findings []finding.Finding) map[finding.Severity]int {
 	return counts
 }
 
-// fold adds a part under a title, which is foreign text; folded, its rows show
-// when the title is clicked.
+// fold adds a part under a title, which is foreign text. If folded, a click on
+// the title shows the rows.
 func (m *markdown) fold(title, tableHead string, rows []string, folded bool) {
 	if len(rows) == 0 {
 		return
@@ -171,7 +172,7 @@ func (m *markdown) noop(a plan.Action) string {
 	return fmt.Sprintf("- %s, %s: %s%s\n", markdownCode(a.Instance), m.title(a), m.text(a.Reason), changes)
 }
 
-// action is an action's row of its instance's table.
+// action returns an action's row in its instance's table.
 func (m *markdown) action(a plan.Action) string {
 	changes := make([]string, 0, len(a.Changes))
 	for _, c := range a.Changes {
@@ -194,7 +195,7 @@ func (m *markdown) change(c plan.Change) string {
 	return markdownText(field) + ": " + markdownCode(from) + " → " + markdownCode(to)
 }
 
-// steps adds what a person has to do for an action, or what it promises.
+// steps adds the steps of an action, for a person or of the program.
 func (m *markdown) steps(a plan.Action) {
 	if a.Kind == plan.Noop {
 		return
@@ -214,7 +215,7 @@ func (m *markdown) steps(a plan.Action) {
 	m.fold(m.words(message.New("list", "items", about)), "", rows, true)
 }
 
-// findings adds the errors, then the rest; a long part is folded.
+// findings adds the errors and then the rest. A long part is folded.
 func (m *markdown) findings(findings []finding.Finding) {
 	var errors, others []string
 	for _, f := range slices.All(findings) {

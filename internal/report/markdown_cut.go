@@ -6,17 +6,16 @@ import (
 	"reconciler/internal/message"
 )
 
-// commentLimit is how long a comment can be on GitHub, the strictest of the
-// hosts whose limit is known; shortestLimit is what the parts that are never
-// cut need.
+// commentLimit is the maximum length of a comment on GitHub, the strictest host
+// with a known limit. shortestLimit is what the parts that are never cut need.
 const (
 	commentLimit  = 65536
 	shortestLimit = 8192
 )
 
 // block is a part of Markdown that can be cut between its rows: a table or a
-// list, folded or not. What is cut still ends with foot, so that nothing stays
-// open.
+// list, folded or not. A cut block still ends with foot, so that its markup is
+// closed.
 type block struct {
 	head string
 	rows []string
@@ -25,19 +24,19 @@ type block struct {
 
 func (b block) String() string { return b.head + strings.Join(b.rows, "") + b.foot }
 
-// document is Markdown that can be cut between blocks and rows; head and foot
-// are never cut.
+// document is Markdown that can be cut between blocks and rows, except for head
+// and foot.
 type document struct {
 	head   string
 	blocks []block
 	foot   string
-	// quiet says that there is nothing to read in it.
+	// quiet is true if the document reports nothing.
 	quiet    bool
 	language *Language
 }
 
-// within writes the document with at most limit UTF-16 code units, those of the
-// seal included. Where it has more, the first rows that fit stand, then how many
+// within returns the document with at most limit UTF-16 code units, including
+// the seal. If it is longer, it keeps the first rows that fit, and says how many
 // are left out.
 func (d document) within(limit int) string {
 	var all strings.Builder
@@ -67,8 +66,8 @@ func (d document) within(limit int) string {
 	return d.head + kept.String() + d.cutNote(rows-shown, rows, limit) + d.foot
 }
 
-// within is the block with as many rows as have room, and their number.
-// Without one, there is nothing of it.
+// within returns the block with as many rows as fit, and their number. If no
+// row fits, it is empty.
 func (b block) within(room int) (string, int) {
 	room -= units(b.head) + units(b.foot)
 	n := 0

@@ -10,27 +10,26 @@ import (
 	"reconciler/internal/message"
 )
 
-// longestValue is how much of one foreign text Markdown shows, in characters.
+// longestValue is how many characters of one foreign text Markdown shows.
 const longestValue = 500
 
-// noReference is a character without width: after "@" or "#" it keeps a host
-// from mentioning somebody or linking something that foreign text names.
+// noReference is a character without width. After "@" or "#" it prevents a code
+// host from turning foreign text into a mention or a link.
 const noReference = "\u200b"
 
-// markdownText writes foreign text into Markdown as what it is: no markup, no
-// HTML, no mention of anybody, no new line.
+// markdownText escapes foreign text for Markdown: the result has no markup, no
+// HTML, no mention of anybody and no new line.
 func markdownText(text string) string {
 	return escape(withoutReferences(message.Cut(clean(text), longestValue)), "<>&~|", "\\`*_[]!#")
 }
 
-// htmlText writes foreign text into HTML, where Markdown's escapes are not
-// read.
+// htmlText escapes foreign text for HTML, where Markdown's escapes do not work.
 func htmlText(text string) string {
 	return escape(withoutReferences(message.Cut(clean(text), longestValue)), "<>&", "")
 }
 
-// escape writes the runes of entities as HTML's entities, and those of
-// backslashed behind a backslash.
+// escape replaces the runes in entities with HTML entities, and puts a
+// backslash before those in backslashed.
 func escape(text, entities, backslashed string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -47,9 +46,9 @@ func escape(text, entities, backslashed string) string {
 	return b.String()
 }
 
-// autolink is what hosts make a link of without any markup: an address, a name
-// that begins with www, and GitHub's GH-12. A match ends where a character
-// without width breaks it.
+// autolink matches what code hosts turn into a link without any markup: an
+// address, a name that begins with www, and GitHub's GH-12. A character without
+// width at the end of a match breaks the link.
 var autolink = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*:/|www\.|gh-[0-9])`)
 
 func withoutReferences(text string) string {
@@ -82,8 +81,9 @@ func entity(r rune) string {
 	}
 }
 
-// refers reports whether a host may read a reference at r: "@user", "#12", and
-// GitLab's "!12", "$12", "%12", "&12" and "~label", also with a name in quotes.
+// refers reports whether a code host may see a reference at r: "@user", "#12",
+// and GitLab's "!12", "$12", "%12", "&12" and "~label", also with a name in
+// quotes.
 func refers(r, next rune) bool {
 	if r == '@' {
 		return !unicode.IsSpace(next)
@@ -91,8 +91,8 @@ func refers(r, next rune) bool {
 	return strings.ContainsRune("#!$%&~", r) && (unicode.IsLetter(next) || unicode.IsDigit(next) || next == '"')
 }
 
-// markdownCode writes foreign text as code. What would end a code span or a
-// table's cell is written as HTML.
+// markdownCode formats foreign text as code. Text that could end a code span or
+// a table's cell is written as HTML.
 func markdownCode(text string) string {
 	text = message.Cut(clean(text), longestValue)
 	switch {
@@ -113,16 +113,16 @@ func units(text string) int {
 	return n
 }
 
-// Marker is the HTML comment that Markdown starts with, so that the comment
-// named name is found again and updated. Anybody can write it: whoever updates
-// a comment checks that it is his own.
+// Marker is the HTML comment at the beginning of Markdown. With it, the comment
+// with a name is found again and updated. Anybody can write it, so before
+// updating a comment check its author.
 func Marker(name string) string { return "<!-- reconciler:" + markerName(name) + " -->" }
 
-// longestMarker is how much of a name a marker keeps, in bytes.
+// longestMarker is the maximum length of a name in a marker, in bytes.
 const longestMarker = 64
 
-// markerName is name, or where it has something that could end the marker, a
-// part of it and the hash of all.
+// markerName returns name or, if the name could end the marker, a part of it
+// and the hash of all of it.
 func markerName(name string) string {
 	safe := strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._/", r)) {

@@ -7,8 +7,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// UnknownObject is a binding.Unknown in JSON: the facts, and English words for
-// them.
+// UnknownObject is a binding.Unknown in JSON: as data and as English text.
 type UnknownObject struct {
 	binding.Unknown
 	Message string `json:"message"`
@@ -24,8 +23,8 @@ func unknownObject(u *binding.Unknown) *UnknownObject {
 	return &UnknownObject{*u, English().Text(u.Message), u.Message.ID, u.Message.Args}
 }
 
-// unknown reads what unknownObject wrote. Another version's words are kept if
-// this one has none for the message; so do all that follow.
+// unknown converts back what unknownObject wrote. Like all following functions,
+// it keeps another version's text if this one has none for the message.
 func (o *UnknownObject) unknown() *binding.Unknown {
 	if o == nil {
 		return nil
@@ -54,11 +53,11 @@ func (o AnswerObject) answer() binding.Answer {
 	return a
 }
 
-// CapabilitiesObject are a driver's capabilities in JSON.
+// CapabilitiesObject is a driver's capabilities in JSON.
 type CapabilitiesObject struct {
 	binding.Capabilities
 	// ReadSources and ReadRules are missing in files of earlier versions, where
-	// readRepositories stands for both.
+	// readRepositories means both.
 	ReadSources *bool             `json:"readSources,omitempty"`
 	ReadRules   *bool             `json:"readRules,omitempty"`
 	Reasons     map[string]string `json:"reasons,omitempty"`
@@ -115,7 +114,7 @@ func (o RepositoryObject) state() binding.RepositoryState {
 	return s
 }
 
-// UsageObject is how much an instance has, in JSON.
+// UsageObject is the usage of an instance in JSON.
 type UsageObject struct {
 	binding.Usage
 	Unknown *UnknownObject `json:"unknown,omitempty"`
@@ -144,14 +143,14 @@ type ProjectObject struct {
 	Answers  []AnswerObject `json:"answers,omitempty"`
 }
 
-// ProjectObjects are the answers about projects in JSON.
+// ProjectObjects converts the answers about projects for JSON.
 func ProjectObjects(states map[string]binding.ProjectState) map[string]ProjectObject {
 	return values(states, func(s binding.ProjectState) ProjectObject {
 		return ProjectObject{s, answerObject(s.Subgroup), each(s.Answers, answerObject)}
 	})
 }
 
-// ProjectsOf reads what ProjectObjects wrote.
+// ProjectsOf converts back what ProjectObjects wrote.
 func ProjectsOf(objects map[string]ProjectObject) map[string]binding.ProjectState {
 	return values(objects, func(o ProjectObject) binding.ProjectState {
 		s := o.ProjectState
@@ -182,7 +181,7 @@ func (o *PreviousObject) token() *binding.PreviousToken {
 	return &t
 }
 
-// values is a map with f applied to every value; nil of nil.
+// values returns a map with f applied to every value; nil for nil.
 func values[K comparable, A, B any](from map[K]A, f func(A) B) map[K]B {
 	if from == nil {
 		return nil
@@ -194,7 +193,7 @@ func values[K comparable, A, B any](from map[K]A, f func(A) B) map[K]B {
 	return to
 }
 
-// each is a list with f applied to every element; nil of nil.
+// each returns a list with f applied to every element; nil for nil.
 func each[A, B any](from []A, f func(A) B) []B {
 	var to []B
 	for _, value := range from {

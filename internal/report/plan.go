@@ -11,23 +11,24 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Depth says how far the observation looked that a plan was made from.
+// Depth says how much the observation read that a plan was made from.
 type Depth string
 
-// Depths, each asking more than the previous one.
+// Depths. Each reads more than the previous one.
 const (
-	// Offline: nothing but the source was asked.
+	// Offline: only the source was read.
 	Offline Depth = "offline"
 	// Live: the registry and the secret store's metadata too.
 	Live Depth = "live"
 	// Preflight: the code hosts too.
 	Preflight Depth = "preflight"
-	// FromPublished: nobody; a daemon did, and published what it saw.
+	// FromPublished: nothing was asked; the plan uses an observation that a
+	// daemon published.
 	FromPublished Depth = "snapshot"
 )
 
-// words say in one line what was asked for a plan of these instances; nothing for
-// no depth. Where the driver is console, no registry is asked.
+// words says in one line what was asked for a plan of these instances; nothing
+// without a depth. With the driver console, no registry is asked.
 func (b Basis) words(instances []plan.Instance) message.Message {
 	var registry message.Message
 	switch api, console := byDriver(instances); {
@@ -49,8 +50,8 @@ func (b Basis) words(instances []plan.Instance) message.Message {
 	return message.Message{}
 }
 
-// byDriver are the names of the instances that have an API, and of those that
-// have none.
+// byDriver returns the names of the instances with an API, and of those
+// without.
 func byDriver(instances []plan.Instance) (api, console []string) {
 	for _, i := range instances {
 		if i.Driver == consoleDriver {
@@ -62,10 +63,10 @@ func byDriver(instances []plan.Instance) (api, console []string) {
 	return api, console
 }
 
-// consoleDriver is the driver of an instance whose registry cannot be asked.
+// consoleDriver is the driver of an instance without an API.
 const consoleDriver = "console"
 
-// Age is how long something is ago, as people say it.
+// Age is how long ago something was, for people.
 func Age(age time.Duration) message.Message {
 	switch {
 	case age < time.Minute:
@@ -79,10 +80,10 @@ func Age(age time.Duration) message.Message {
 }
 
 // Plan writes a plan for a person: what changes, by instance, each action with
-// its reason, its fields and its steps, then the numbers and the digest. With
-// Style.Full it shows what stays as it is, too. The plan's findings come
-// before the numbers, and Style.Basis comes at the end. Of a plan made
-// offline each binding is shown, as one that was not compared.
+// its reason, fields and steps, and then the numbers and the digest. With
+// Style.Full it also shows what stays as it is. The plan's findings come before
+// the numbers, and Style.Basis at the end. In an offline plan, every binding is
+// shown as not compared.
 func Plan(w io.Writer, pl plan.Plan, style Style) error {
 	p := &page{style: style}
 	if style.Basis.Depth == Offline {
@@ -110,8 +111,8 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 	return p.writeTo(w)
 }
 
-// notCompared shows the actions of a plan made offline: none of them changes
-// anything. A reason is shown where it differs from "nothing was asked".
+// notCompared shows the actions of an offline plan. None of them changes
+// anything. A reason is shown if it differs from "nothing was asked".
 func (p *page) notCompared(pl plan.Plan) {
 	for _, a := range pl.Actions {
 		reason := a.Reason
@@ -144,18 +145,17 @@ func (p *page) actions(pl plan.Plan) {
 	}
 }
 
-// worthShowing reports whether an action is shown without being asked for: what
-// is done, what is not allowed, and what differs and is only looked at.
+// worthShowing reports whether an action is shown by default: one that does
+// something, one that is not allowed, and a difference that is only observed.
 func worthShowing(a plan.Action) bool { return a.Kind != plan.Noop || len(a.Changes) > 0 }
 
-// shownKept is how many objects that are kept text shows without Style.Full.
+// shownKept is how many kept objects text shows without Style.Full.
 const shownKept = 20
 
-// kept lists what is kept as it is for a reason, a rule as a rule; with
-// Style.Full it stands among the actions. A finding reports what is not
-// known.
+// kept lists what is kept as it is for a reason; with Style.Full it is shown
+// among the actions instead. What is unknown has a finding.
 func (p *page) kept(pl plan.Plan) {
-	kept := slices.DeleteFunc(keptOf(pl), worthShowing) // Those stand among the actions.
+	kept := slices.DeleteFunc(keptOf(pl), worthShowing) // Those are shown among the actions.
 	if p.style.Full || len(kept) == 0 {
 		return
 	}
@@ -169,8 +169,8 @@ func (p *page) kept(pl plan.Plan) {
 	p.line()
 }
 
-// keptOf are the objects that are kept as they are, though something could be
-// done.
+// keptOf returns the objects that are kept as they are, although something
+// could be done.
 func keptOf(pl plan.Plan) []plan.Action {
 	var kept []plan.Action
 	for _, a := range pl.Actions {
@@ -218,7 +218,7 @@ func title(a plan.Action) message.Message {
 	return titled(a, as, as)
 }
 
-// titled is title with names written by code, and other text by plain.
+// titled is title with names formatted by code, and other text by plain.
 func titled(a plan.Action, code, plain func(string) string) message.Message {
 	if a.Object.IsAccount() {
 		return message.New("plan-text.account", "binding", code(a.Binding), "platform", plain(a.Platform.Title()))
@@ -242,7 +242,7 @@ func (p *page) change(c plan.Change) (field, values string) {
 
 type look struct {
 	symbol string
-	// meaning is the identifier of its words below legend.
+	// meaning is the ID of its text, below legend.
 	meaning string
 	color   color
 }
@@ -285,7 +285,7 @@ func (p *page) legend(pl plan.Plan) {
 	}
 }
 
-// kinds are all kinds that the last line counts, in its order.
+// kinds returns all kinds that the last line counts, in its order.
 func kinds() []plan.Kind {
 	return []plan.Kind{
 		plan.Bind, plan.Rebind, plan.Unbind, plan.Authorize, plan.Manual, plan.Create, plan.Link, plan.Relink, plan.Unlink,
@@ -293,8 +293,8 @@ func kinds() []plan.Kind {
 	}
 }
 
-// planCounts counts the actions of each kind that does something; nil where
-// there is none.
+// planCounts counts the actions of each kind that does something; nil if there
+// is none.
 func planCounts(pl plan.Plan) []message.Message {
 	counts := pl.Counts()
 	var parts []message.Message

@@ -12,24 +12,24 @@ import (
 	"reconciler/internal/plan"
 )
 
-// KindPlanFile is the kind of a plan that is kept to be applied later.
+// KindPlanFile is the kind of a plan that is saved to be applied later.
 const KindPlanFile = "PlanFile"
 
-// maxPlanFile bounds what is read of a plan file, in bytes.
+// maxPlanFile limits a plan file, in bytes.
 const maxPlanFile = 64 << 20
 
-// PlanFile is a plan with what it was made of, kept so that exactly it is
-// applied. Nothing in it is secret.
+// PlanFile is a saved plan with what it was made from, so that exactly this
+// plan is applied. It contains no secret.
 type PlanFile struct {
 	Plan  plan.Plan
 	Basis Basis
-	// Revision is the source's at which the plan was made.
+	// Revision is the source's revision that the plan was made from.
 	Revision string
 	// Observation is the digest of what was observed.
 	Observation string
 }
 
-// planFileObject is a plan file as it is written.
+// planFileObject is a plan file in JSON.
 type planFileObject struct {
 	APIVersion  string     `json:"apiVersion"`
 	Kind        string     `json:"kind"`
@@ -49,12 +49,12 @@ func WritePlanFile(w io.Writer, f PlanFile) error {
 	})
 }
 
-// ErrNotPlanFile says that something is not a plan file of this version.
+// ErrNotPlanFile means that the input is not a plan file of this version.
 var ErrNotPlanFile = message.NewError("plan-file.foreign")
 
 // ReadPlanFile reads what WritePlanFile wrote. Its actions have no Target, so
-// they can be compared and not applied. It fails where the file is something
-// else, and where its digest is not that of its actions.
+// they can be compared but not applied. It fails if the file is something else,
+// or if its digest does not match its actions.
 func ReadPlanFile(r io.Reader) (PlanFile, error) {
 	data, err := boundedio.Read(r, maxPlanFile)
 	if err != nil {
@@ -89,8 +89,7 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 	return f, nil
 }
 
-// plan is the plan that the object was made of, without what is not part of
-// the output.
+// plan converts the object back to a plan.
 func (o planObject) plan() plan.Plan {
 	return plan.Plan{Actions: actionsOf(o.Actions), Findings: findingsOf(o.Findings), Instances: o.Instances}
 }

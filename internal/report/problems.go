@@ -12,8 +12,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Problems are what keeps the daemon from knowing or doing what is declared: the
-// parts that give no answer, and the invalid files.
+// Problems are what prevents the daemon from observing or applying: parts that
+// give no answer, and invalid files.
 type Problems struct {
 	Unanswered  []UnansweredPart `json:"unanswered,omitempty"`
 	BrokenFiles []BrokenFile     `json:"brokenFiles,omitempty"`
@@ -29,12 +29,12 @@ type InstanceCondition struct {
 	ConditionObject
 }
 
-// RefusedChange is what is refused for safety for one reason.
+// RefusedChange is what one rule refuses for safety.
 type RefusedChange struct {
 	Instance string `json:"instance"`
-	// Reason is the rule that refuses it.
+	// Reason is the rule.
 	Reason plan.Cause `json:"reason"`
-	// Bindings are the names of those that are not changed.
+	// Bindings are the names of the bindings that are not changed.
 	Bindings []string `json:"bindings"`
 	Message  string   `json:"message"`
 	// ID and Args are the message as data.
@@ -42,8 +42,8 @@ type RefusedChange struct {
 	Args message.Args `json:"args,omitempty"`
 }
 
-// RefusedChanges are those of a plan, and of what is refused because it would send
-// a token to a different host.
+// RefusedChanges returns what a plan refuses, including what would send a token to
+// a different host.
 func RefusedChanges(p plan.Plan) []RefusedChange {
 	var all []RefusedChange
 	at := map[string]int{}
@@ -63,7 +63,7 @@ func RefusedChanges(p plan.Plan) []RefusedChange {
 	return all
 }
 
-// NotGood are those of an instance's conditions that are not true.
+// NotGood returns an instance's conditions that are not True.
 func NotGood(instance string, conditions []binding.Condition) []InstanceCondition {
 	var bad []InstanceCondition
 	for _, c := range ConditionObjects(conditions) {
@@ -74,13 +74,12 @@ func NotGood(instance string, conditions []binding.Condition) []InstanceConditio
 	return bad
 }
 
-// UnansweredPart is a part that gives no answer that can be used.
+// UnansweredPart is a part that gives no usable answer.
 type UnansweredPart struct {
 	Part binding.PartKind `json:"part"`
 	// Name is the instance of a registry, or the site of a code host.
 	Name string `json:"name,omitempty"`
-	// Since is when it was first asked without a usable answer, since the
-	// daemon started.
+	// Since is when it first gave no usable answer, since the daemon started.
 	Since time.Time `json:"since"`
 	// Reason is a CamelCase word that programs may branch on.
 	Reason  string `json:"reason"`
@@ -90,17 +89,17 @@ type UnansweredPart struct {
 	Args message.Args `json:"args,omitempty"`
 }
 
-// Why is why it gives none, as data where that is known.
+// Why is why it gives no usable answer, as data if possible.
 func (u UnansweredPart) Why() message.Message {
 	return known(message.Message{ID: u.ID, Args: u.Args}, u.Message)
 }
 
-// BrokenFile is an invalid file of the snapshot in force.
+// BrokenFile is an invalid file of the current snapshot.
 type BrokenFile struct {
 	File string `json:"file"`
 	// Findings are its findings of severity error.
 	Findings []FindingObject `json:"findings"`
-	// Holds are the bindings that are not changed because of it.
+	// Holds are the bindings that are not changed because of the file.
 	Holds []HeldBinding `json:"holds"`
 }
 
@@ -110,7 +109,7 @@ type HeldBinding struct {
 	Name     string `json:"name"`
 }
 
-// Unanswered are outages in JSON.
+// Unanswered converts outages for JSON.
 func Unanswered(outages []binding.Outage) []UnansweredPart {
 	var parts []UnansweredPart
 	for _, o := range outages {
@@ -122,8 +121,8 @@ func Unanswered(outages []binding.Outage) []UnansweredPart {
 	return parts
 }
 
-// BrokenFiles are the invalid files with their findings, and what they hold
-// according to the statuses.
+// BrokenFiles returns the invalid files with their findings, and the bindings
+// that they hold according to the statuses.
 func BrokenFiles(files []string, findings []finding.Finding, statuses []binding.Status, reason string) []BrokenFile {
 	var broken []BrokenFile
 	for _, file := range files {
@@ -134,7 +133,8 @@ func BrokenFiles(files []string, findings []finding.Finding, statuses []binding.
 		b.Findings = append(b.Findings, findingObjects(errors)...)
 		for _, s := range statuses {
 			held := slices.ContainsFunc(s.Conditions, func(c binding.Condition) bool { return c.Reason == reason })
-			// What its own file does not hold, any invalid file may.
+			// A binding that its own file does not hold may be held by any invalid
+			// file.
 			if held && (s.File == file || !slices.Contains(files, s.File)) {
 				b.Holds = append(b.Holds, HeldBinding{s.Spec.Instance, s.Name})
 			}
@@ -147,8 +147,8 @@ func BrokenFiles(files []string, findings []finding.Finding, statuses []binding.
 	return broken
 }
 
-// OfInstance are the problems that concern an instance. A file that holds nothing
-// concerns all, because nobody knows what it declares.
+// OfInstance returns the problems that concern an instance. A file that holds
+// nothing concerns all instances, because its content is unknown.
 func (p Problems) OfInstance(name string) Problems {
 	p.Unanswered = slices.DeleteFunc(slices.Clone(p.Unanswered), func(u UnansweredPart) bool {
 		return u.Part == binding.PartRegistry && u.Name != name
@@ -161,8 +161,8 @@ func (p Problems) OfInstance(name string) Problems {
 	return p
 }
 
-// OfBindings are the problems that concern bindings of those names: of the files
-// only those that hold one.
+// OfBindings returns the problems that concern bindings with these names. Only
+// files that hold one of them are included.
 func (p Problems) OfBindings(names ...string) Problems {
 	p.Refused = slices.DeleteFunc(slices.Clone(p.Refused), func(r RefusedChange) bool {
 		return !slices.ContainsFunc(r.Bindings, func(name string) bool { return slices.Contains(names, name) })
@@ -173,7 +173,7 @@ func (p Problems) OfBindings(names ...string) Problems {
 	return p
 }
 
-// Redacted are the problems with every text as redact returns it.
+// Redacted applies redact to every text of the problems.
 func (p Problems) Redacted(redact func(string) string) Problems {
 	p.Unanswered, p.BrokenFiles = slices.Clone(p.Unanswered), slices.Clone(p.BrokenFiles)
 	for i, u := range p.Unanswered {
@@ -196,8 +196,8 @@ func (p Problems) Redacted(redact func(string) string) Problems {
 	return p
 }
 
-// Same reports whether the problems are the same ones as others, whatever the
-// words.
+// Same reports whether the problems are the same as others, regardless of their
+// text.
 func (p Problems) Same(others Problems) bool {
 	return slices.EqualFunc(p.Unanswered, others.Unanswered, func(a, b UnansweredPart) bool {
 		return a.Part == b.Part && a.Name == b.Name && a.Reason == b.Reason
@@ -224,7 +224,7 @@ func (p *page) problems(all Problems) {
 			"why", known(message.Message{ID: r.ID, Args: r.Args}, r.Message))))
 	}
 	for _, c := range all.Instances {
-		// That a part gives no answer may say it already.
+		// The line about the part that gives no answer may cover it already.
 		said := slices.ContainsFunc(all.Unanswered, func(u UnansweredPart) bool {
 			rejects := u.Part == binding.PartVault || u.Part == binding.PartRegistry && u.Name == c.Instance
 			return rejects && u.ID == c.ID && reflect.DeepEqual(u.Args, c.Args)
@@ -252,8 +252,8 @@ func (p *page) problems(all Problems) {
 // mostBroken is how many findings of invalid files are shown in one place.
 const mostBroken = 3
 
-// brokenLines say what is wrong in an invalid file, or in several for no name: the
-// first few findings.
+// brokenLines returns the first few findings of an invalid file, or of several if
+// no name is given.
 func brokenLines(file string, findings []finding.Finding) []message.Message {
 	var lines []message.Message
 	for _, f := range findings[:min(len(findings), mostBroken)] {

@@ -10,34 +10,33 @@ import (
 	"reconciler/internal/message"
 )
 
-// KindPublished is the kind of what a daemon saw, published so that a plan can
-// be made elsewhere.
+// KindPublished is the kind of a published observation.
 const KindPublished = "Snapshot"
 
-// MaxPublished bounds a snapshot, in bytes.
+// MaxPublished limits a published observation, in bytes.
 const MaxPublished = 64 << 20
 
-// Published is what a daemon saw and remembers, and all that a plan needs
-// besides the declarations. It is made of listed fields, and nothing in it is
-// secret: fingerprints of tokens, which binding.TokenState, binding.Record and
-// binding.Intent have, are not among them. (A snapshot of declarations is
-// something else: source.Snapshot.)
+// Published is what a daemon observed and remembers: everything that a plan
+// needs except the declarations. It has only listed fields, and none is secret.
+// In particular, it has no fingerprints of tokens, unlike binding.TokenState,
+// binding.Record and binding.Intent. (A snapshot of declarations is something
+// else: source.Snapshot.)
 type Published struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	// Source is "git" or "folder": what Revision is a revision of.
+	// Source is "git" or "folder", the kind of Revision.
 	Source string `json:"source"`
-	// Revision is the one that the next declarations have to descend from;
+	// Revision is the revision that the next declarations have to descend from;
 	// empty before the first.
 	Revision  string              `json:"revision,omitempty"`
 	Instances []PublishedInstance `json:"instances"`
 }
 
-// PublishedInstance is what was seen of one instance. One that was not looked
-// at yet is absent, and nothing follows from that.
+// PublishedInstance is what was observed of one instance. An instance that was
+// not observed yet is missing, which means nothing else.
 type PublishedInstance struct {
 	Name string `json:"name"`
-	// Observed is when the look began.
+	// Observed is when the observation began.
 	Observed time.Time `json:"observed"`
 	// Unknown and the five after it are the registry's part of
 	// binding.Observation.
@@ -46,19 +45,19 @@ type PublishedInstance struct {
 	Accounts     map[binding.Platform]AccountObject `json:"accounts"`
 	Repositories map[string]RepositoryObject        `json:"repositories"`
 	Usage        *UsageObject                       `json:"usage,omitempty"`
-	// Bindings are what was declared then, as far as it was asked about, with
-	// the answers, sorted by name.
+	// Bindings are the declarations that were observed, with the answers,
+	// sorted by name.
 	Bindings []PublishedBinding `json:"bindings"`
 	Records  []PublishedRecord  `json:"records"`
 	Intents  []PublishedIntent  `json:"intents"`
-	// RetryStates are what is remembered of repairs that did not last, Suspensions
-	// what people suspended.
+	// RetryStates are what is remembered about repairs that did not last, and
+	// Suspensions what people suspended.
 	RetryStates []PublishedRetryState `json:"efforts,omitempty"`
 	Suspensions []PublishedSuspension `json:"suspensions,omitempty"`
 }
 
-// NewPublishedInstance has the registry's part of an observation that began at
-// a time.
+// NewPublishedInstance makes one with the registry's part of an observation
+// that began at a time.
 func NewPublishedInstance(name string, began time.Time, o binding.Observation) PublishedInstance {
 	return PublishedInstance{
 		Name: name, Observed: began.UTC().Truncate(time.Second),
@@ -68,7 +67,7 @@ func NewPublishedInstance(name string, began time.Time, o binding.Observation) P
 	}
 }
 
-// Observation is the observation, as far as it is published.
+// Observation returns the published part of the observation.
 func (i PublishedInstance) Observation() binding.Observation {
 	o := binding.Observation{
 		Instance: i.Name, Unknown: i.Unknown.unknown(), Capabilities: i.Capabilities.capabilities(),
@@ -86,8 +85,8 @@ func (i PublishedInstance) Observation() binding.Observation {
 	return o
 }
 
-// PublishedBinding is one binding's questions to the secret store and to the
-// code host, and what they said.
+// PublishedBinding is what was asked about one binding at the secret store and
+// the code host, with the answers.
 type PublishedBinding struct {
 	Name     string            `json:"name"`
 	Platform binding.Platform  `json:"platform"`
@@ -95,7 +94,7 @@ type PublishedBinding struct {
 	Address  string            `json:"address,omitempty"`
 	Vault    *binding.VaultRef `json:"vault,omitempty"`
 	Sources  []string          `json:"sources,omitempty"`
-	// Token is nil where nothing is known.
+	// Token is nil if nothing is known.
 	Token    *PublishedToken          `json:"token,omitempty"`
 	Projects map[string]ProjectObject `json:"projects,omitempty"`
 }
@@ -109,13 +108,13 @@ type PublishedToken struct {
 	BoundAnswers []AnswerObject  `json:"boundAnswers,omitempty"`
 }
 
-// NewPublishedToken is what may be published of a token.
+// NewPublishedToken returns what may be published about a token.
 func NewPublishedToken(s binding.TokenState) *PublishedToken {
 	s.Fingerprint = ""
 	return &PublishedToken{s, unknownObject(s.Unknown), previousObject(s.Previous), each(s.Answers, answerObject), each(s.BoundAnswers, answerObject)}
 }
 
-// State is the token's state, without what is not published.
+// State returns the token's state, without what is not published.
 func (t PublishedToken) State() binding.TokenState {
 	s := t.TokenState
 	s.Unknown, s.Previous = t.Unknown.unknown(), t.Previous.token()
@@ -123,11 +122,10 @@ func (t PublishedToken) State() binding.TokenState {
 	return s
 }
 
-// hidden takes the place of a field that is not published: it is neither written nor
-// read.
+// hidden hides a field that is not published: it is neither written nor read.
 type hidden struct{}
 
-// UnmarshalJSON passes over what is there.
+// UnmarshalJSON ignores its input.
 func (*hidden) UnmarshalJSON([]byte) error { return nil }
 
 // PublishedRecord is a binding.Record of the instance without the fingerprint of
@@ -140,13 +138,13 @@ type PublishedRecord struct {
 	Mistimed hidden `json:"mistimed,omitzero"`
 }
 
-// NewPublishedRecord is what may be published of a record.
+// NewPublishedRecord returns what may be published of a record.
 func NewPublishedRecord(r binding.Record) PublishedRecord {
 	r.Instance, r.TokenFingerprint, r.Mistimed = "", "", false
 	return PublishedRecord{Record: r}
 }
 
-// OnInstance is the record, of an instance, without what is not published.
+// OnInstance returns the record for an instance, without what is not published.
 func (r PublishedRecord) OnInstance(instance string) binding.Record {
 	r.Record.Instance = instance
 	return r.Record
@@ -158,14 +156,14 @@ type PublishedIntent struct {
 	binding.Intent
 	Instance         hidden `json:"instance,omitzero"`
 	TokenFingerprint hidden `json:"tokenFingerprint,omitzero"`
-	// No plan is made of Earlier.
+	// Plans do not need Earlier.
 	Earlier hidden `json:"earlier,omitzero"`
-	// Record and After are nil where there is none.
+	// Record and After are nil if there is none.
 	Record *PublishedRecord `json:"record,omitempty"`
 	After  *PublishedRecord `json:"after,omitempty"`
 }
 
-// NewPublishedIntent is what may be published of an intent.
+// NewPublishedIntent returns what may be published of an intent.
 func NewPublishedIntent(i binding.Intent) PublishedIntent {
 	record := func(r binding.Record) *PublishedRecord {
 		if r.Binding == "" {
@@ -179,7 +177,7 @@ func NewPublishedIntent(i binding.Intent) PublishedIntent {
 	return published
 }
 
-// OnInstance is the intent, on an instance, without what is not published.
+// OnInstance returns the intent for an instance, without what is not published.
 func (i PublishedIntent) OnInstance(instance string) binding.Intent {
 	record := func(r *PublishedRecord) binding.Record {
 		if r == nil {
@@ -192,8 +190,8 @@ func (i PublishedIntent) OnInstance(instance string) binding.Intent {
 	return intent
 }
 
-// PublishedRetryState is a binding.RetryState of the instance, without what no plan is
-// made of: what failed, and that a bind is forbidden.
+// PublishedRetryState is a binding.RetryState of the instance, without what plans do
+// not need: what failed, and that a bind is forbidden.
 type PublishedRetryState struct {
 	binding.RetryState
 	Instance      hidden `json:"instance,omitzero"`
@@ -201,33 +199,33 @@ type PublishedRetryState struct {
 	BindForbidden hidden `json:"bindForbidden,omitzero"`
 }
 
-// NewPublishedRetryState is what is published of a retry state.
+// NewPublishedRetryState returns what is published of a retry state.
 func NewPublishedRetryState(e binding.RetryState) PublishedRetryState {
 	e.Instance, e.Failed, e.BindForbidden = "", nil, time.Time{}
 	return PublishedRetryState{RetryState: e}
 }
 
-// OnInstance is the state, on an instance.
+// OnInstance returns the state for an instance.
 func (e PublishedRetryState) OnInstance(instance string) binding.RetryState {
 	e.RetryState.Instance = instance
 	return e.RetryState
 }
 
-// PublishedSuspension is a binding.Suspension of the instance, without what is
-// known of the person besides the name.
+// PublishedSuspension is a binding.Suspension of the instance. Of the person it
+// has only the name.
 type PublishedSuspension struct {
 	binding.Suspension
 	Instance hidden `json:"instance,omitzero"`
 	Proven   hidden `json:"proven,omitzero"`
 }
 
-// NewPublishedSuspension is what is published of a suspension.
+// NewPublishedSuspension returns what is published of a suspension.
 func NewPublishedSuspension(s binding.Suspension) PublishedSuspension {
 	s.Instance, s.Proven = "", ""
 	return PublishedSuspension{Suspension: s}
 }
 
-// OnInstance is the suspension, on an instance, without what is not published.
+// OnInstance returns the suspension for an instance, without what is not published.
 func (s PublishedSuspension) OnInstance(instance string) binding.Suspension {
 	s.Suspension.Instance = instance
 	return s.Suspension
@@ -239,12 +237,13 @@ func WritePublished(w io.Writer, s Published) error {
 	return JSON(w, s)
 }
 
-// ErrNotPublished says that something is not a snapshot of this version.
+// ErrNotPublished means that the input is not a published observation of this
+// version.
 var ErrNotPublished = message.NewError("snapshot-file.foreign")
 
-// ReadPublished reads what WritePublished wrote. Fields that it does not know it
-// passes over, because one version may get more of them. It fails where it is
-// something else, or too long, or names an instance or a binding twice.
+// ReadPublished reads what WritePublished wrote. It ignores unknown fields,
+// because a later version may add some. It fails if the input is something else
+// or too long, or names an instance or a binding twice.
 func ReadPublished(r io.Reader) (Published, error) {
 	data, err := boundedio.Read(r, MaxPublished)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// KindRegistryRecord is the kind of what `registry record` writes.
+// KindRegistryRecord is the kind of the output of `registry record`.
 const KindRegistryRecord = "RegistryRecord"
 
 // Sources of a registry record.
@@ -18,7 +18,7 @@ const (
 	FromHAR = "har"
 )
 
-// What is known of a call.
+// Whether a call is served.
 const (
 	Served        = "yes"
 	NotServed     = "no"
@@ -27,25 +27,25 @@ const (
 )
 
 // RegistryRecord is what `registry record` found out. It can be shown to
-// anybody: it holds no value but enumerations, and no identifier.
+// anybody: its only values are enumerations, and it contains no ID.
 type RegistryRecord struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	// Source is "api" or "har".
 	Source string         `json:"source"`
 	Calls  []RecordedCall `json:"calls"`
-	// ProfileCalls say what each call of the profile is based on.
+	// ProfileCalls says what each call of the profile is based on.
 	ProfileCalls []ProfileCall `json:"profileCalls"`
-	// Missing is what could not be found, Next what to do.
+	// Missing is what could not be found, and Next what to do.
 	Missing []Text `json:"missing"`
 	Next    []Text `json:"next"`
 	// Profile is the proposed wire profile as YAML; empty if there is none.
 	Profile string `json:"profile"`
 }
 
-// Complete reports whether the profile has what can be recorded from the
-// source: the read of accounts, and from a network record also what binds and
-// unbinds.
+// Complete reports whether the profile has everything that can be recorded from
+// the source: the read of accounts and, from a network record, also bind and
+// unbind.
 func (r RegistryRecord) Complete() bool {
 	recorded := map[string]bool{}
 	for _, c := range r.ProfileCalls {
@@ -54,23 +54,24 @@ func (r RegistryRecord) Complete() bool {
 	return r.Profile != "" && recorded["listAccounts"] && (r.Source == FromAPI || recorded["bind"] && recorded["unbind"])
 }
 
-// RecordedCall is one call and what came.
+// RecordedCall is one call and its result.
 type RecordedCall struct {
-	// Call is what a call of a network record does: listAccounts, bind, unbind.
+	// Call is what a call in a network record does: listAccounts, bind or
+	// unbind.
 	Call    string `json:"call,omitempty"`
 	Version string `json:"version,omitempty"`
 	Action  string `json:"action,omitempty"`
 	Method  string `json:"method"`
 	Host    string `json:"host,omitempty"`
 	Path    string `json:"path"`
-	// Platform is the one that a call asks for; Parameters are the names of the
-	// query's.
+	// Platform is the platform of the call, and Parameters are the names in its
+	// query.
 	Platform   string   `json:"platform,omitempty"`
 	Parameters []string `json:"parameters,omitempty"`
 	// Served is "yes", "no", "unknown" or "not-sent".
 	Served string `json:"served"`
 	Status int    `json:"status,omitempty"`
-	// Code is the error's, with "?" for words that may identify somebody.
+	// Code is the error code, with "?" for words that may identify somebody.
 	Code    string `json:"code,omitempty"`
 	Message Text   `json:"message,omitzero"`
 	Request *Shape `json:"request,omitempty"`
@@ -84,31 +85,31 @@ type ProfileCall struct {
 	Basis string `json:"basis"`
 }
 
-// Shape is what is shown of a JSON value: its types, the names of its fields
-// and how they are nested. It has no value, except for enumerations.
+// Shape describes a JSON value: its types, the names of its fields and how they
+// are nested. It has no values, except for enumerations.
 type Shape struct {
 	// Types are "object", "list", "string", "integer", "number", "boolean" and
-	// "null"; several where the same place had several.
+	// "null"; several if the same place had several types.
 	Types []string `json:"types"`
-	// Forms are what strings look like: "digits", "url", "time", "empty",
-	// "json" (JSON as text; its shape follows), "other". Whole numbers of 10 and
-	// 13 digits have the form "seconds" and "milliseconds".
+	// Forms are the forms of strings: "digits", "url", "time", "empty", "json"
+	// (JSON as text; its shape follows) or "other". Integers of 10 and 13 digits
+	// have the form "seconds" and "milliseconds".
 	Forms []string `json:"forms,omitempty"`
 	// Values are enumerations.
 	Values []string `json:"values,omitempty"`
-	// Lengths are "none", "one" and "several", of lists.
+	// Lengths are the lengths of lists: "none", "one" or "several".
 	Lengths []string     `json:"lengths,omitempty"`
 	Fields  []ShapeField `json:"fields,omitempty"`
 	// Items is the shape of all items of a list.
 	Items *Shape `json:"items,omitempty"`
-	// Cut says that there is more than is shown.
+	// Cut is true if there is more than is shown.
 	Cut bool `json:"cut,omitempty"`
 }
 
 // ShapeField is a field of an object.
 type ShapeField struct {
-	// Name is the field's, with "?" for words that may identify somebody. All
-	// fields with one such name are shown as one.
+	// Name is the field's name, with "?" for words that may identify somebody.
+	// Fields with the same such name are shown as one.
 	Name  string `json:"name"`
 	Shape *Shape `json:"shape"`
 }
@@ -168,7 +169,7 @@ func profileLines(calls []ProfileCall) []Text {
 	return lines
 }
 
-// list writes a heading and items; nothing where there is no item.
+// list writes a heading and items; nothing if there is no item.
 func (p *page) list(title message.Message, items []Text) {
 	if len(items) == 0 {
 		return

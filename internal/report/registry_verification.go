@@ -7,7 +7,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// KindRegistryVerification is the kind of what `registry verify` writes.
+// KindRegistryVerification is the kind of the output of `registry verify`.
 const KindRegistryVerification = "RegistryVerification"
 
 // Verdicts on an assumption.
@@ -28,9 +28,9 @@ type RegistryVerification struct {
 	// read showed the write; absent if that was not seen.
 	BindSeconds   *float64 `json:"bindSeconds,omitempty"`
 	UnbindSeconds *float64 `json:"unbindSeconds,omitempty"`
-	// Settle is the sync.settle to set; empty if it is not known.
+	// Settle is the recommended sync.settle; empty if unknown.
 	Settle string `json:"settle"`
-	// Interrupted says that the run was ended before it was done.
+	// Interrupted is true if the run was interrupted.
 	Interrupted bool `json:"interrupted"`
 	// Left is what this run may have left behind.
 	Left []LeftBehind `json:"left"`
@@ -45,10 +45,10 @@ type Assumption struct {
 	Message Text   `json:"message"`
 }
 
-// LeftBehind is something that was not tidied up, and how to do it.
+// LeftBehind is something that was not removed, and how to remove it.
 type LeftBehind struct {
 	Message Text `json:"message"`
-	// Remove is what a person does, in order.
+	// Remove has the steps for a person, in order.
 	Remove []Text `json:"remove"`
 }
 

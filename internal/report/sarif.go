@@ -14,12 +14,12 @@ import (
 // errata.
 const sarifSchema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
-// sourceRoot is what file names are relative to, by SARIF's custom.
+// sourceRoot is SARIF's usual name for the base of file names.
 const sourceRoot = "%SRCROOT%"
 
 // writeSARIF writes findings as one SARIF 2.1.0 run. A finding that is not
-// about a file becomes a notification of the run: readers refuse results
-// without a place, and a place is never invented.
+// about a file becomes a notification of the run, because readers refuse
+// results without a place.
 func writeSARIF(w io.Writer, d Document, o Options) error {
 	run := sarifRun{
 		ColumnKind:         "unicodeCodePoints",
@@ -47,7 +47,7 @@ func writeSARIF(w io.Writer, d Document, o Options) error {
 		run.Results = append(run.Results, sarifResult{
 			RuleID: clean(f.Code), RuleIndex: index, Level: sarifLevel(f.Severity), Message: sarifMessage(English(), f),
 			Locations: []sarifLocation{newSARIFLocation(f)},
-			// The first is the one that GitHub compares.
+			// GitHub compares the first one.
 			PartialFingerprints: map[string]string{"primaryLocationLineHash": prints[i], "reconciler/v1": prints[i]},
 		})
 	}
@@ -55,8 +55,8 @@ func writeSARIF(w io.Writer, d Document, o Options) error {
 	return JSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
 }
 
-// newSARIFRule describes the rule of a finding: as the catalogue does, or for a
-// rule that is not in it (an organisation's own) as the finding does.
+// newSARIFRule describes the rule of a finding: from the catalogue or, for an
+// organisation's own rule, from the finding.
 func newSARIFRule(l *Language, f finding.Finding) sarifRule {
 	rule := sarifRule{
 		ID:                   clean(f.Code),
@@ -91,8 +91,8 @@ func sarifLevel(s finding.Severity) string {
 	return "warning"
 }
 
-// sarifMessage is the message and the hint. SARIF makes links of "[a](b)" in a
-// message; foreign text gets none.
+// sarifMessage is the message and the hint. SARIF turns "[a](b)" in a message
+// into a link, which is prevented for foreign text.
 func sarifMessage(l *Language, f finding.Finding) sarifText {
 	return sarifText{strings.ReplaceAll(described(l, f), "](", "] (")}
 }

@@ -1,6 +1,6 @@
 package report
 
-// The part of SARIF 2.1.0 that is written, with the names of its standard.
+// The part of SARIF 2.1.0 that is written, with the names of the standard.
 
 type sarifLog struct {
 	Schema  string     `json:"$schema"`
@@ -13,7 +13,7 @@ type sarifRun struct {
 	Invocations        []sarifInvocation        `json:"invocations"`
 	OriginalURIBaseIDs map[string]sarifArtifact `json:"originalUriBaseIds"`
 	Results            []sarifResult            `json:"results"`
-	// ColumnKind says that columns count characters, as findings do.
+	// ColumnKind says that columns count characters, as in findings.
 	ColumnKind string `json:"columnKind"`
 }
 

@@ -12,14 +12,14 @@ import (
 // KindSuspensionList is the kind of a SuspensionList.
 const KindSuspensionList = "SuspensionList"
 
-// SuspensionList is what `suspend` and `resume` print: what was suspended, or
-// is no more.
+// SuspensionList is what `suspend` and `resume` print: what was suspended or
+// resumed.
 type SuspensionList struct {
 	APIVersion string               `json:"apiVersion"`
 	Kind       string               `json:"kind"`
 	Items      []binding.Suspension `json:"items"`
-	// Unsettled are the instances whose sync under way had not ended yet: what
-	// it had begun before may still be done.
+	// Unsettled are the instances whose running sync had not ended yet. It may
+	// still finish what it began before.
 	Unsettled []string `json:"unsettled,omitempty"`
 }
 
@@ -44,7 +44,7 @@ func Suspended(w io.Writer, l SuspensionList, style Style) error {
 	return p.writeTo(w)
 }
 
-// Resumed writes for a person what is suspended no more.
+// Resumed writes for a person what was resumed.
 func Resumed(w io.Writer, l SuspensionList, style Style) error {
 	p := &page{style: style}
 	for _, s := range l.Items {

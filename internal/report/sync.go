@@ -19,19 +19,19 @@ type SyncOutcome string
 const (
 	// SyncRefused: something was refused for safety.
 	SyncRefused SyncOutcome = "refused"
-	// SyncFailed: something that was due was not done, or could not be asked.
+	// SyncFailed: something due was not done, or could not be checked.
 	SyncFailed SyncOutcome = "failed"
-	// SyncForbidden: something that would be needed is not allowed by a rule.
+	// SyncForbidden: a rule does not allow something that is needed.
 	SyncForbidden SyncOutcome = "forbidden"
 	// SyncWaiting: a person has something to do.
 	SyncWaiting SyncOutcome = "waiting"
 	// SyncDeferred: something waits until a window of the instance opens.
 	SyncDeferred SyncOutcome = "deferred"
-	// SyncChanged: something was done, and all that was due.
+	// SyncChanged: something was done, and everything due was done.
 	SyncChanged SyncOutcome = "changed"
 	// SyncUnchanged: nothing was done.
 	SyncUnchanged SyncOutcome = "unchanged"
-	// SyncAsked: it was asked for and not waited for.
+	// SyncAsked: the sync was requested without waiting for it.
 	SyncAsked SyncOutcome = "asked"
 )
 
@@ -39,13 +39,13 @@ const (
 type SyncResult struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	// Source says why the source could not be read again; empty where it
-	// could, or was not to be.
+	// Source says why the source could not be read again; empty if it could, or
+	// if that was not requested.
 	Source string `json:"source,omitempty"`
 	// SourceID and SourceArgs are Source as data.
 	SourceID   string       `json:"sourceId,omitempty"`
 	SourceArgs message.Args `json:"sourceArgs,omitempty"`
-	// Instances are those that were synced, by name.
+	// Instances are the synced instances, by name.
 	Instances []SyncedInstance `json:"instances"`
 	Problems
 }
@@ -53,14 +53,14 @@ type SyncResult struct {
 // SyncedInstance is one instance of a SyncResult.
 type SyncedInstance struct {
 	Name string `json:"name"`
-	// Revision and Digest say what was synced to and by which plan; empty where
+	// Revision and Digest are the revision and the plan of the sync; empty if
 	// no plan was made.
 	Revision string `json:"revision,omitempty"`
 	Digest   string `json:"digest,omitempty"`
-	// Outcome is the worst of its bindings, or failed where nothing was
+	// Outcome is the worst one of its bindings, or failed if nothing was
 	// applied or not everything answered.
 	Outcome SyncOutcome `json:"outcome"`
-	// Message says why where that is not a binding's.
+	// Message says why, if the reason is not a binding's.
 	Message string `json:"message,omitempty"`
 	// ID and Args are the message as data.
 	ID       string          `json:"id,omitempty"`
@@ -81,7 +81,7 @@ type SyncedBinding struct {
 	Args message.Args `json:"args,omitempty"`
 }
 
-// NewSyncResult makes a result, sorted by name.
+// NewSyncResult makes a result, with its lists sorted by name.
 func NewSyncResult(instances []SyncedInstance) SyncResult {
 	for i := range instances {
 		instances[i].Bindings = some(instances[i].Bindings)
@@ -91,25 +91,26 @@ func NewSyncResult(instances []SyncedInstance) SyncResult {
 	return SyncResult{APIVersion: binding.APIVersion, Kind: KindSyncResult, Instances: some(instances)}
 }
 
-// SourceUnread says why the source could not be read again; the zero message says
-// nothing.
+// SourceUnread sets why the source could not be read again; zero if it could.
 func (r *SyncResult) SourceUnread(why message.Message) {
 	r.Source, r.SourceID, r.SourceArgs = English().Text(why), why.ID, why.Args
 }
 
-// Fails says that nothing was applied to the instance or not everything answered.
+// Fails records that nothing was applied to the instance or not everything
+// answered.
 func (i *SyncedInstance) Fails(why message.Message) {
 	i.Outcome, i.Message, i.ID, i.Args = SyncFailed, English().Text(why), why.ID, why.Args
 }
 
-// Has reports whether the outcome of some instance or binding is o.
+// Has reports whether any instance or binding has the outcome o.
 func (r SyncResult) Has(o SyncOutcome) bool {
 	return slices.ContainsFunc(r.Instances, func(i SyncedInstance) bool {
 		return i.Outcome == o || slices.ContainsFunc(i.Bindings, func(b SyncedBinding) bool { return b.Outcome == o })
 	})
 }
 
-// WorstSync is the first of the outcomes in the order above; unchanged of none.
+// WorstSync returns the first of the outcomes in the order above; unchanged if
+// there are none.
 func WorstSync(outcomes ...SyncOutcome) SyncOutcome {
 	for _, o := range []SyncOutcome{SyncRefused, SyncFailed, SyncForbidden, SyncWaiting, SyncDeferred, SyncChanged} {
 		if slices.Contains(outcomes, o) {
@@ -129,7 +130,7 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 	if r.Source != "" { // It is reported already.
 		problems.Unanswered = slices.DeleteFunc(slices.Clone(problems.Unanswered), func(u UnansweredPart) bool { return u.Part == binding.PartSource })
 	}
-	problems.Refused = nil // The outcomes say it.
+	problems.Refused = nil // The outcomes report this.
 	p.problems(problems)
 	for _, i := range r.Instances {
 		p.line(p.style.paint(bold, clean(i.Name)), "  ", clean(string(i.Outcome)), p.at(i.Revision))
@@ -147,7 +148,7 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 	return p.writeTo(w)
 }
 
-// at writes a revision at the end of a line.
+// at returns a revision for the end of a line.
 func (p *page) at(revision string) string {
 	if revision == "" {
 		return ""

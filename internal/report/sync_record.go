@@ -9,27 +9,28 @@ import (
 	"reconciler/internal/plan"
 )
 
-// mostRecorded bounds the actions that the record of a sync keeps.
+// mostRecorded limits the actions in the record of a sync.
 const mostRecorded = 100
 
-// SyncRecord is a sync that a daemon did. It holds no secret.
+// SyncRecord is a sync that a daemon did. It contains no secret.
 type SyncRecord struct {
 	Instance string
-	// Revision and Digest name the commit and the plan, Author is the commit's.
+	// Revision and Digest identify the commit and the plan. Author is the author of
+	// the commit.
 	Revision, Digest, Author string
 	Began                    time.Time
 	Took                     time.Duration
 	// Err says why it failed; zero if it did not.
 	Err message.Message
-	// Incomplete says that not everything answered.
+	// Incomplete is true if not everything answered.
 	Incomplete bool
-	// Actions are what the plan had to change or could not, More is how many beyond
-	// those there were.
+	// Actions are what the plan had to change or could not change, and More is how
+	// many others there were.
 	Actions []RecordedAction
 	More    int
 }
 
-// RecordedAction is an action of a recorded sync and what became of it.
+// RecordedAction is an action of a recorded sync and its outcome.
 type RecordedAction struct {
 	Binding string
 	Object  binding.Object
@@ -40,8 +41,8 @@ type RecordedAction struct {
 	Err     message.Message
 }
 
-// NewSyncRecord is the record of a sync that ended, with every foreign text as
-// redact returns it.
+// NewSyncRecord makes the record of a sync that has ended. It applies redact to
+// every foreign text.
 func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) SyncRecord {
 	r := SyncRecord{
 		Instance: ev.Instance, Revision: ev.Revision, Began: ended.Add(-ev.Took).UTC(), Took: ev.Took, Err: message.Says(ev.Err).Map(redact),
@@ -64,12 +65,12 @@ func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) S
 			r.Actions = append(r.Actions, a)
 		}
 	}
-	r.Actions = slices.Clone(r.Actions) // Records stay: without spare room.
+	r.Actions = slices.Clone(r.Actions) // Records are kept, so they get no spare capacity.
 	return r
 }
 
-// redacted are changes with every text as redact returns it; the same ones, where
-// nothing is hidden.
+// redacted applies redact to every text of changes. It returns the same list if
+// nothing is masked.
 func redacted(changes []plan.Change, redact func(string) string) []plan.Change {
 	own := changes
 	for i, c := range changes {
@@ -85,8 +86,8 @@ func redacted(changes []plan.Change, redact func(string) string) []plan.Change {
 	return own
 }
 
-// AddsTo reports whether the sync shows more than that all is as it was: another
-// commit, a failure or its end, or a plan with something to do that is another one.
+// AddsTo reports whether the sync shows anything new after before: a different
+// commit, a failure or its end, or a different plan with something to do.
 func (r SyncRecord) AddsTo(before SyncRecord) bool {
 	return r.Revision != before.Revision || len(r.Actions) > 0 && r.Digest != before.Digest ||
 		r.Err.IsZero() != before.Err.IsZero() || r.Incomplete != before.Incomplete || r.did()

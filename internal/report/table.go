@@ -12,13 +12,13 @@ import (
 )
 
 type column struct {
-	// id names its heading in the catalogue.
+	// id is the ID of its heading in the catalogue.
 	id string
-	// rank decides what is left out where a table is too wide: what has the
-	// lowest takes its place first, and 0 stays always.
+	// rank decides which columns are left out if a table is too wide: those
+	// with the lowest rank are kept first, and rank 0 always.
 	rank int
-	// free says that cells are sentences. Such a column is the last one; its
-	// cells end with an ellipsis where the line ends.
+	// free is true if the cells are sentences. Such a column is the last one,
+	// and long cells are cut with an ellipsis.
 	free bool
 }
 
@@ -28,19 +28,20 @@ type cell struct {
 	color color
 }
 
-// table has cells below headings. It fits the width by leaving out columns.
-// Written several times, each time with new rows, it continues below what is
-// written already.
+// table has cells below headings. It fits the width by leaving out columns. If
+// it is written several times, each time with new rows, it continues below the
+// existing ones.
 type table struct {
 	columns []column
 	rows    [][]cell
-	// indent stands before each line. least are widths that the columns have at
-	// least.
+	// indent is put before each line. least are the minimum widths of the
+	// columns.
 	indent string
 	least  []int
-	// folds continues long sentences on the next line, without an ellipsis.
+	// folds continues long sentences on the next line instead of cutting them.
 	folds bool
-	// begun says that the headings are written, and shown which columns are.
+	// begun is true if the headings are written. shown are the columns that they
+	// have.
 	begun bool
 	shown []int
 }
@@ -54,14 +55,14 @@ func (t *table) row(texts ...string) {
 	t.rows = append(t.rows, row)
 }
 
-// gap is between two columns.
+// gap is the space between two columns.
 const gap = "  "
 
-// leastFree is how much of a sentence is worth a column.
+// leastFree is the minimum width of a column with sentences.
 const leastFree = 40
 
-// write writes the rows, below the headings the first time and when they need
-// other columns.
+// write writes the rows. It writes the headings before them the first time, and
+// again if the rows need other columns.
 func (p *page) write(t *table) {
 	headings := make([]cell, len(t.columns))
 	for i, c := range t.columns {
@@ -110,7 +111,7 @@ func (p *page) row(t *table, line []cell, widths []int) {
 	}
 }
 
-// measure makes the columns as wide as their widest cell.
+// measure returns the width of the widest cell of each column.
 func (t *table) measure(lines [][]cell) {
 	widths := make([]int, len(t.columns))
 	copy(widths, t.least)
@@ -122,7 +123,7 @@ func (t *table) measure(lines [][]cell) {
 	t.least = widths
 }
 
-// total is how wide the columns are that are shown, with what is between them.
+// total is the width of the shown columns with the gaps between them.
 func (t *table) total(widths []int) int {
 	sum := width(t.indent)
 	for _, i := range t.shown {
@@ -131,7 +132,7 @@ func (t *table) total(widths []int) int {
 	return sum
 }
 
-// need is how wide a column is at least.
+// need is the minimum width of a column.
 func (t *table) need(i int) int {
 	if t.columns[i].free {
 		return min(t.least[i], leastFree)
@@ -139,7 +140,7 @@ func (t *table) need(i int) int {
 	return t.least[i]
 }
 
-// fits reports whether the columns that are shown fit.
+// fits reports whether the shown columns fit.
 func (t *table) fits(within int, wide bool) bool {
 	sum := -len(gap)
 	for _, i := range t.shown {
@@ -148,7 +149,7 @@ func (t *table) fits(within int, wide bool) bool {
 	return wide || sum <= within
 }
 
-// choose takes the columns that fit, those of the lowest rank first.
+// choose selects the columns that fit, those with the lowest rank first.
 func (t *table) choose(within int, wide bool) (shown []int) {
 	order := make([]int, len(t.columns))
 	for i := range order {
@@ -168,8 +169,8 @@ func (t *table) choose(within int, wide bool) (shown []int) {
 	return shown
 }
 
-// narrow gives the widths that fit: sentences end earlier and, where nothing else
-// is left, the first column.
+// narrow returns widths that fit: it shortens sentences and, if that is not
+// enough, the first column.
 func (t *table) narrow(within int, wide bool) []int {
 	widths := slices.Clone(t.least)
 	if wide {
@@ -190,7 +191,7 @@ func (t *table) narrow(within int, wide bool) []int {
 	return widths
 }
 
-// solid is a text without spaces, so that programs can count the columns.
+// solid replaces the spaces in a text, so that programs can count the columns.
 func solid(text string) string {
 	if strings.IndexFunc(text, unicode.IsSpace) < 0 {
 		return text
@@ -206,7 +207,7 @@ func solid(text string) string {
 	return b.String()
 }
 
-// age is how long ago something was: 45s, 3h, 12d; "-" if that is not known.
+// age is how long ago something was: 45s, 3h, 12d; "-" if unknown.
 func (s Style) age(t time.Time) string {
 	if t.IsZero() || s.Now.IsZero() {
 		return nothing
@@ -224,5 +225,5 @@ func (s Style) age(t time.Time) string {
 	}
 }
 
-// nothing is what a cell without a value shows.
+// nothing is the text of a cell without a value.
 const nothing = "-"

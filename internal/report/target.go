@@ -11,14 +11,14 @@ import (
 	"reconciler/internal/message"
 )
 
-// Target is one report to write: a format, and the file it goes to; without a
-// file it goes to standard output.
+// Target is one report to write: a format, and the file to write to; without a
+// file, standard output.
 type Target struct {
 	Format Format
 	File   string
 }
 
-// ParseTarget reads FORMAT or FORMAT=FILE, the value of --output.
+// ParseTarget parses FORMAT or FORMAT=FILE, the value of --output.
 func ParseTarget(s string) (Target, error) {
 	name, file, named := strings.Cut(s, "=")
 	t := Target{Format: Format(name), File: file}
@@ -31,10 +31,9 @@ func ParseTarget(s string) (Target, error) {
 	return t, nil
 }
 
-// ParseTargets reads every value of a repeated --output. Without one it is
-// text on standard output. It refuses a file that is named twice, and two
-// reports on standard output that would run into each other; only annotations
-// may stand after text there.
+// ParseTargets parses all values of a repeated --output. Without one, the
+// target is text on standard output. It rejects a file that is named twice, and
+// two reports on standard output, except for annotations after text.
 func ParseTargets(values []string) ([]Target, error) {
 	if len(values) == 0 {
 		return []Target{{Format: FormatText}}, nil
@@ -64,21 +63,21 @@ func ParseTargets(values []string) ([]Target, error) {
 }
 
 // canShare reports whether formats can share standard output: text and
-// annotations are both lines of a log.
+// annotations can, because both are lines of a log.
 func canShare(formats []Format) bool {
 	return slices.Equal(slices.Sorted(slices.Values(formats)), []Format{FormatGitHub, FormatText})
 }
 
-// Output is where reports go: to Stdout, or by Save to a file that the target
-// names.
+// Output is where reports are written: to Stdout, or with Save to the file of
+// the target.
 type Output struct {
 	Stdout io.Writer
 	Save   func(file string, data []byte) error
 }
 
-// WriteTargets writes a document to every target. All reports are made before the first is written;
-// a file that cannot be written does not keep the others from it. Options.Style
-// is about stdout; text in a file has neither colour nor a width.
+// WriteTargets writes a document to every target. It makes all reports before it writes the first.
+// If a file cannot be written, the others still are. Options.Style is for standard output; text in
+// a file has neither colour nor a width.
 func WriteTargets(out Output, targets []Target, d Document, o Options) error {
 	return writeTargets(out, targets, o.Style, func(w io.Writer, t Target, style Style) error {
 		options := o
@@ -87,7 +86,7 @@ func WriteTargets(out Output, targets []Target, d Document, o Options) error {
 	})
 }
 
-// writeTargets writes to every target what write makes of it.
+// writeTargets calls write for every target and writes the result.
 func writeTargets(out Output, targets []Target, style Style, write func(io.Writer, Target, Style) error) error {
 	reports := make([]bytes.Buffer, len(targets))
 	for i, t := range targets {

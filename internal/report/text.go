@@ -10,9 +10,9 @@ import (
 	textwidth "golang.org/x/text/width"
 )
 
-// clean makes text harmless for a terminal: control characters, with them
-// every escape sequence, and characters that turn the direction of writing
-// are written out, invalid UTF-8 is replaced.
+// clean makes text harmless for a terminal: it escapes control characters, and
+// so every escape sequence, and characters that change the direction of
+// writing, and replaces invalid UTF-8.
 func clean(text string) string {
 	if strings.IndexFunc(text, unsafeRune) < 0 {
 		return text
@@ -33,16 +33,16 @@ func clean(text string) string {
 	return b.String()
 }
 
-// runnerCommand is what a CI's runner may take for a command anywhere in a line
-// of the log: ##[group] of GitHub, ##vso[...] of Azure, ##teamcity[...].
+// runnerCommand matches what a CI runner may take for a command anywhere in a
+// line of the log: ##[group] of GitHub, ##vso[...] of Azure, ##teamcity[...].
 var runnerCommand = regexp.MustCompile(`##(\w*)\[`)
 
-// withoutCommands breaks what a runner may take for a command within a line.
+// withoutCommands breaks text that a runner may take for a command within a line.
 func withoutCommands(line string) string {
 	return runnerCommand.ReplaceAllString(line, "##"+noReference+"$1[")
 }
 
-// inert is a line of text that no CI's runner takes for a command: a character
+// inert returns a line that no CI runner takes for a command: a character
 // without width breaks what could be one.
 func inert(line string) string {
 	line = withoutCommands(line)
@@ -52,8 +52,8 @@ func inert(line string) string {
 	return line
 }
 
-// Harmless is text of several lines, such as an error that holds what a foreign
-// program answered, made harmless for a terminal and for a CI's runner.
+// Harmless makes text of several lines, such as an error with another system's
+// answer, harmless for terminals and CI runners.
 func Harmless(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -62,8 +62,8 @@ func Harmless(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Clean is one line of text without characters that control a terminal or turn the
-// direction of writing: they are written out.
+// Clean makes one line of text harmless: it escapes characters that control a
+// terminal or change the direction of writing.
 func Clean(text string) string { return clean(text) }
 
 func unsafeRune(r rune) bool {
@@ -98,7 +98,7 @@ func runeWidth(r rune) int {
 	}
 }
 
-// pad fills text up with spaces to n columns.
+// pad pads text with spaces to n columns.
 func pad(text string, n int) string {
 	const spaces = "                                "
 	missing := n - width(text)
@@ -111,7 +111,8 @@ func pad(text string, n int) string {
 	return text + strings.Repeat(" ", missing)
 }
 
-// cut shortens text to n columns, with an ellipsis; 0 or less leaves it.
+// cut shortens text to n columns, with an ellipsis. If n is 0 or less, it returns
+// the text unchanged.
 func cut(text string, n int) string {
 	if n <= 0 || width(text) <= n {
 		return text
@@ -125,11 +126,11 @@ func cut(text string, n int) string {
 	return text
 }
 
-// narrowest is where folding stops to help.
+// narrowest is the width below which text is not folded.
 const narrowest = 20
 
 // foldLines breaks text into lines of at most n columns: between words and, in
-// Chinese, between characters. A word that is longer stands alone.
+// Chinese, between characters. A longer word gets its own line.
 func foldLines(text string, n int) []string {
 	if n < narrowest || width(text) <= n {
 		return []string{text}
@@ -154,8 +155,8 @@ func foldLines(text string, n int) []string {
 	return append(lines, line)
 }
 
-// pieces cuts a word where a line may end: next to wide characters, but neither
-// before punctuation nor after an opening bracket or quote.
+// pieces splits a word where a line may end: next to wide characters, but
+// neither before punctuation nor after an opening bracket or quote.
 func pieces(word string) []string {
 	var all []string
 	start, before := 0, rune(0)
@@ -169,8 +170,8 @@ func pieces(word string) []string {
 	return append(all, word[start:])
 }
 
-// Paragraphs is text of several lines, each folded to n columns. A line that
-// begins with a space stays as it is.
+// Paragraphs folds each line of a text to n columns. A line that begins with a
+// space stays as it is.
 func Paragraphs(text string, n int) string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {

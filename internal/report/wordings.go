@@ -12,16 +12,16 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// wordings are a file of the catalogue. Its sections are read when a message of
-// them is first shown: a command shows few, and to read all takes longer than most
-// commands. Many goroutines may use it at once.
+// wordings is a file of the catalogue. It reads a section when one of its messages
+// is first shown: a command shows few messages, and reading all of them takes
+// longer than most commands. It is safe for concurrent use.
 type wordings struct {
 	tag       language.Tag
 	mu        sync.RWMutex
 	bundle    *i18n.Bundle
 	localizer *i18n.Localizer
-	// unread are the sections that nothing was shown of, by the first part of their
-	// messages' identifiers.
+	// unread has the sections that were not used yet, by the first part of their
+	// messages' IDs.
 	unread map[string][]byte
 }
 
@@ -40,8 +40,8 @@ func newWordings(tag language.Tag, data []byte) *wordings {
 	return w
 }
 
-// nextSection is where the section after the first one of a file begins: at the
-// next line that begins with a letter.
+// nextSection is where the second section of a file begins: at the next line
+// that begins with a letter.
 func nextSection(data []byte) int {
 	for at := 0; ; {
 		n := bytes.IndexByte(data[at:], '\n')
@@ -54,7 +54,7 @@ func nextSection(data []byte) int {
 	}
 }
 
-// localize is Localize of the section that a message is in.
+// localize calls Localize of the section that has the message.
 func (w *wordings) localize(of *i18n.LocalizeConfig) (string, error) {
 	name, _, _ := strings.Cut(of.MessageID, ".")
 	w.mu.RLock()
@@ -84,7 +84,7 @@ func (w *wordings) read(name string) error {
 	return nil
 }
 
-// readAll reads what is unread.
+// readAll reads all unread sections.
 func (w *wordings) readAll() error {
 	for _, name := range slices.Collect(maps.Keys(w.unread)) {
 		if err := w.read(name); err != nil {

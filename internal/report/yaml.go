@@ -8,8 +8,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// YAML writes v with the fields of its JSON, in their order. What could do harm on
-// a terminal is written as an escape.
+// YAML writes v with the fields of its JSON, in the same order. Characters that
+// could do harm on a terminal are escaped.
 func YAML(w io.Writer, v any) error {
 	var data, out bytes.Buffer
 	if err := JSON(&data, v); err != nil {
@@ -31,8 +31,8 @@ func YAML(w io.Writer, v any) error {
 	return nil
 }
 
-// plain takes the style of JSON away. A text that needs an escape stays quoted,
-// as escapes are known there only.
+// plain removes the style of JSON. A text that needs an escape stays quoted,
+// because escapes work only in quotes.
 func plain(n *yaml.Node) {
 	quoted := n.Kind == yaml.ScalarNode && n.Tag == "!!str" && strings.ContainsFunc(n.Value, unsafeRune)
 	if n.Style = 0; quoted {

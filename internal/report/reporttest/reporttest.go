@@ -1,4 +1,4 @@
-// Package reporttest finds English that does not come from the catalogue.
+// Package reporttest finds English text that does not come from the catalogue.
 package reporttest
 
 import (
@@ -15,8 +15,8 @@ import (
 	"reconciler/internal/report"
 )
 
-// MadeUp is a language in which every text of the catalogue is between markers,
-// without a word of English: its words are those of the text, backwards.
+// MadeUp makes a language in which every text of the catalogue is between
+// markers and contains no English: its words are spelled backwards.
 func MadeUp(t *testing.T) *report.Language {
 	t.Helper()
 	folder := "."
@@ -58,7 +58,7 @@ func translate(texts map[string]any) {
 	}
 }
 
-// Unquoted is a message without its foreign texts.
+// Unquoted returns a message without its foreign texts.
 func Unquoted(m message.Message) message.Message {
 	args := slices.Clone(m.Args)
 	for n, arg := range args {
@@ -78,11 +78,11 @@ func Unquoted(m message.Message) message.Message {
 	return message.Message{ID: m.ID, Args: args}
 }
 
-// English finds what a message shows in English: words next to each other that
-// are neither the catalogue's nor quoted.
+// English finds English in a message: consecutive words that are neither from
+// the catalogue nor quoted.
 func English(l *report.Language, m message.Message) string { return Besides(l.Text(Unquoted(m))) }
 
-// Besides finds words next to each other in a text that are not the catalogue's.
+// Besides finds consecutive words in a text that are not from the catalogue.
 func Besides(text string) string {
 	rest := regexp.MustCompile(`⟦[^⟦⟧]*⟧`).ReplaceAllString(text, "\x00")
 	return regexp.MustCompile(`\pL{2,}['’,;:]* \pL{2,}`).FindString(rest)
