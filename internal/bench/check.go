@@ -9,13 +9,14 @@ import (
 	"slices"
 )
 
-// held is how many times the processor time of a check `cue vet` takes, at
-// least.
+// held is the goal of hold: `cue vet` takes at least this many times the
+// processor time of validate.
 const held = 5.0
 
-// cueVet is the name of the checker that validate is held against: each
+// cueVet is the name of the checker that validate is compared with: each
 // platform's files against that platform's definition. cueVetShared is what
-// people write first: one command, and the definition that all platforms share.
+// people would try first: one command with the definition that all platforms
+// share.
 const (
 	cueVet       = "cue vet -d '#GitLab' …"
 	cueVetShared = "cue vet -c -d '#SourceBinding' …"
@@ -28,7 +29,8 @@ type checker struct {
 	args    [][]string
 }
 
-// checkers are the program, the earlier build and the peers that are there.
+// checkers returns the program, the earlier build and the other checkers that
+// were named.
 func (o options) checkers(w world) ([]checker, error) {
 	vets, err := o.vets(w)
 	if err != nil {
@@ -55,8 +57,8 @@ func (o options) checkers(w world) ([]checker, error) {
 	return present, nil
 }
 
-// vets are the commands of `cue vet`: each platform's files against that
-// platform's definition, which is the one that validate selects.
+// vets returns the commands of `cue vet`: each platform's files against that
+// platform's definition, which validate also selects.
 func (o options) vets(w world) ([][]string, error) {
 	var all [][]string
 	for _, platform := range platforms() {
@@ -69,7 +71,7 @@ func (o options) vets(w world) ([][]string, error) {
 	return all, nil
 }
 
-// vet is the command of `cue vet` for the files of a name.
+// vet returns the command of `cue vet` for files of one name.
 func (o options) vet(w world, name, definition string, flags ...string) ([]string, error) {
 	schema, err := filepath.Glob(filepath.Join(o.schema, "*.cue"))
 	if err != nil {
@@ -79,8 +81,8 @@ func (o options) vet(w world, name, definition string, flags ...string) ([]strin
 	return slices.Concat([]string{"vet"}, flags, []string{"-d", definition}, schema, files), err
 }
 
-// run runs the commands of a checker one after the other: their times add up,
-// and the largest one counts as memory.
+// run runs the commands of a checker one after the other. It adds their times,
+// and takes the largest memory.
 func (c checker) run(ctx context.Context, dir string) (usage, error) {
 	var sum usage
 	for _, args := range c.args {
@@ -93,8 +95,8 @@ func (c checker) run(ctx context.Context, dir string) (usage, error) {
 	return sum, nil
 }
 
-// check measures each checker, count times, in turns: what else the machine does
-// then is shared by all.
+// check measures each checker count times. They take turns, so that other load
+// on the machine affects all of them.
 func (o options) check(ctx context.Context, w world, checkers []checker) ([]series, error) {
 	all := make([]series, len(checkers))
 	for n, c := range checkers {
@@ -120,8 +122,8 @@ func (o options) check(ctx context.Context, w world, checkers []checker) ([]seri
 	return slices.DeleteFunc(all, func(s series) bool { return s.failed }), nil
 }
 
-// hold fails if the program is not clearly faster than `cue vet`. Processor time
-// is compared, because a busy machine takes none of it.
+// hold fails if the program is not clearly faster than `cue vet`. It compares
+// processor time, which does not depend on other load.
 func hold(ctx context.Context, o options) error {
 	w, remove, err := temporaryWorld(o.files)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 
 const vaultToken = "hvs.bench"
 
-// daemonPatience bounds the wait until a daemon shows all bindings.
+// daemonPatience limits the wait until a daemon shows all bindings.
 const daemonPatience = 5 * time.Minute
 
 // measureDaemons measures count daemons of program, one after the other, and get with
@@ -76,7 +76,7 @@ func (o options) measureDaemon(ctx context.Context, program string, w world) (sh
 	return shown, get, err
 }
 
-// awaitBindings waits until the daemon at socket shows so many bindings.
+// awaitBindings waits until the daemon at socket shows want bindings.
 func awaitBindings(ctx context.Context, socket string, want int) error {
 	ctx, cancel := context.WithTimeout(ctx, daemonPatience)
 	defer cancel()
@@ -86,8 +86,8 @@ func awaitBindings(ctx context.Context, socket string, want int) error {
 		if err == nil && shown == want {
 			return nil
 		}
-		// An earlier build answers with everything: the questions take a fifth of the
-		// time at most.
+		// An earlier build answers with everything, so limit the requests to a fifth
+		// of the time.
 		pause := time.NewTimer(max(time.Second/10, 4*time.Since(began)))
 		select {
 		case <-pause.C:
@@ -97,8 +97,8 @@ func awaitBindings(ctx context.Context, socket string, want int) error {
 	}
 }
 
-// shownBindings asks the daemon at socket of how many bindings it shows what a sync
-// found. It lists the others too, with everything unknown.
+// shownBindings asks the daemon at socket how many bindings have been synced. The
+// daemon also lists the others, with everything unknown.
 func shownBindings(ctx context.Context, socket string) (int, error) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// output is the first line that a command puts out; "unknown" where it fails.
+// output is the first line of a command's output; "unknown" if it fails.
 func output(ctx context.Context, program string, args ...string) string {
 	text, err := exec.CommandContext(ctx, program, args...).Output() //nolint:gosec // The caller names the programs.
 	if err != nil {
@@ -17,7 +17,7 @@ func output(ctx context.Context, program string, args ...string) string {
 	return strings.TrimSpace(first)
 }
 
-// processor is the model of the processor, as Linux names it.
+// processor is the model of the processor according to Linux.
 func processor() string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
@@ -31,7 +31,7 @@ func processor() string {
 	return "unknown"
 }
 
-// load says how busy the machine is: a run on a busy one says little.
+// load says how busy the machine is, because a run on a busy one means little.
 func load() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -1,11 +1,11 @@
-// Command bench measures what the program costs, next to other checkers and to
-// an earlier build of itself:
+// Command bench measures the time and memory of the program, compared with
+// other checkers and with an earlier build:
 //
 //	bench measure --program FILE --before FILE --schema FOLDER … --out FILE
 //	bench hold --program FILE --cue FILE --schema FOLDER
 //
 // measure writes a page with medians and raw figures. hold fails if the program
-// is not clearly faster than `cue vet`, which is what CI holds.
+// is not clearly faster than `cue vet`. CI runs it.
 package main
 
 import (
@@ -16,18 +16,19 @@ import (
 	"os/signal"
 )
 
-// options are what the commands take.
+// options are the options of the commands.
 type options struct {
-	// program is the build that is measured, before an earlier one.
+	// program is the build to measure, and before an earlier one.
 	program, before string
-	// cue, kubeconform and ajv are peers; those that are empty are left out.
+	// cue, kubeconform and ajv are other checkers. Empty ones are left out.
 	cue, kubeconform, ajv string
-	// schema is the folder of the CUE files, and json the JSON Schema made of them.
+	// schema is the folder of the CUE files, and json the JSON Schema generated
+	// from them.
 	schema, json string
 	out          string
-	// beforeCommit and push are what the page says beside the figures.
+	// beforeCommit and push are additional information for the page.
 	beforeCommit, push string
-	// files is the usual number of declarations, many the large one.
+	// files is the usual number of declarations, and many the large one.
 	files, many, count int
 }
 
@@ -65,7 +66,7 @@ func command(ctx context.Context, args []string) error {
 		flags.StringVar(f.to, f.name, "", f.text)
 	}
 	flags.IntVar(&o.files, "files", 10_000, "how many declarations")
-	flags.IntVar(&o.many, "many", 100_000, "how many declarations of the large folder")
+	flags.IntVar(&o.many, "many", 100_000, "how many declarations in the large folder")
 	flags.IntVar(&o.count, "count", 5, "how often each command runs")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err

@@ -15,22 +15,22 @@ import (
 	"time"
 )
 
-// usage is what one run of a program cost.
+// usage is the time and memory of one run of a program.
 type usage struct {
 	Wall      time.Duration
 	Processor time.Duration
-	// Memory is the most that it held, in bytes.
+	// Memory is the peak memory, in bytes.
 	Memory int64
 }
 
 type series struct {
 	name string
 	runs []usage
-	// failed says that the command does not work here.
+	// failed is true if the command does not work here.
 	failed bool
 }
 
-// median has the median of each figure.
+// median returns the median of each figure.
 func (s series) median() usage {
 	return usage{
 		Wall:      middle(s.runs, func(u usage) time.Duration { return u.Wall }),
@@ -48,7 +48,7 @@ func middle[T cmp.Ordered](runs []usage, of func(usage) T) T {
 	return all[len(all)/2]
 }
 
-// run runs a program to its end, which has to be a success.
+// run runs a program to its end. It must succeed.
 func run(ctx context.Context, dir, program string, args ...string) (usage, error) {
 	var text bytes.Buffer
 	c := exec.CommandContext(ctx, program, args...) //nolint:gosec // The caller names the programs.
@@ -79,8 +79,8 @@ func (o options) repeat(ctx context.Context, name, dir, program string, args ...
 	return s, nil
 }
 
-// usageOf is what a running process used so far: the most memory that it held,
-// and processor time. Wall is the caller's.
+// usageOf is what a running process has used so far: peak memory and processor
+// time. The caller sets Wall.
 func usageOf(pid int, wall time.Duration) (usage, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -100,7 +100,8 @@ func usageOf(pid int, wall time.Duration) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	// The name, in parentheses, may hold spaces; ticks are hundredths of a second.
+	// The name, in parentheses, may contain spaces. Ticks are hundredths of a
+	// second.
 	_, rest, _ := strings.Cut(string(stat), ") ")
 	fields := strings.Fields(rest)
 	user, errUser := strconv.ParseInt(fields[11], 10, 64)

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// result is all that measure found out.
+// result is everything that was measured.
 type result struct {
 	options options
 	began   time.Time
-	// checks are of the usual folder, many of the large one.
+	// checks are for the usual folder, and many for the large one.
 	checks          []series
 	many            series
 	plan, planOld   series
@@ -54,7 +54,7 @@ func measure(ctx context.Context, o options) error {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	return os.WriteFile(o.out, []byte(r.page(ctx)), 0o644) //nolint:gosec // A page is for everybody.
+	return os.WriteFile(o.out, []byte(r.page(ctx)), 0o644) //nolint:gosec // Everybody may read the page.
 }
 
 // planChange plans the last commit of a world's folder, offline.
@@ -81,19 +81,19 @@ func (r *result) measureMany(ctx context.Context) error {
 	return err
 }
 
-// page is the result for readers.
+// page returns the result as Markdown.
 func (r *result) page(ctx context.Context) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Performance\n")
-	line("`make bench` writes this page. All figures are of one run on one machine: compare the ratios, not the times.\n")
+	line("`make bench` writes this page. All figures come from one run on one machine. Compare the ratios, not the times.\n")
 	line("## Machine and versions\n")
 	line("| what | which |\n|---|---|")
 	for _, row := range r.about(ctx) {
 		line("| %s | %s |", row[0], row[1])
 	}
 	line("\n## Checks of %d declarations\n", r.options.files)
-	line("Each command reads the same %d files, one declaration each, of about 15 lines. The commands run in turns, %d times each; the figures are medians.\n",
+	line("Each command reads the same %d files, one declaration each, of about 15 lines. The commands take turns, and each runs %d times. The figures are medians.\n",
 		r.options.files, r.options.count)
 	line("| command | time | processor time | processor time per file | memory | time, validate = 1 | processor time, validate = 1 |\n|---|---|---|---|---|---|---|")
 	own := r.checks[0].median()
@@ -121,14 +121,14 @@ func (r *result) page(ctx context.Context) string {
 // goal is how many times the time of validate `cue vet` should take.
 const goal = 8
 
-// method says how the checkers are compared, and whether the goals are met.
+// method explains how the checkers are compared, and whether the goals are met.
 func (r *result) method(line func(string, ...any)) {
 	line("\n`cue vet` is measured in two forms, with the files of `schema/`:\n")
-	line("- `cue vet -d '#GitLab' schema/*.cue */gitlab.yaml`, and the same for the other platforms: four commands, one per platform. This is the fair form,")
-	line("  because `validate` checks each file against its platform's definition, too. The figures are the sum of the four; each loads the schema. Memory is the largest.")
-	line("- `cue vet -c -d '#SourceBinding' schema/*.cue */*.yaml`: one command, as people write it first. It checks only what all platforms share.\n")
-	line("The goal and `make bench-hold` compare with the first form. `kubeconform` and `ajv` check against [the JSON Schema](schema/declaration.json) that is made")
-	line("from the same CUE. `validate` also checks what no schema can: what declarations claim from each other, addresses, dates, and the characters of each file.\n")
+	line("- `cue vet -d '#GitLab' schema/*.cue */gitlab.yaml`, and the same for the other platforms: four commands, one per platform. This is the fair comparison,")
+	line("  because `validate` also checks each file against its platform's definition. The times are the sum of the four commands, each of which loads the schema. Memory is that of the largest.")
+	line("- `cue vet -c -d '#SourceBinding' schema/*.cue */*.yaml`: one command, which people would try first. It checks only what all platforms share.\n")
+	line("The goal and `make bench-hold` compare with the first form. `kubeconform` and `ajv` check against [the JSON Schema](schema/declaration.json) that is generated")
+	line("from the same CUE. `validate` also checks what a schema cannot: conflicts between declarations, addresses, dates, and the characters of each file.\n")
 	own := r.checks[0].median()
 	for _, s := range r.checks[1:] {
 		m := s.median()
@@ -142,7 +142,7 @@ func (r *result) method(line func(string, ...any)) {
 		}
 		line("  The goal of %d times the time is %s. `make bench-hold` fails below %.1f times the processor time.", goal, met, float64(held))
 	}
-	line("\nOn a machine that does other work, only the processor times can be compared: the times then also count how long a command waited.")
+	line("\nOn a busy machine, compare only the processor times, because the times then include waiting.")
 }
 
 func times(a, b time.Duration) float64 { return float64(a) / float64(b) }
@@ -152,8 +152,8 @@ func named(s series, name string) series { return series{name: name, runs: s.run
 // beside compares this build with the earlier one.
 func (r *result) beside(line func(string, ...any)) {
 	line("\n## Compared with the build of commit %s\n", r.options.beforeCommit)
-	line("The daemon has %d declarations over %d instances with the driver `console`, an empty state and a Vault server that answers. Code hosts are not", r.options.files, (r.options.files+3)/4)
-	line("reachable. A binding is shown when its first sync has ended. The plan is `plan --offline --base HEAD~1` of a commit that changes one file. All figures")
+	line("The daemon has %d declarations for %d instances with the driver `console`, an empty state and a Vault server that answers. Code hosts are not", r.options.files, (r.options.files+3)/4)
+	line("reachable. A binding is shown when its first sync has ended. The plan is `plan --offline --base HEAD~1` for a commit that changes one file. All figures")
 	line("are medians of %d.\n", r.options.count)
 	line("| measure | before | now | now / before |\n|---|---|---|---|")
 	row := func(name string, before, now int64, as string) {
@@ -161,7 +161,7 @@ func (r *result) beside(line func(string, ...any)) {
 	}
 	row("daemon: time until all bindings are shown", int64(r.shownOld.median().Wall), int64(r.shown.median().Wall), "s")
 	row("daemon: processor time until then", int64(r.shownOld.median().Processor), int64(r.shown.median().Processor), "s")
-	row("daemon: most memory until then", r.shownOld.median().Memory, r.shown.median().Memory, "MB")
+	row("daemon: peak memory until then", r.shownOld.median().Memory, r.shown.median().Memory, "MB")
 	row("`get`: time", int64(r.getOld.median().Wall), int64(r.get.median().Wall), "s")
 	row("`plan --base`: time", int64(r.planOld.median().Wall), int64(r.plan.median().Wall), "s")
 	row("`plan --base`: processor time", int64(r.planOld.median().Processor), int64(r.plan.median().Processor), "s")
@@ -171,13 +171,13 @@ func (r *result) beside(line func(string, ...any)) {
 	}
 }
 
-// push writes what the benchmark of pushes put out.
+// push writes the output of the benchmark of pushes.
 func (r *result) push(line func(string, ...any)) {
 	text, err := os.ReadFile(r.options.push)
 	if err != nil {
 		return
 	}
-	line("\n## From a push to the registry\n\nFrom the delivery of a webhook to the first call at the registry (the sandbox's) that changes something, with 1,000 bindings and the journal on.\n\n```text\n%s\n```",
+	line("\n## From a push to the registry\n\nThe time from the delivery of a webhook to the first call that changes something in the registry (the sandbox's), with 1,000 bindings and the journal on.\n\n```text\n%s\n```",
 		strings.TrimSpace(string(text)))
 }
 
@@ -204,7 +204,7 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds())
 
 func megabytes(n int64) string { return fmt.Sprintf("%.0f MB", float64(n)/1e6) }
 
-// about says on what and with what the figures were made.
+// about returns the machine and the versions that the figures are from.
 func (r *result) about(ctx context.Context) [][2]string {
 	rows := [][2]string{
 		{"date", r.began.UTC().Format(time.DateOnly)},

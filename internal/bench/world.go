@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// platforms are those that an instance of a world is bound to, one declaration
+// platforms are the platforms of each instance in a world, one declaration
 // each.
 func platforms() []string { return []string{"codeup", "github", "bitbucket", "gitlab"} }
 
@@ -20,7 +20,7 @@ func definitions() map[string]string {
 
 // world is a folder of declarations, four for each instance.
 type world struct {
-	// folder holds the declarations, one a file.
+	// folder has the declarations, one per file.
 	folder    string
 	bindings  int
 	instances []string
@@ -28,7 +28,7 @@ type world struct {
 	secrets []string
 }
 
-// newWorld writes that many declarations under folder.
+// newWorld writes a number of declarations to folder.
 func newWorld(folder string, bindings int) (world, error) {
 	w := world{folder: folder, bindings: bindings}
 	for n := range bindings {
@@ -49,7 +49,8 @@ func newWorld(folder string, bindings int) (world, error) {
 	return w, nil
 }
 
-// temporaryWorld writes declarations into a folder that remove removes.
+// temporaryWorld writes declarations into a temporary folder. remove removes
+// it.
 func temporaryWorld(bindings int) (w world, remove func(), err error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -62,8 +63,8 @@ func temporaryWorld(bindings int) (w world, remove func(), err error) {
 	return w, remove, err
 }
 
-// commitChange makes a clone of a world's folder: a commit of all, and one that
-// changes one file.
+// commitChange turns a world's folder into a clone with two commits: one of all
+// files, and one that changes one file.
 func (w world) commitChange(ctx context.Context) error {
 	git := func(args ...string) error {
 		_, err := run(ctx, w.folder, "git", append([]string{"-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "user.name=bench", "-c", "user.email=bench@example.com"}, args...)...)
