@@ -32,7 +32,7 @@ checks it.
 
 It asks the running daemon, which observes the instance again. Without a daemon,
 it reads the source, makes a plan and writes the state file itself. The history
-shows the name given by --by; nothing proves it.`,
+shows the name given by --by, which is not verified.`,
 		Example: `  reconciler attest payments-gitlab
   reconciler attest payments-gitlab --by "Ada Lovelace"`,
 		Args: cobra.ExactArgs(1),

@@ -135,7 +135,7 @@ func newAuditVerify(streams Streams) *cobra.Command {
 	opts := &auditOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Check that every entry of the journal is whole and follows the previous one",
+		Short: "Check that every entry of the journal is intact and follows the previous one",
 		Long: `verify reads the whole journal and checks the checksum and the chain of every
 entry. It locks nothing. If the daemon runs, verify also reports what the daemon
 found. If the journal is damaged, verify shows where the first damage is, and

@@ -69,7 +69,7 @@ func newHistory(streams Streams) *cobra.Command {
 		Short: "Show what the running daemon applied when, by which commit and plan",
 		Long: `history shows what was done, newest first: what the daemon applied, with the
 commit and the digest of the plan, and what people asked for, with the name they
-gave and what is proven about them. The state file keeps the last 10000 entries.
+gave and how they were identified. The state file keeps the last 10000 entries.
 
 A table fits the terminal by leaving out columns; --output wide shows all of
 them, with times instead of ages. --local shows times too.`,
@@ -165,7 +165,7 @@ func newEvents(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events [BINDING]",
 		Short: "Show recent events of the running daemon",
-		Long: `events shows what happened recently, including what was not an apply: drift, a
+		Long: `events shows what happened recently, and not only what was applied: drift, a
 token that expires soon, a registry that did not answer, steps that are waiting
 for a person, suspensions. What happens again to the same object, for the same
 reason and at the same revision, is one event, with a count and the last time.

@@ -40,7 +40,7 @@ func newInit(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [FOLDER]",
 		Short: "Write a first configuration, declaration, policy and CI file",
-		Long: `init writes what a repository of declarations begins with: reconciler.yaml (the
+		Long: `init writes the first files of a repository of declarations: reconciler.yaml (the
 configuration, with a policy by path), bindings/TEAM/PLATFORM.yaml (the first
 declaration), bindings/policy/own-vault-path.cue (a policy in CUE), a CI file for
 GitHub Actions or GitLab CI, and .reconcilerignore, which lists those of the

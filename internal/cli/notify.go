@@ -22,9 +22,9 @@ import (
 func newNotify(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
-		Short: "Try out the messages that people get",
-		Long: `notify tries out the section notify of the configuration: "test" sends
-one message to a receiver, "preview" prints what messages say and who gets them.
+		Short: "Preview and test the messages that people get",
+		Long: `notify tests the section notify of the configuration: "test" sends one message
+to a receiver, "preview" prints what messages say and who gets them.
 docs/notify.md describes the messages.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -49,7 +49,7 @@ func newNotifyTest(streams Streams) *cobra.Command {
 		Long: `test sends one message to a receiver of the configuration, with its own
 credentials, and does not retry. It asks no daemon and remembers nothing.
 
-It exits with 1 if the receiver did not take the message, and says why.`,
+It exits with 1 if the receiver did not accept the message, and says why.`,
 		Example: `  reconciler notify test ops-dingtalk`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -53,8 +53,8 @@ the files and the declared expiry of tokens, and compares nothing. It also works
 without a configuration: it then reads the folder PATH, or bindings/, or the
 current folder, and accepts every instance. --snapshot
 plans from what a running daemon observed and published. It asks nothing and
-needs no credentials; what no declaration named at that time shows as not
-observed. --out saves the plan in a file that contains no secret; "apply FILE"
+needs no credentials; what no declaration named at that time is shown as
+not observed. --out saves the plan in a file that contains no secret; "apply FILE"
 applies that plan and no other.
 
 --explain shows what the plan of one binding was made from: the declaration with

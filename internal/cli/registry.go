@@ -23,10 +23,10 @@ import (
 func newRegistry(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "registry",
-		Short: "Find out what a registry's undocumented calls look like, and prove it",
+		Short: "Record and verify the undocumented calls of a registry",
 		Long: `registry finds out what Alibaba Cloud does not document about the calls that bind
 accounts. "record" finds out what is served and proposes a wire profile, "verify"
-proves the profile with a throw-away account. Read docs/registry.md first.`,
+verifies the profile with a throw-away account. Read docs/registry.md first.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

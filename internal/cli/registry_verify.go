@@ -35,8 +35,8 @@ func newRegistryVerify(streams Streams) *cobra.Command {
 	opts := &verifyOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "verify INSTANCE",
-		Short: "Prove the calls that bind accounts, with a throw-away account",
-		Long: `verify proves what is assumed about the calls on accounts. With a throw-away account
+		Short: "Verify the calls that bind accounts, with a throw-away account",
+		Long: `verify checks what is assumed about the calls on accounts. With a throw-away account
 it reads what is bound, binds, reads until the account is shown, reads its source
 repositories, unbinds, and reads until the account is gone. It shows what it will do
 and asks for a "yes" first.

@@ -37,8 +37,8 @@ survives a restart, applies in addition to the declaration's suspend block, and
 also keeps a binding whose declaration is removed meanwhile.
 
 --until is a day (to its end, in UTC), a time (RFC 3339), or a duration such as
-90m, 36h or 7d; at most 90 days. The history records who asked, and why. Nothing
-proves the name given by --by; the user at the other end of the socket is proven.`,
+90m, 36h or 7d; at most 90 days. The history records who asked, and why. The
+name given by --by is not verified; the user at the other end of the socket is.`,
 		Example: `  reconciler suspend payments-gitlab --until 2026-12-24 --reason "release freeze"
   reconciler suspend --instance prod-hangzhou --until 4h --reason "migration"
   reconciler suspend --all --until 2026-11-30T08:00:00Z --reason "incident 812" --by "Ada Lovelace"`,

@@ -23,15 +23,15 @@ func newSync(streams Streams) *cobra.Command {
 		Use:   "sync [BINDING]",
 		Short: "Make the running daemon sync now",
 		Long: `sync makes the running daemon observe the registry and converge it now, waits for
-the end, and shows the outcome of each binding. It retries failures without
-their pause. Without BINDING, the daemon reads the source of declarations again
+the end, and shows the outcome of each binding. It retries failures at
+once. Without BINDING, the daemon reads the source of declarations again
 first, and syncs every instance.
 
 Outside of its windows an instance is not changed: the changes wait, with the
 outcome "deferred". --break-glass applies them anyway, once.
 
-The history records who asked, and why. Nothing proves the name given by --by;
-the user at the other end of the socket is proven.
+The history records who asked, and why. The name given by --by is not verified;
+the user at the other end of the socket is.
 
 ` + exitHelp,
 		Example: `  reconciler sync
