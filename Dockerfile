@@ -1,7 +1,6 @@
-# The image holds one static binary and the public certificate roots; it runs as
-# a user that owns nothing but its state folder.
-# VERSION, REVISION and DATE are what `reconciler version` says; `make image` sets
-# them, because the build has no repository.
+# The image has one static binary and the public root certificates. It runs as a
+# user that owns only its state folder. `reconciler version` prints VERSION,
+# REVISION and DATE; `make image` sets them, because the build has no repository.
 ARG GO_IMAGE=docker.io/library/golang:1.26-bookworm
 FROM ${GO_IMAGE} AS build
 WORKDIR /src
@@ -22,14 +21,14 @@ LABEL org.opencontainers.image.title="reconciler" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.created="$DATE"
-# The parents of the state's folder and the socket's belong to root.
+# The parent folders of the state and of the socket belong to root.
 COPY --from=build /out/root /
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/reconciler /usr/local/bin/reconciler
 COPY --from=build --chown=65532:65532 /out/state /var/lib/reconciler
 COPY --from=build --chown=65532:65532 /out/run /run/reconciler
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
-# For `kubectl exec … -- reconciler get` and its like.
+# For commands such as `kubectl exec … -- reconciler get`.
 ENV RECONCILER_CONFIG=/etc/reconciler/reconciler.yaml
 USER 65532:65532
 VOLUME ["/var/lib/reconciler"]

@@ -1,4 +1,4 @@
-# What a newcomer calls, and what CI calls: `make quick`, `make test`, `make check`.
+# The main targets, for newcomers and CI: `make quick`, `make test`, `make check`.
 
 GO       ?= go
 CACHE    := $(CURDIR)/.cache
@@ -25,11 +25,11 @@ AJV_VERSION := 5.0.0
 BENCHSTAT := $(GOBIN)/benchstat
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 BENCH_DIR := $(CACHE)/bench
-# The last commit before the program was made fast.
+# The last commit before the program was optimized.
 BENCH_BASE ?= 1165bbc
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-# Packages whose tests hold golden files or generated documents, and take -update.
+# Packages with golden files or generated documents, whose tests accept -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
 .PHONY: help build quick test e2e cases changelog check lint format vet vuln alerts canary generate release chart soak chaos mutate bench bench-hold bench-compare fuzz image screenshots clean
@@ -40,26 +40,26 @@ help: ## List the targets
 build: ## Build bin/reconciler
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/reconciler ./cmd/reconciler
 
-# For between two edits: with -short the longest tests skip, or try a sample of
-# their cases. Many tests wait, so more of them run at once than there are
-# processors. `make vet` checks more than go test's own vet, which is left out.
+# To run between two edits: with -short the longest tests are skipped, or try
+# only a sample of their cases. Many tests wait, so more of them run at once
+# than there are processors. go test's own vet is off, because `make vet` checks
+# more.
 quick: ## Run the tests that need no race detector and no Vault, within a minute
 	env -u CI -u RECONCILER_VAULT GOGC=400 $(GO) test -short -vet=off -p 4 -parallel 8 -skip '^(TestCanary|TestEveryFile)' ./...
 
-# These start the program some nine hundred times: with the race detector in it
-# that takes eight minutes more, and finds nothing that the other tests of the
-# same program do not.
+# These start the program about nine hundred times. With the race detector that
+# takes eight minutes more, and finds nothing that the other tests do not find.
 PROGRAM := ^(TestStories|TestCanary|TestEveryFile)
 
-# A program with the race detector waits a second at its end; 50 ms are enough for
-# a report. TestKills starts a program without it, and make e2e runs it.
+# With the race detector, a program waits a second before it exits; 50 ms are
+# enough for a report. TestKills needs a program without it, so make e2e runs it.
 test: ## Run all tests, with the race detector and against a real Vault server
 	GORACE=atexit_sleep_ms=50 RECONCILER_VAULT="$$(scripts/build-vault)" $(GO) test -race -vet=off -timeout 20m -skip '$(PROGRAM)|^TestKills' ./...
 	RECONCILER_VAULT="$$(scripts/build-vault)" $(GO) test -count=1 -vet=off -timeout 20m -parallel 4 -run '$(PROGRAM)' ./internal/cli/... ./ci
 
-# These have tests that skip with the race detector, or try a sample of their cases:
-# what they measure are times and limits, or they compare two results many times.
-# So make e2e runs them whole, without it.
+# With the race detector, some tests of these packages are skipped or try only a
+# sample of their cases, because they measure times and limits, or compare two
+# results many times. So make e2e runs them completely, without it.
 WITHOUT_RACE := ./internal/confine ./internal/manifest ./internal/reconcile ./internal/source/... ./internal/state
 
 # A test that takes more than a minute is named TestE2E and runs here, not in
@@ -70,8 +70,8 @@ e2e: build bench-hold $(AXE) ## Run the built program, and the tests that take l
 	RECONCILER_AXE=$(AXE) $(GO) test -count=1 -timeout 20m -v -run '^TestE2E' ./internal/page/browser
 	$(GO) test -count=1 -vet=off -timeout 20m $(WITHOUT_RACE)
 
-# axe-core looks for what keeps people from using the page by keyboard or screen
-# reader. Only the tests load it.
+# axe-core finds what prevents people from using the page with a keyboard or
+# screen reader. Only the tests load it.
 $(AXE):
 	@mkdir -p $(@D); cd $(@D) && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && tar xzf axe-core-$(AXE_VERSION).tgz --strip-components=1 package/axe.min.js && \
 	echo "$(AXE_SHA256)  axe.min.js" | sha256sum --check --quiet && touch axe.min.js || { rm -f axe.min.js; echo "e2e: axe-core cannot be fetched from npm, so accessibility is not checked"; }
@@ -98,8 +98,8 @@ lint: $(LINT) ## golangci-lint, the import table of the design among its rules
 $(LINT):
 	GOBIN=$(GOBIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
-# Exit code 3 is a known vulnerability. Where the database or the tool cannot be
-# had, the check is left out, and says so.
+# Exit code 3 means a known vulnerability. If the database or the tool is not
+# available, the check is skipped with a message.
 vuln: ## Look for known vulnerabilities, where their database can be reached
 	@[ -x $(VULN) ] || GOBIN=$(GOBIN) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) || { echo "vuln: skipped: govulncheck cannot be installed here"; exit 0; }; \
 	out=$$($(VULN) ./... 2>&1); rc=$$?; \
@@ -131,15 +131,16 @@ mutate: $(GREMLINS) ## Change the code of ROOMS (default plan, apply and status)
 $(GREMLINS):
 	GOBIN=$(GOBIN) $(GO) install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 
-# All in one run, so that the ratios hold whatever the machine is; about ten
-# minutes on two processors. BENCH_BASE is the commit of the earlier build.
+# Everything is in one run, so that the ratios do not depend on the machine. It
+# takes about ten minutes on two processors. BENCH_BASE is the commit of the
+# earlier build.
 bench: build $(CUE) $(KUBECONFORM) $(AJV) $(BENCH_DIR)/before ## Measure the program, its peers and an earlier build, into docs/performance.md
 	$(GO) test -run '^$$' -bench PushToCall -benchtime 60x ./internal/daemon >$(BENCH_DIR)/push.txt
 	$(GO) run ./internal/bench measure -program $(CURDIR)/bin/reconciler -before $(BENCH_DIR)/before -before-commit $(BENCH_BASE) \
 	  -cue $(CUE) -kubeconform $(KUBECONFORM) -ajv $(AJV) -schema $(CURDIR)/schema -json $(CURDIR)/docs/schema/declaration.json \
 	  -push $(BENCH_DIR)/push.txt -out $(CURDIR)/docs/performance.md
 
-# The ratio of one run: no time is compared with another machine's.
+# It compares the ratio in one run, not times of different machines.
 bench-hold: build $(CUE) ## Fail if cue vet takes less than five times the processor time of validate
 	$(GO) run ./internal/bench hold -program $(CURDIR)/bin/reconciler -cue $(CUE) -schema $(CURDIR)/schema -files 4000 -count 3
 

@@ -1,3 +1,3 @@
-// Package ci contains jobs to copy, for the code hosts and for pre-commit. Its
-// tests run the commands in them.
+// Package ci contains CI jobs to copy, for the code hosts and for pre-commit.
+// Its tests run the commands in them.
 package ci

@@ -10,7 +10,8 @@ import (
 //go:embed all:bindings
 var bindings embed.FS
 
-// OwnVaultPath is the policy that a team's folder names only its own secrets.
+// OwnVaultPath is a policy: the declarations in a team's folder may name only its
+// own secrets.
 //
 //go:embed policy/own-vault-path.cue
 var OwnVaultPath []byte
