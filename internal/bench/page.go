@@ -125,7 +125,7 @@ const goal = 8
 func (r *result) method(line func(string, ...any)) {
 	line("\n`cue vet` is measured in two forms, with the files of `schema/`:\n")
 	line("- `cue vet -d '#GitLab' schema/*.cue */gitlab.yaml`, and the same for the other platforms: four commands, one per platform. This is the fair comparison,")
-	line("  because `validate` also checks each file against its platform's definition. The times are the sum of the four commands, each of which loads the schema. Memory is that of the largest.")
+	line("  because `validate` also checks each file against its platform's definition. The times are the sum of the four commands. Each of them loads the schema. Memory is that of the largest.")
 	line("- `cue vet -c -d '#SourceBinding' schema/*.cue */*.yaml`: one command, which people would try first. It checks only what all platforms share.\n")
 	line("The goal and `make bench-hold` compare with the first form. `kubeconform` and `ajv` check against [the JSON Schema](schema/declaration.json) that is generated")
 	line("from the same CUE. `validate` also checks what a schema cannot: conflicts between declarations, addresses, dates, and the characters of each file.\n")
