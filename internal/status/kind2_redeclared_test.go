@@ -52,6 +52,9 @@ func TestKind2OnlyWhatIsDeclaredAsBeforeIsLastKnown(t *testing.T) {
 		round, result = inForce(noon().Add(time.Minute), answered, silent, func(in *plan.Input) { tt.change(&in.Declarations[0].Spec) })
 		after := status.Next(before, round, result)
 		unplanned := map[string]binding.Status{"pay": status.Unplanned(before["pay"], round.Declarations[0], message.New("condition.registry-not-asked"), round.Now)}
+		if kept := unplanned["pay"].Earlier != nil; kept != (tt.of != nil) {
+			t.Errorf("%s changed and nothing was planned, what was known before is kept: %t", name, kept)
+		}
 		for _, of := range append(account, token...) {
 			changed := slices.Contains(tt.of, of)
 			if c := conditionOf(t, after, of); (c.Status == binding.Unclear) != changed || c.LastKnown == changed || c.Known.IsZero() != changed {

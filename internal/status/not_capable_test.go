@@ -2,6 +2,7 @@ package status_test
 
 import (
 	"testing"
+	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -44,6 +45,15 @@ func TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody(t *testing.T) {
 			r := &in.Records[0]
 			r.Written, r.Images[0].Rules = written, []binding.RecordedRule{{ID: "3", Key: "branch:main=>latest", Written: seen}}
 		}, binding.True, binding.True},
+		"bound by us, and the registry does not answer": {func(in *plan.Input) {
+			in.Records[0].Written = written
+			in.Observation.Unknown = &binding.Unknown{Reason: "Transient"}
+		}, binding.Unclear, binding.Unclear},
+		"linked by another binding, which is suspended": {func(in *plan.Input) {
+			in.Records = append(in.Records, binding.Record{Instance: "prod", Binding: "web", Platform: binding.GitLab, Managed: true, Images: in.Records[0].Images})
+			in.Records[0].Written, in.Records[0].Images = written, nil
+			in.Suspensions = []binding.Suspension{{Instance: "prod", Binding: "web", Until: noon().Add(time.Hour)}}
+		}, binding.True, binding.Unclear},
 		"a person confirmed it later": {record(func(r *binding.Record) { r.Attested = &binding.Confirmation{At: noon()} }), binding.True, binding.True},
 		"a person confirmed it first": {record(func(r *binding.Record) { r.AccountID = "" }), binding.True, binding.True},
 	} {

@@ -33,7 +33,7 @@ func (v view) bound() binding.Condition {
 	case state.Account == nil:
 		return is(binding.False, ReasonNotBound, message.New("condition.not-bound",
 			"platform", v.declared.Spec.Platform.Title(), "why", o.Action.Reason))
-	case planned && o.State == plan.Kept && o.Action.Settled():
+	case o.State == plan.Kept && o.Action.Settled():
 		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 	case !binding.SameAccount(v.declared.Spec.Account(), *state.Account):
 		return is(binding.False, ReasonOtherAccount, message.New("condition.other-account",
@@ -186,12 +186,12 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 // an image repository: its link, and its rules where they cannot be asked either.
 // What the registry once showed is confirmed by nobody.
 func (v view) imageConfirmed(object binding.Object) bool {
-	o, planned := v.on(binding.RepositoryObject(object.Image))
+	o, _ := v.on(binding.RepositoryObject(object.Image))
 	noRules := firstUnknown(v.obs.Unknown, v.obs.Repositories[object.Image].NoRules()) != nil
 	read := v.record != nil && slices.ContainsFunc(v.record.Images, func(i binding.RecordedImage) bool {
 		return binding.NormalImage(i.Image) == object.Image && (i.LinkOnceRead() || noRules && i.RulesOnceRead())
 	})
-	return planned && o.State == plan.Kept && o.Action.Settled() && !read
+	return o.State == plan.Kept && o.Action.Settled() && !read
 }
 
 func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
