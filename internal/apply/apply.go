@@ -163,6 +163,8 @@ func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.Br
 		return plan.Kept, nil
 	case a.Kind.ByPerson():
 		return plan.Pending, nil
+	case secured && a.NeedsWindow(x.round.Windows) && !x.round.Windows.Open(x.o.Now()):
+		return "", x.glass(a) // It let the first half through.
 	case secured:
 		return "", nil
 	case ctx.Err() != nil:
@@ -227,7 +229,10 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 		Outcome: string(outcome.State), Revision: x.round.Revision, Digest: x.digest,
 		Person: x.o.Who, Requests: registry.RequestsOf(ctx),
 	}.Saying(a.Reason)
-	if outcome.Err != nil {
+	switch {
+	case errors.Is(outcome.Err, plan.ErrUnrecorded):
+		event.Outcome = string(plan.Done)
+	case outcome.Err != nil:
 		event = event.Saying(message.Says(outcome.Err))
 	}
 	if glass != nil {
@@ -240,9 +245,20 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 
 // noted adds to an outcome that what became of it could not be remembered.
 func (x *run) noted(outcome *plan.Outcome, err error) {
+	if outcome.State == plan.Done {
+		err = unrecorded(err)
+	}
 	if err != nil {
 		outcome.State, outcome.Err = plan.Failed, errors.Join(outcome.Err, err)
 	}
+}
+
+// unrecorded is an error for which what is done could not be recorded; nil for nil.
+func unrecorded(err error) error {
+	if err == nil {
+		return nil
+	}
+	return message.NewError("apply.unrecorded", "done", plan.ErrUnrecorded, "why", err)
 }
 
 // intent is what is written before a write of kind for an action.
@@ -292,7 +308,11 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 	switch what {
 	case done:
 		x.wrote(objectKey{intent.Platform, intent.Object})
-		return errors.Join(err, x.ledger.done(ctx, intent))
+		kept := x.ledger.done(ctx, intent)
+		if plan.Kind(intent.Action) != plan.Rebind { // Of a rebind it is the first half.
+			kept = unrecorded(kept)
+		}
+		return errors.Join(err, kept)
 	case undone:
 		return errors.Join(err, x.ledger.undone(ctx, intent))
 	case unbound:

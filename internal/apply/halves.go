@@ -191,10 +191,20 @@ func (x *run) announce(ctx context.Context, i int) error {
 	return nil
 }
 
-// withdraw takes the intents back that were announced and not sent. What was open for
-// their objects before is open again.
+// withdraw takes the intents back that were announced and not sent, and those of an
+// earlier run for whose objects nothing is planned. What was open for their
+// objects before is open again.
 func (x *run) withdraw(ctx context.Context, outcomes []plan.Outcome) {
-	for _, intent := range x.ledger.unsent() {
+	unsent := x.ledger.unsent()
+	for _, intent := range x.round.Intents {
+		planned := func(a plan.Action) bool {
+			return a.Platform == intent.Platform && a.Object == intent.Object && !a.Settled()
+		}
+		if intent.Announced && !slices.ContainsFunc(x.round.Plan.Actions, planned) {
+			unsent = append(unsent, intent)
+		}
+	}
+	for _, intent := range unsent {
 		err := x.ledger.undone(ctx, intent)
 		for i := range outcomes {
 			if a := outcomes[i].Action; (objectKey{a.Platform, a.Object}) == (objectKey{intent.Platform, intent.Object}) {

@@ -2,10 +2,12 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -43,7 +45,7 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 		switch verdict {
 		case done:
 			a.doubtLate(&intent, observations[0].Accounts[intent.Platform].Account)
-			err = l.done(ctx, intent)
+			err = errors.Join(a.foundDone(ctx, intent), l.done(ctx, intent))
 		case undone:
 			if before, is := reopened(intent); is {
 				open = append(open, before)
@@ -71,11 +73,39 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 	return nil
 }
 
+// outstanding says that an intent is one to add a rule for which another was removed,
+// and that was never sent: no rule builds its image tag, or from its branch.
+func outstanding(intent binding.Intent, obs binding.Observation) bool {
+	state, asked := obs.Repositories[intent.Object.Image]
+	if !intent.Announced || plan.Kind(intent.Action) != plan.AddRule || !asked || !state.Exists || unknownOn(intent.Object, state) != nil {
+		return false
+	}
+	return !slices.ContainsFunc(state.Rules, func(have binding.ObservedRule) bool {
+		return have.ImageTag == intent.Rule.ImageTag || have.Branch == intent.Rule.Branch && have.Tag == intent.Rule.Tag
+	})
+}
+
+// foundDone writes into the history that an intent of an earlier run had its effect.
+// Who asked for it is no longer known.
+func (a *Applier) foundDone(ctx context.Context, intent binding.Intent) error {
+	entry := binding.HistoryEntry{
+		Time: a.o.Now(), Instance: intent.Instance, Binding: intent.Binding, Action: intent.Action, Object: intent.Object,
+		Outcome: string(plan.Done), Revision: intent.After.Revision,
+	}
+	if err := a.o.Store.AppendEvent(ctx, entry.Saying(message.New("history.found-done", "at", intent.Started))); err != nil {
+		return message.NewError("apply.history", "why", err)
+	}
+	return nil
+}
+
 // verdict is what an observation says about an intent at a time.
 func (a *Applier) verdict(l *ledger, intent *binding.Intent, obs binding.Observation, now time.Time) answer {
 	verdict := a.settled(l, intent, obs)
 	if verdict == undone || verdict == unbound {
 		verdict = a.afterTime(intent, verdict, now)
+	}
+	if verdict == undone && outstanding(*intent, obs) {
+		return open
 	}
 	return verdict
 }

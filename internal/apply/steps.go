@@ -14,6 +14,8 @@ import (
 func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []binding.PendingSince, news []plan.Event) {
 	at, unsure := x.o.Now(), false
 	for _, o := range own {
+		digest := x.digests[o.Action.Binding] // Where another one is declared now, nobody may have done anything.
+		sameDeclaration := digest == "" || before.Digest == "" || before.Digest == digest
 		a, p := o.Action, before.PendingOf(o.Action.Platform, o.Action.Object)
 		unsure = unsure || x.unsure(a)
 		switch {
@@ -34,7 +36,7 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 		case p.Since.IsZero():
 		case x.unsure(a):
 			now = append(now, p)
-		case a.Settled() || a.Kind == plan.Adopt:
+		case (a.Settled() || a.Kind == plan.Adopt) && sameDeclaration:
 			a.Kind = plan.Kind(p.Action)
 			news = append(news, plan.Event{Kind: plan.StepDone, Action: a, Since: p.Since})
 		}

@@ -135,7 +135,7 @@ type Status struct {
 	// Retry is set if the last try failed; nil otherwise.
 	Retry *Retry `json:"retry,omitempty"`
 	// TokenVersion is the version of the token applied last, and TokenExpires
-	// the earliest end known.
+	// the earliest end known of it; zero where none is.
 	TokenVersion int       `json:"tokenVersion,omitempty"`
 	TokenExpires time.Time `json:"tokenExpires,omitzero"`
 	LastSync     time.Time `json:"lastSync,omitzero"`

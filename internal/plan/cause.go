@@ -22,8 +22,8 @@ const (
 	CauseTokenUnknown Cause = "token-version-unknown"
 	// CauseTokenMoved: the token is declared to be kept elsewhere.
 	CauseTokenMoved Cause = "token-moved"
-	// CauseUnfinished: we unbound the account ourselves and have yet to bind it
-	// again.
+	// CauseUnfinished: we unbound the account, or removed a rule, ourselves, and have
+	// yet to bind it again, or to add the one that takes its place.
 	CauseUnfinished Cause = "unfinished"
 	// CauseForeign: it was made by somebody else. The declaration allows
 	// replacing it (adopt: true), or it is no longer declared and is kept.

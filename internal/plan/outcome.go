@@ -47,6 +47,10 @@ var ErrLost = message.NewError("outcome.lost")
 // whose effect the registry does not show, so far.
 var ErrNotVisible = message.NewError("outcome.not-visible")
 
+// ErrUnrecorded is in the chain of the error of an action that was done, where its
+// outcome could not be recorded.
+var ErrUnrecorded = message.NewError("outcome.unrecorded")
+
 // Outcome is what became of one action.
 type Outcome struct {
 	Action Action

@@ -100,6 +100,14 @@ func (m *maker) madeRule(image string, have binding.ObservedRule) bool {
 	})
 }
 
+// outstanding says that we removed another rule for this one, and have yet to add it.
+func (m *maker) outstanding(r image, rule binding.BuildRule) bool {
+	object := binding.RuleObject(r.name, rule)
+	return slices.ContainsFunc(m.in.Intents, func(in binding.Intent) bool {
+		return in.Announced && in.Platform == r.d.Spec.Platform && in.Object == object
+	})
+}
+
 // declaredRules are the rules in the order of their keys, each key once.
 func declaredRules(rules []binding.BuildRule) []binding.BuildRule {
 	sorted := slices.SortedFunc(slices.Values(rules), func(a, b binding.BuildRule) int {
@@ -178,7 +186,10 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 			return
 		}
 	}
-	if drifted {
+	switch {
+	case a.Kind == AddRule && m.outstanding(r, rule):
+		a.Cause = CauseUnfinished
+	case drifted:
 		a.Cause, a.Reason = CauseDrift, message.New("reason.rule-drift")
 		if r.d.Spec.DriftPolicy == binding.Report && !r.observesOnly() {
 			m.onRule(r, p, Action{Kind: Noop, Cause: CauseDrift, Target: a.Target, Reason: onlyReported(a.Reason)})

@@ -84,9 +84,9 @@ func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled 
 		return condition(binding.Bound, s, reason, m), true
 	}
 	switch {
-	case planned && o.State == plan.Done && o.Action.Kind == plan.Unbind:
+	case planned && done(o) && o.Action.Kind == plan.Unbind:
 		return is(binding.False, ReasonNotBound, message.New("condition.unbound"))
-	case planned && o.State == plan.Done:
+	case planned && done(o):
 		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 	case errors.Is(o.Err, plan.ErrFellBack) && o.Record != nil && !binding.SameAccount(o.Action.Target.Declaration.Spec.Account(), o.Record.Wanted()):
 		return is(binding.False, ReasonOtherAccount, message.Says(o.Err))
@@ -96,6 +96,11 @@ func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled 
 		return is(binding.False, ReasonBindingLost, message.Says(o.Err))
 	}
 	return binding.Condition{}, false
+}
+
+// done says that an action was done, also where that could not be recorded.
+func done(o plan.Outcome) bool {
+	return o.State == plan.Done || errors.Is(o.Err, plan.ErrUnrecorded)
 }
 
 func firstUnknown(unknowns ...*binding.Unknown) *binding.Unknown {
@@ -163,7 +168,7 @@ func (v view) linked(repository binding.Repository) verdict {
 // or from its being unknown; settled is false where the observation decides.
 func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of verdict, settled bool) {
 	o, planned := v.on(object)
-	if planned && o.State == plan.Done && !o.Unseen && !o.Action.Target.Unconfirmed {
+	if planned && done(o) && !o.Unseen && !o.Action.Target.Unconfirmed {
 		return verdict{status: binding.True}, true
 	}
 	decides := o.State != plan.Kept || o.Action.Kind == plan.Forbidden || o.Action.Cause == plan.CauseFileBroken || o.Action.Cause == plan.CauseNotVisible

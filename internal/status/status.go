@@ -98,12 +98,10 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 		Conditions: stamp(c.before[d.Name].Conditions, v.conditions(old), v.now),
 	}
 	s.Earlier = v.earlier(before, s.Conditions)
-	if token, asked := v.token(); asked {
-		s.TokenExpires = token.Expires
-	}
 	if v.record != nil {
 		s.TokenVersion = v.record.TokenVersion
 	}
+	s.TokenExpires = v.expires(c.before[d.Name], s)
 	return withPending(s, v.outcomes)
 }
 

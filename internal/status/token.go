@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -143,6 +144,22 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 	return is(binding.True, ReasonCurrent, message.New("condition.current", "at", state.Expires, "source", state.ExpiresSource, "pinned", pinned))
 }
 
+// expires is when the token ends whose version a status has: the bound one, or the one
+// to be bound where none is. What the secret store and the code host say now is about
+// the newest version, and the host may say nothing: then what was known before holds.
+func (v view) expires(before, s binding.Status) time.Time {
+	token, _ := v.token()
+	fresh := binding.FindCondition(s.Conditions, binding.TokenFresh)
+	silent := token.Expires.IsZero() && fresh != nil && fresh.LastKnown
+	switch is := v.boundToken(); {
+	case !silent && is != binding.TokenAnew && is != binding.TokenAnother && is != binding.TokenMoved:
+		return token.Expires
+	case before.TokenVersion == s.TokenVersion:
+		return before.TokenExpires
+	}
+	return time.Time{}
+}
+
 // otherBound is TokenFresh where the token that was bound last is not the one that the
 // secret store has. Otherwise it is false.
 func (v view) otherBound(bound binding.Comparison, account binding.Condition, state binding.TokenState) (c binding.Condition, is bool) {
@@ -189,6 +206,8 @@ func (v view) boundToken() binding.Comparison {
 	o, _ := v.on(binding.AccountObject())
 	ours := v.record != nil && v.record.Managed
 	switch {
+	case errors.Is(o.Err, plan.ErrUnrecorded):
+		return binding.TokenUnknown // The record may be older.
 	case o.State == plan.Done && o.Action.Kind != plan.Adopt, errors.Is(o.Err, plan.ErrFellBack):
 		account = nil // It was bound since it was observed.
 	case account != nil && ours && !v.record.Is(*account):
