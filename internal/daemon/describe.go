@@ -57,7 +57,7 @@ func (d *Daemon) describeRound(out *report.Description, last *plan.Round, name s
 		out.Observed = report.NewDescribedObservation(last.Observed, last.Observation, *declared).Redacted(d.redactor.Redact)
 	}
 	for _, s := range last.Suspensions {
-		if s.Holds(name) {
+		if s.Holds(name) && s.Active(d.now()) {
 			out.Suspensions = append(out.Suspensions, s)
 		}
 	}
@@ -99,10 +99,14 @@ func (r *runner) status(name, of string) (*instance, binding.Status, error) {
 	return has[0], status, nil
 }
 
+// historyAttest is what the history calls a person's confirmation.
+const historyAttest = "attest"
+
 // lastApply describes the newest entry of a history that changed something.
 func lastApply(history []binding.HistoryEntry) report.DescribedApply {
 	for _, e := range history {
-		if e.Digest != "" && e.Outcome == string(plan.Done) {
+		changes := e.Action == historyAttest || slices.Contains(plan.Kinds(), plan.Kind(e.Action))
+		if changes && e.Digest != "" && e.Outcome == string(plan.Done) {
 			return report.DescribedApply{Time: e.Time, Revision: e.Revision, Digest: e.Digest}
 		}
 	}

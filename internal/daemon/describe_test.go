@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 )
 
@@ -30,5 +32,37 @@ func TestThePlanThatIsToldHoldsNoSecret(t *testing.T) {
 	}
 	if n := strings.Count(fmt.Sprintf("%+v", last), value); n != 5 {
 		t.Errorf("the plan itself was changed: %d of 5 texts are as they were", n)
+	}
+}
+
+// TestWhatWasAppliedLastIsAChange: the history has other entries of the same sync too.
+func TestWhatWasAppliedLastIsAChange(t *testing.T) {
+	entry := func(action, revision string) binding.HistoryEntry {
+		return binding.HistoryEntry{Action: action, Outcome: string(plan.Done), Revision: revision, Digest: "sha256:1"}
+	}
+	for _, other := range []string{"break-glass", "forget"} {
+		if got := lastApply([]binding.HistoryEntry{entry(other, "newer"), entry("rebind", "older")}); got.Revision != "older" {
+			t.Errorf("%s: applied last at %s", other, got.Revision)
+		}
+	}
+	for _, change := range []string{"rebind", "adopt", "attest"} {
+		if got := lastApply([]binding.HistoryEntry{entry(change, "newer"), entry("rebind", "older")}); got.Revision != "newer" {
+			t.Errorf("%s: applied last at %s", change, got.Revision)
+		}
+	}
+}
+
+// TestASuspensionThatEndedIsNotDescribed: it is remembered for a day after its end.
+func TestASuspensionThatEndedIsNotDescribed(t *testing.T) {
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	d := &Daemon{redactor: secrets.NewRedactor(time.Now), now: func() time.Time { return now }}
+	until := func(end time.Duration) binding.Suspension {
+		return binding.Suspension{Instance: "prod", Binding: "pay", Until: now.Add(end), Person: binding.Person{By: "Ada"}}
+	}
+	last := &plan.Round{Input: plan.Input{Suspensions: []binding.Suspension{until(-time.Hour), until(time.Hour)}}}
+	var out report.Description
+	d.describeRound(&out, last, "pay")
+	if len(out.Suspensions) != 1 || !out.Suspensions[0].Until.After(now) {
+		t.Errorf("%+v", out.Suspensions)
 	}
 }

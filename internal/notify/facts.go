@@ -340,7 +340,7 @@ func EntryID(e binding.HistoryEntry) string {
 // action is reported by its condition.
 func ofEntry(e binding.HistoryEntry, statuses []binding.Status) (Matter, bool) {
 	kind := plan.Kind(e.Action)
-	if !kind.Changes() || kind.ByPerson() || e.Outcome != string(plan.Done) {
+	if !slices.Contains(plan.Kinds(), kind) || !kind.Changes() || kind.ByPerson() || e.Outcome != string(plan.Done) {
 		return Matter{}, false
 	}
 	of := Subject{Kind: Applied, Instance: e.Instance, Binding: e.Binding, Of: EntryID(e)}
