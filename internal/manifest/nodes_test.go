@@ -16,7 +16,11 @@ func TestTreesInOnePlaceSayTheSame(t *testing.T) {
 	texts := plainTexts(t)
 	after := newChecker(Options{})
 	after.nodes.again = true
-	for i := range 3_000 {
+	count := 3_000
+	if testing.Short() {
+		count = 600
+	}
+	for i := range count {
 		random := rand.New(rand.NewPCG(15, uint64(i)))
 		text := texts[random.IntN(len(texts))]
 		if random.IntN(3) == 0 {

@@ -2,7 +2,9 @@ package reconcile_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,11 +49,12 @@ func pushes() map[string]push {
 // TestKind3TwoPushesWithinTheLag: reads show each write late, each of them or every other
 // one, and something else is pushed before the first push is shown.
 func TestKind3TwoPushesWithinTheLag(t *testing.T) {
-	for name, tt := range pushes() {
+	for i, name := range slices.Sorted(maps.Keys(pushes())) {
+		tt := pushes()[name]
 		for _, back := range []bool{true, false} {
 			for _, flip := range []bool{false, true} {
 				for _, restart := range []bool{false, true} {
-					if testing.Short() && (restart || flip) {
+					if testing.Short() && (restart || flip || back != (i%2 == 0)) {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s, taken back %v, every other read %v, restart %v", name, back, flip, restart), func(t *testing.T) {
@@ -87,11 +90,12 @@ func TestKind3TwoPushesWithinTheLag(t *testing.T) {
 // comes later, and meanwhile the declaration stays, is taken back or changes again. All
 // ends as declared, and Ready is True only of what is so.
 func TestKind3TheLateEffectOfAWriteIsNoTruth(t *testing.T) {
-	for name, tt := range pushes() {
-		for _, then := range []string{"stays", "is taken back", "is taken back at once", "changes again"} {
+	for i, name := range slices.Sorted(maps.Keys(pushes())) {
+		tt := pushes()[name]
+		for k, then := range []string{"stays", "is taken back", "is taken back at once", "changes again"} {
 			for _, after := range []time.Duration{15 * time.Second, 70 * time.Second} {
 				for _, restart := range []bool{false, true} {
-					if testing.Short() && (restart || after > 15*time.Second) {
+					if testing.Short() && (restart || after > 15*time.Second || (i+k)%2 != 0) {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s, and %s, the effect comes after %s, restart %v", name, then, after, restart), func(t *testing.T) {

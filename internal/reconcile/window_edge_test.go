@@ -42,7 +42,7 @@ func TestAWindowsEdgeInTheMiddleOfARotation(t *testing.T) {
 			"answered": {}, "lost": {After: lost(binding.OutcomeUnknown)}, "never done": {Before: lost(binding.OutcomeUnknown)}, "failed": {Before: lost(binding.Transient)},
 		} {
 			for n := range calls {
-				if testing.Short() && n%4 != 0 {
+				if testing.Short() && n%8 != 0 {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s at call %d, which is %s", edge, n, answer), func(t *testing.T) {

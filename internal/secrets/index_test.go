@@ -22,7 +22,11 @@ func TestTheIndexFindsWhatASearchForEachSecretFinds(t *testing.T) {
 		return string(text)
 	}
 	x, known := index{map[beginning]spellings{}}, map[string]int{}
-	for range 3000 {
+	count := 3000
+	if testing.Short() {
+		count = 1000
+	}
+	for range count {
 		if value := letters(minValue + random.IntN(5)); known[value] > 0 && random.IntN(3) > 0 {
 			x.change(forms(value), value, -1)
 			known[value]--

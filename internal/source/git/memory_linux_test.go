@@ -166,7 +166,7 @@ func TestAPartialCloneFetchesWhatIsRead(t *testing.T) {
 			repo := gittest.New(t)
 			repo.Config("uploadpack.allowFilter", "true")
 			repo.Config(allowed, "true")
-			noise := make([]byte, 3<<20)
+			noise := make([]byte, 1<<20)
 			_, _ = rand.Read(noise)
 			last := repo.Commit("one", map[string][]byte{
 				".reconcilerignore": []byte("x.yaml\n"), "policy/a.cue": []byte("policies: {}\n"), "bindings/a.yaml": []byte("a: b\n"),
