@@ -59,7 +59,7 @@ PROGRAM := ^(TestStories|TestCanary|TestEveryFile)
 # enough for a report. TestKills needs a program without it, so make e2e runs it.
 test: ## Run all tests, with the race detector and against a real Vault server
 	GORACE=atexit_sleep_ms=50 RECONCILER_VAULT="$$(scripts/build-vault)" $(GO) test -race -vet=off -timeout 20m -skip '$(PROGRAM)|^TestKills' ./...
-	RECONCILER_VAULT="$$(scripts/build-vault)" $(GO) test -count=1 -vet=off -timeout 20m -parallel 4 -run '$(PROGRAM)' ./internal/cli/... ./ci
+	RECONCILER_VAULT="$$(scripts/build-vault)" $(GO) test -count=1 -vet=off -timeout 20m -parallel 4 -run '$(PROGRAM)' ./internal/cli/...
 
 # With the race detector, some tests of these packages are skipped or try only a
 # sample of their cases, because they measure times and limits, or compare two

@@ -1,4 +1,4 @@
-package ci_test
+package cli_test
 
 import (
 	"bytes"
@@ -31,7 +31,7 @@ func newClone(t *testing.T) *clone {
 	c := &clone{t: t, dir: filepath.Join(t.TempDir(), "clone")}
 	c.play()
 	origin := filepath.Join(t.TempDir(), "origin")
-	if err := os.CopyFS(filepath.Join(origin, "bindings"), os.DirFS("../examples/bindings")); err != nil {
+	if err := os.CopyFS(filepath.Join(origin, "bindings"), os.DirFS("../../examples/bindings")); err != nil {
 		t.Fatal(err)
 	}
 	c.write(filepath.Join(origin, "reconciler.yaml"), configuration)

@@ -1,4 +1,4 @@
-package ci_test
+package cli_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -97,9 +98,10 @@ type componentFile struct {
 
 type hook struct{ ID, Entry, Files string }
 
+// read reads a file of the folder ci.
 func read(t *testing.T, name string, into any) {
 	t.Helper()
-	text, err := os.ReadFile(name)
+	text, err := os.ReadFile(filepath.Join("..", "..", "ci", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,10 +110,10 @@ func read(t *testing.T, name string, into any) {
 	}
 }
 
-// readSecond reads the second document of a file.
+// readSecond reads the second document of a file of that folder.
 func readSecond(t *testing.T, name string, into any) {
 	t.Helper()
-	text, err := os.ReadFile(name)
+	text, err := os.ReadFile(filepath.Join("..", "..", "ci", name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,7 @@
-package ci_test
+package cli_test
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,20 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
 	"reconciler/internal/binding"
-	"reconciler/internal/cli"
 	"reconciler/internal/report"
 )
-
-// TestMain lets the test binary be the program: jobs run it by the name
-// reconciler.
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"reconciler": func() {
-		os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
-	}})
-}
 
 // token is what the played hosts take.
 const token = "ci-token-canary-9901"
