@@ -290,15 +290,13 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 }
 
 // before is the record that an action starts from: that of its binding, or
-// that of the binding's earlier name.
+// that of the binding's other name.
 func (x *run) before(a plan.Action) *binding.Record {
-	if r := x.ledger.record(a.Binding, a.Platform); r != nil {
-		return r
+	own := x.ledger.record(a.Binding, a.Platform)
+	if a.Target.Record == nil || own != nil && own.Managed {
+		return own
 	}
-	if a.Target.Record != nil {
-		return x.ledger.record(a.Target.Record.Binding, a.Target.Record.Platform)
-	}
-	return nil
+	return cmp.Or(x.ledger.record(a.Target.Record.Binding, a.Target.Record.Platform), own)
 }
 
 // write does one write to the outside world: intent, call, outcome.

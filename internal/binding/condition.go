@@ -134,8 +134,8 @@ type Status struct {
 	Pending []PendingStep `json:"-"`
 	// Retry is set if the last try failed; nil otherwise.
 	Retry *Retry `json:"retry,omitempty"`
-	// TokenVersion is the version of the token applied last, and TokenExpires
-	// the earliest end known of it; zero where none is.
+	// TokenVersion is the version of the bound token, and TokenExpires the earliest
+	// end known of it; zero where nothing is bound, or that is not known.
 	TokenVersion int       `json:"tokenVersion,omitempty"`
 	TokenExpires time.Time `json:"tokenExpires,omitzero"`
 	LastSync     time.Time `json:"lastSync,omitzero"`

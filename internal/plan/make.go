@@ -237,20 +237,25 @@ func (m *maker) subject(d *binding.Declaration) subject {
 }
 
 // recordOf finds the record of a declaration: that of its own name, or that of
-// an earlier name whose binding is still there, for a renamed declaration
-// takes its binding along.
+// another name whose binding is still there, because a renamed declaration takes its
+// binding along. What is left of a removed binding of its own name comes last: it may
+// have been renamed twice.
 func (m *maker) recordOf(d *binding.Declaration, account *binding.Account) *binding.Record {
+	var own *binding.Record
 	for i, r := range m.in.Records {
 		if r.Platform == d.Spec.Platform && r.Binding == d.Name {
-			return &m.in.Records[i]
+			own = &m.in.Records[i]
 		}
+	}
+	if own != nil && (own.Managed || account == nil) {
+		return own
 	}
 	for i, r := range m.in.Records {
 		if r.Platform == d.Spec.Platform && r.Managed && (account == nil || r.Is(*account)) {
 			return &m.in.Records[i]
 		}
 	}
-	return nil
+	return own
 }
 
 func (s subject) ours() bool { return s.record != nil && s.record.Managed }

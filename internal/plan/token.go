@@ -63,7 +63,8 @@ func (m *maker) refusedBefore(s subject) bool {
 		return false
 	}
 	before := s.token.Previous
-	noWayBack := s.state.Account != nil && (before == nil || before.Unknown != nil)
+	wayBack := before != nil && before.Unknown == nil || before == nil && s.record.TokenVersion == s.token.Version
+	noWayBack := s.state.Account != nil && !wayBack
 	return noWayBack || s.record.Refused.InForce(m.in.Now)
 }
 

@@ -98,9 +98,7 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 		Conditions: stamp(c.before[d.Name].Conditions, v.conditions(old), v.now),
 	}
 	s.Earlier = v.earlier(before, s.Conditions)
-	if v.record != nil {
-		s.TokenVersion = v.record.TokenVersion
-	}
+	s.TokenVersion = v.version(s)
 	s.TokenExpires = v.expires(c.before[d.Name], s)
 	return withPending(s, v.outcomes)
 }

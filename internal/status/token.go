@@ -144,6 +144,16 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 	return is(binding.True, ReasonCurrent, message.New("condition.current", "at", state.Expires, "source", state.ExpiresSource, "pinned", pinned))
 }
 
+// version is that of the token that is bound, as far as that is known; 0 where nothing
+// is bound, or not ours.
+func (v view) version(s binding.Status) int {
+	bound := binding.FindCondition(s.Conditions, binding.Bound)
+	if v.record == nil || bound == nil || nothingBound(*bound) || bound.Reason == ReasonOtherAccount || v.boundToken() == binding.TokenUnknown {
+		return 0
+	}
+	return v.record.TokenVersion
+}
+
 // expires is when the token ends whose version a status has: the bound one, or the one
 // to be bound where none is. What the secret store and the code host say now is about
 // the newest version, and the host may say nothing: then what was known before holds.
