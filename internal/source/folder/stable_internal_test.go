@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -92,29 +93,31 @@ func TestAReadThatSawTwoTreesIsNone(t *testing.T) {
 
 // Where the system watches nothing, changes are seen all the same.
 func TestAFolderThatIsNotWatchedIsPolled(t *testing.T) {
-	base := t.TempDir()
-	lay(t, base, "h1/bindings/a.yaml", "h2/bindings/a.yaml")
-	exchange(t, "h1", filepath.Join(base, "link"))
-	s, err := New(Options{Path: filepath.Join(base, "link/bindings"), Debounce: time.Millisecond})
-	must(t, err)
-	var reports []error
-	changes, err := s.watch(t.Context(), nil, func(err error) { reports = append(reports, err) })
-	must(t, err)
-	if len(reports) != 1 {
-		t.Errorf("reported: %v", reports)
-	}
-	for _, change := range []func(){
-		func() { lay(t, base, "h1/bindings/deep/er/b.yaml") },
-		func() { exchange(t, "h2", filepath.Join(base, "link")) },
-		func() { must(t, os.Remove(filepath.Join(base, "h2/bindings/a.yaml"))) },
-	} {
-		change()
-		select {
-		case <-changes:
-		case <-time.After(30 * time.Second):
-			t.Fatal("a change is not seen")
+	synctest.Test(t, func(t *testing.T) {
+		base := t.TempDir()
+		lay(t, base, "h1/bindings/a.yaml", "h2/bindings/a.yaml")
+		exchange(t, "h1", filepath.Join(base, "link"))
+		s, err := New(Options{Path: filepath.Join(base, "link/bindings"), Debounce: time.Millisecond})
+		must(t, err)
+		var reports []error
+		changes, err := s.watch(t.Context(), nil, func(err error) { reports = append(reports, err) })
+		must(t, err)
+		if len(reports) != 1 {
+			t.Errorf("reported: %v", reports)
 		}
-	}
+		for _, change := range []func(){
+			func() { lay(t, base, "h1/bindings/deep/er/b.yaml") },
+			func() { exchange(t, "h2", filepath.Join(base, "link")) },
+			func() { must(t, os.Remove(filepath.Join(base, "h2/bindings/a.yaml"))) },
+		} {
+			change()
+			select {
+			case <-changes:
+			case <-time.After(30 * time.Second):
+				t.Fatal("a change is not seen")
+			}
+		}
+	})
 }
 
 // A single file is polled too, whatever is exchanged on the way to it.
@@ -145,14 +148,16 @@ func TestAFileThatIsNotWatchedIsPolled(t *testing.T) {
 				}
 				must(t, file.add())
 			}
-			changes, err := watchFile(t.Context(), file.path, nil)
-			must(t, err)
-			exchange(t, "h1", filepath.Join(base, "link"))
-			select {
-			case <-changes:
-			case <-time.After(30 * time.Second):
-				t.Fatal("a change is not seen")
-			}
+			synctest.Test(t, func(t *testing.T) {
+				changes, err := watchFile(t.Context(), file.path, nil)
+				must(t, err)
+				exchange(t, "h1", filepath.Join(base, "link"))
+				select {
+				case <-changes:
+				case <-time.After(30 * time.Second):
+					t.Fatal("a change is not seen")
+				}
+			})
 		})
 	}
 }
