@@ -44,12 +44,15 @@ build: ## Build bin/reconciler
 # seconds. `make vet` compiles them.
 NOT_QUICK := /internal/(chaos|page/browser)$$
 
+# These take longest. They start first, so that at the end no processor waits for one.
+LONGEST := $(addprefix ./internal/,daemon source/git reconcile state cli secrets/vault confine source/folder)
+
 # To run between two edits: with -short the longest tests are skipped, or try
 # only a sample of their cases. Many tests wait, so more of them run at once
 # than there are processors. go test's own vet is off, because `make vet` checks
 # more.
 quick: ## Run the tests that need no race detector and no Vault, within a minute
-	env -u CI -u RECONCILER_VAULT GOGC=400 $(GO) test -short -vet=off -p 4 -parallel 8 -skip '^(TestCanary|TestEveryFile)' $$($(GO) list ./... | grep -vE '$(NOT_QUICK)')
+	env -u CI -u RECONCILER_VAULT GOGC=400 $(GO) test -short -vet=off -p 4 -parallel 8 -skip '^(TestCanary|TestEveryFile)' $(LONGEST) $$($(GO) list ./... | grep -vE '$(NOT_QUICK)')
 
 # These start the program about nine hundred times. With the race detector that
 # takes eight minutes more, and finds nothing that the other tests do not find.
