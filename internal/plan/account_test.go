@@ -143,7 +143,28 @@ func TestAccountNotBound(t *testing.T) {
 }
 
 func TestAccountNotBoundWithABadToken(t *testing.T) {
+	refused := func(change func(*plan.Input)) func() plan.Input {
+		return func() plan.Input {
+			in := withToken(func(s *binding.TokenState) { *s = withPrevious(*s, nil) })
+			r := applied(gitlabDeclaration())
+			r.TokenVersion, r.Refused = 2, refusedThird()
+			in.Records = []binding.Record{r}
+			change(&in)
+			return in
+		}
+	}
 	runCases(t, map[string]planCase{
+		"that was refused, and is only looked at, falls back to no other": {
+			in:   refused(func(in *plan.Input) { in.Declarations[0].Spec.ManagementPolicy = binding.Observe }),
+			want: []string{strings.Replace(bindLine, "bind", "noop", 1)}, reason: "GitLab is no longer bound", codes: []string{"warning observed-difference"},
+		},
+		"that was refused, of a binding that was removed, falls back to no other": {
+			in: refused(func(in *plan.Input) {
+				in.Records[0] = in.Records[0].AsRemoved()
+				in.Records[0].Refused = refusedThird()
+			}),
+			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
+		},
 		"without a secret is kept": {
 			in: func() plan.Input {
 				return withToken(func(s *binding.TokenState) {
@@ -489,6 +510,11 @@ func TestOAuthAccountThatCannotBeBoundIsForbidden(t *testing.T) {
 }
 
 func TestConsoleDriverKnowsWhatAPersonConfirmed(t *testing.T) {
+	with := func(change func(*binding.Record)) binding.Record {
+		r := applied(gitlabDeclaration())
+		change(&r)
+		return r
+	}
 	console := func(record ...binding.Record) plan.Input {
 		in := input(gitlabDeclaration())
 		in.Observation.Capabilities = binding.Capabilities{}
@@ -516,4 +542,16 @@ func TestConsoleDriverKnowsWhatAPersonConfirmed(t *testing.T) {
 		"an older token": {in: func() plan.Input { return console(older) }, want: []string{"manual account token version:2>3"}, reason: "has to change"},
 		"no declaration": {in: removed, want: []string{"manual account username:ci-bot>"}, reason: "no longer declared"},
 	})
+	for name, tt := range map[string]struct {
+		record binding.Record
+		want   plan.Cause
+	}{
+		"an older token":                 {older, plan.CauseTokenVersion},
+		"another user":                   {with(func(r *binding.Record) { r.Username = "old-bot" }), plan.CauseDeclarationChanged},
+		"a token that is kept elsewhere": {with(func(r *binding.Record) { r.Vault.Path = "acr/old" }), plan.CauseDeclarationChanged},
+	} {
+		if a := plan.Make(console(tt.record)).Actions[0]; a.Kind != plan.Manual || a.Cause != tt.want {
+			t.Errorf("%s: %s, %s", name, a.Kind, a.Cause)
+		}
+	}
 }

@@ -141,6 +141,36 @@ func TestAPlanIsDueWhen(t *testing.T) {
 	if got, want := in.Due(), noon().Add(12*time.Hour); !got.Equal(want) {
 		t.Errorf("a token that ends: due at %s, want %s", got, want)
 	}
+	in = input(d)
+	in.Windows = windows(t, []string{"0 22 * * * for 8h in Asia/Shanghai"}, nil)
+	if got := in.Due(); !got.Equal(noon()) || in.Windows.At(noon()).Open {
+		t.Errorf("a closed window, which may open sooner: due at %s, want %s", got, noon())
+	}
+}
+
+// TestTheFirstSuspensionThatEndsIsTheNextToEnd, of a person's and of a declaration.
+func TestTheFirstSuspensionThatEndsIsTheNextToEnd(t *testing.T) {
+	over, first, last := held("a", -time.Hour), held("b", time.Hour), held("c", 2*time.Hour)
+	for name, tt := range map[string]struct {
+		of   []binding.Suspension
+		want time.Time
+	}{
+		"none": {nil, time.Time{}}, "one that is over": {[]binding.Suspension{over}, time.Time{}},
+		"one that ends now": {[]binding.Suspension{held("a", 0)}, time.Time{}},
+		"in order":          {[]binding.Suspension{over, first, last}, first.Until},
+		"the last first":    {[]binding.Suspension{last, first, over}, first.Until},
+	} {
+		r := &plan.Round{Input: plan.Input{Suspensions: tt.of, Declarations: []binding.Declaration{gitlabDeclaration()}}}
+		if got := r.SuspensionEnd(noon()); !got.Equal(tt.want) {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+	d := gitlabDeclaration()
+	d.Spec.Suspend = &binding.Suspend{Until: binding.DateOf(noon())}
+	r := &plan.Round{Input: plan.Input{Suspensions: []binding.Suspension{held("a", 48*time.Hour)}, Declarations: []binding.Declaration{d}}}
+	if got := r.SuspensionEnd(noon()); !got.Equal(d.Spec.Suspend.End()) {
+		t.Errorf("a declaration's: %s, want %s", got, d.Spec.Suspend.End())
+	}
 }
 
 // TestAClosedWindowIsReportedForOursAndForAPerson: one of each waits.

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,46 @@ func TestAnUnclearBindFallsBackOnlyWhenItWasRepeated(t *testing.T) {
 		if len(p.Actions) != 1 || p.Actions[0].Kind != plan.Bind || p.Actions[0].Target.Restore != tt.back {
 			t.Errorf("%s: %+v", name, p.Actions)
 		}
+		for what, change := range map[string]func(*binding.Intent){
+			"of another platform":    func(i *binding.Intent) { i.Platform = binding.Codeup },
+			"of an image repository": func(i *binding.Intent) { i.Object = binding.RepositoryObject("payments/api") },
+			"without an answer":      func(i *binding.Intent) { i.Answered = false },
+			"of a rebind":            func(i *binding.Intent) { i.Action = string(plan.Rebind) },
+			"of another version":     func(i *binding.Intent) { i.TokenVersion = 4 },
+			"of the token before":    func(i *binding.Intent) { i.After = record },
+		} {
+			other := in
+			other.Intents = slices.Clone(in.Intents)
+			change(&other.Intents[0])
+			for _, a := range plan.Make(other).Actions {
+				if a.Target.Restore {
+					t.Errorf("%s, %s: %+v", name, what, a)
+				}
+			}
+		}
+	}
+}
+
+// TestOnlyACallOnItsAccountIsUnfinished: otherwise somebody else unbound the account.
+func TestOnlyACallOnItsAccountIsUnfinished(t *testing.T) {
+	for name, tt := range map[string]struct {
+		platform binding.Platform
+		object   binding.Object
+		want     plan.Cause
+	}{
+		"its account":                      {binding.GitLab, binding.AccountObject(), plan.CauseUnfinished},
+		"the account of another platform":  {binding.Codeup, binding.AccountObject(), plan.CauseDrift},
+		"an image repository of its":       {binding.GitLab, binding.RepositoryObject("payments/api"), plan.CauseDrift},
+		"an image repository of another's": {binding.Codeup, binding.RepositoryObject("payments/api"), plan.CauseDrift},
+	} {
+		in := input(gitlabDeclaration())
+		in.Records = []binding.Record{applied(gitlabDeclaration())}
+		in.Intents = []binding.Intent{{
+			Instance: "prod", Binding: "payments-gitlab", Platform: tt.platform, Action: string(plan.Unbind), Object: tt.object, Answered: true,
+		}}
+		if a := plan.Make(in).Actions[0]; a.Kind != plan.Bind || a.Cause != tt.want {
+			t.Errorf("%s: %s, %s", name, a.Kind, a.Cause)
+		}
 	}
 }
 
@@ -168,6 +209,7 @@ func TestAWriteThatIsNotVisibleConcernsItsBindingOnly(t *testing.T) {
 			}),
 			want: append([]string{accountLine}, removesAll()...),
 		},
+		"the account of another platform, under the same name": {in: beside(func(o *binding.Record) { o.Binding = "payments-gitlab" }), want: slices.Insert(removesAll(), 2, accountLine)},
 		"its own": {
 			in: gone(func(in *plan.Input, r *binding.Record) {
 				in.Policy.Settle, r.Written = time.Hour, binding.Write{At: noon().Add(-time.Second)}
@@ -200,6 +242,67 @@ func TestAnUnseenWriteIsShownOnceWithItsDeclaration(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d actions", n)
+	}
+	for of, intent := range map[string]binding.Intent{
+		"another platform": {Binding: gitlab.Name, Platform: binding.Bitbucket},
+		"another name":     {Binding: "gone", Platform: binding.GitLab},
+	} {
+		intent.Instance, intent.Action, intent.Started = "prod", string(plan.AddRule), noon()
+		intent.Object = binding.RuleObject("payments/api", mainRule(""))
+		in = input(gitlab)
+		in.Intents = []binding.Intent{intent}
+		i := slices.IndexFunc(plan.Make(in).Actions, func(a plan.Action) bool { return a.Cause == plan.CauseNotVisible })
+		if i < 0 || plan.Make(in).Actions[i].Target.Declaration != nil {
+			t.Errorf("%s: %+v", of, plan.Make(in).Actions)
+		}
+	}
+}
+
+// TestImageRepositoriesFollowOnlyAnAccountThatIsCertainlyBound, while the registry does
+// not show what was done to the account.
+func TestImageRepositoriesFollowOnlyAnAccountThatIsCertainlyBound(t *testing.T) {
+	now := binding.Write{At: noon().Add(-time.Second)}
+	for name, tt := range map[string]struct {
+		change  func(*linkWorld)
+		planned bool
+	}{
+		"the registry took the bind": {func(w *linkWorld) { w.record.Written = now }, true},
+		"the answer was lost": {func(w *linkWorld) {
+			w.in.Intents = []binding.Intent{{
+				Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Action: string(plan.Bind), Object: binding.AccountObject(), Started: now.At,
+			}}
+		}, false},
+		"the registry took an unbind": {func(w *linkWorld) {
+			w.record = w.record.AsRemoved()
+			w.record.Written = now
+			boundTo(*w.in, gitlabAccount())
+		}, false},
+	} {
+		in := linkCase(func(w *linkWorld) {
+			w.in.Policy.Settle, w.state.Link = time.Hour, nil
+			w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{}
+			tt.change(w)
+		})()
+		actions := plan.Make(in).Actions
+		planned := slices.ContainsFunc(actions, func(a plan.Action) bool { return a.Kind == plan.Link })
+		if planned != tt.planned || actions[0].Cause != plan.CauseNotVisible {
+			t.Errorf("%s: %+v", name, actions)
+		}
+	}
+}
+
+// TestAWriteThatIsTakenCountsMoreThanOneThatIsDoubtful, of the same object.
+func TestAWriteThatIsTakenCountsMoreThanOneThatIsDoubtful(t *testing.T) {
+	in := linkCase(func(w *linkWorld) {
+		w.in.Policy.Settle, w.state.Link, w.repository.Rules = time.Hour, nil, nil
+		w.record.Images[0].LinkWritten = binding.Write{At: noon().Add(-time.Second)}
+		w.in.Intents = []binding.Intent{{
+			Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Action: string(plan.Link), Started: noon().Add(-time.Second), Object: binding.RepositoryObject("payments/api"),
+		}}
+	})()
+	actions := plan.Make(in).Actions
+	if a := actions[len(actions)-1]; a.Cause != plan.CauseNotVisible || a.Reason.ID != "reason.not-visible" {
+		t.Errorf("%s %s, %s: %s", a.Kind, a.Object, a.Cause, a.Reason)
 	}
 }
 

@@ -55,6 +55,10 @@ func TestKind4OneRuleBuildsAnImageTag(t *testing.T) {
 			in:   linkCase(with(made(""), there("1", "/old/Dockerfile"), there("2", "/Dockerfile"))),
 			want: append(linked, "forbidden "+copyOf("1")), codes: duplicate,
 		},
+		"a second one that means the same, under a record that knows no numbers": {
+			in:   linkCase(with(made(""), there("1", "/Dockerfile"), there("2", "/Dockerfile"))),
+			want: append(linked, "forbidden "+copyOf("2")), codes: duplicate,
+		},
 		"changed by declaration while there are two of ours": {
 			in: linkCase(func(w *linkWorld) {
 				with(made("1", "2"), there("1", "/Dockerfile"), there("2", "/Dockerfile"))(w)

@@ -156,6 +156,23 @@ func TestKind5WhoeverBoundTheSameUserAgainMayHaveUsedAnyToken(t *testing.T) {
 				in.Observation.Tokens[d.Name] = state
 			}), want: []string{"noop account"}, reason: "drift: ", codes: []string{"warning drift", "error host-refused"},
 		},
+		"nor if the registry refused it": {
+			in: found(before, func(d *binding.Declaration, in *plan.Input) {
+				reported(d, in)
+				again(d, in)
+				in.Records[0].Refused = binding.RefusalOf(d.Spec, 4, noon())
+				in.Records[0].Refused.At = noon()
+			}), want: []string{"noop account"}, reason: "drift: ", codes: []string{"warning drift"},
+		},
+		"nor if it has ended": {
+			in: found(before, func(d *binding.Declaration, in *plan.Input) {
+				reported(d, in)
+				again(d, in)
+				state := in.Observation.Tokens[d.Name]
+				state.Expires, state.ExpiresSource = noon(), binding.FromHost
+				in.Observation.Tokens[d.Name] = state
+			}), want: []string{"noop account"}, reason: "drift: ", codes: []string{"warning drift", "error token-expiry"},
+		},
 	})
 }
 

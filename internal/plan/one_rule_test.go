@@ -26,6 +26,11 @@ func TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere(t *testing.T) {
 	nothing := func(w *linkWorld) { w.state.Rules = nil }
 	// made is the rule that we remember.
 	made := func(w *linkWorld) *binding.RecordedRule { return &w.record.Images[0].Rules[0] }
+	// another makes the rule one of another image repository.
+	another := func(w *linkWorld) {
+		w.record.Images[0].Image = "payments/web"
+		w.in.Observation.Repositories["payments/web"] = binding.RepositoryState{Exists: true, Link: wantedLink()}
+	}
 	// copied declares the rule of branch main again. It is there twice.
 	copied := func(w *linkWorld) {
 		w.repository.Rules = []binding.BuildRule{mainRule("/new/Dockerfile")}
@@ -46,7 +51,7 @@ func TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere(t *testing.T) {
 		"it was added long ago and is not shown":             {func(w *linkWorld) { made(w).Written = long; nothing(w) }, false},
 		"it was removed just now and is shown":               {func(w *linkWorld) { made(w).ID, made(w).Removed, made(w).Written = "1", true, now }, false},
 		"the rule not shown builds another image tag":        {func(w *linkWorld) { made(w).Key, made(w).Written = "branch:main=>next", now; nothing(w) }, false},
-		"the rule not shown is one of another image":         {func(w *linkWorld) { w.record.Images[0].Image = "payments/web"; made(w).Written = now; nothing(w) }, false},
+		"the rule not shown is one of another image":         {func(w *linkWorld) { another(w); made(w).Written = now; nothing(w) }, false},
 		"the answer to its removal was lost, and it is gone": {func(w *linkWorld) { begun(plan.RemoveRule, w) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,6 +93,11 @@ func TestARuleThatWaitsNamesTheRuleThatItWaitsFor(t *testing.T) {
 			}
 			if got := p.Actions[i].Reason; got.Args.Get("rule") != "branch:main=>latest" || got.Args.Get("tag") != "latest" || got.Args.Get("why") == nil {
 				t.Errorf("%s", got)
+			}
+			for _, a := range p.Actions {
+				if a.Object.Rule != "branch:trunk=>latest" && a.Reason.ID == "reason.rule-waits" {
+					t.Errorf("%s waits for itself: %s", a.Object, a.Reason)
+				}
 			}
 		})
 	}

@@ -256,6 +256,20 @@ func TestBrokenFileHoldsWhatItMayDeclare(t *testing.T) {
 	if p.HasChanges() || !strings.Contains(text(p.Actions[0].Reason), "before.yaml") {
 		t.Errorf("got %+v", p.Actions)
 	}
+	// Who bound another platform, or is not ours any more, may not have this one.
+	for name, change := range map[string]func(*binding.Record){
+		"not ours":         func(r *binding.Record) { r.Managed = false },
+		"another platform": func(r *binding.Record) { r.Platform, r.Vault = binding.Codeup, binding.VaultRef{} },
+	} {
+		in := input(gitlabDeclaration())
+		record := applied(gitlabDeclaration())
+		record.Binding = "before"
+		change(&record)
+		in.Records, in.Broken = []binding.Record{record}, []string{"before.yaml"}
+		if p := plan.Make(in); !slices.Contains(brief(p), bindLine) {
+			t.Errorf("%s: %q", name, brief(p))
+		}
+	}
 }
 
 // TestKind10AFileThatBreaksDoesNotFreezeWhoTookThePlatformOver: what was kept in

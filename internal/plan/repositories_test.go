@@ -124,6 +124,12 @@ func TestLinksWhoseDriverCannotDoAll(t *testing.T) {
 			}),
 			want: []string{accountLine, "manual payments/api platform:>gitlab source:>payments/api trigger:>auto"},
 		},
+		"a driver that cannot link, and rules that follow the link": {
+			in: linkCase(func(w *linkWorld) {
+				w.state.Link, w.state.Rules, w.in.Observation.Capabilities.LinkRepositories = nil, nil, false
+			}),
+			want: []string{accountLine, "manual payments/api platform:>gitlab source:>payments/api trigger:>auto"},
+		},
 		"a driver that cannot read, confirmed": {
 			in: linkCase(func(w *linkWorld) {
 				w.state, w.in.Observation.Capabilities = binding.RepositoryState{}, binding.Capabilities{ListAccounts: true}

@@ -94,6 +94,13 @@ func TestTheStepsThatBindAnAccount(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+	elsewhere := codeupDeclaration("codeup")
+	elsewhere.Spec.Address = "http://codeup.example.com:8080"
+	for _, step := range plan.Make(input(elsewhere)).Actions[0].Steps {
+		if step.ID == "step.trigger-url" {
+			t.Errorf("another platform than GitLab: %s", text(step))
+		}
+	}
 }
 
 // TestTheStepsOfASignInSayWhatFollows: how many image repositories are linked after it,

@@ -143,6 +143,18 @@ func TestWhatIsSuspendedLosesNothingToAnother(t *testing.T) {
 				accountLine, "link payments/api platform:>codeup source:>payments/api trigger:>auto", "add-rule " + ruleObject + " dockerfile:>/Dockerfile", accountLine,
 			},
 		},
+		"who had it and is not ours any more": {
+			in: imageMoves(func(in *plan.Input, gitlab, _ *binding.Declaration) {
+				in.Records[0].Managed, gitlab.Spec.Suspend = false, freeze
+			}),
+			want: []string{accountLine, "forbidden payments/api platform:gitlab>codeup", accountLine}, codes: []string{"error adopt-required"},
+		},
+		"who never had it": {
+			in: imageMoves(func(in *plan.Input, gitlab, _ *binding.Declaration) {
+				in.Records[0].Images, gitlab.Spec.Suspend = nil, freeze
+			}),
+			want: []string{accountLine, "forbidden payments/api platform:gitlab>codeup", accountLine}, codes: []string{"error adopt-required"},
+		},
 		"its owner, not declared any more": {
 			in: imageMoves(func(in *plan.Input, _, _ *binding.Declaration) {
 				without(in)
@@ -170,6 +182,29 @@ func TestWhatIsSuspendedLosesNothingToAnother(t *testing.T) {
 	const why = "not changed, because it is linked under payments-gitlab: suspended until 2026-11-22 by payments: freeze"
 	if got := text(p.Actions[1].Reason); got != why {
 		t.Errorf("reason %q, want %q", got, why)
+	}
+}
+
+// TestOfWhatIsSuspendedItIsKnownWhetherSomethingIsDue.
+func TestOfWhatIsSuspendedItIsKnownWhetherSomethingIsDue(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change     func(*linkWorld)
+		nothingDue bool
+	}{
+		"all is as declared":        {func(*linkWorld) {}, true},
+		"a newer token":             {func(w *linkWorld) { w.record.TokenVersion = 2 }, false},
+		"a source":                  {func(w *linkWorld) { w.state.Link = nil }, false},
+		"a token, and a source too": {func(w *linkWorld) { w.record.TokenVersion, w.state.Link = 2, nil }, false},
+	} {
+		for _, a := range plan.Make(linkCase(func(w *linkWorld) {
+			w.repository.Rules, w.state.Rules, w.record.Images[0].Rules = nil, nil, nil
+			w.in.Suspensions = []binding.Suspension{held("payments-gitlab", time.Hour)}
+			tt.change(w)
+		})()).Actions {
+			if a.Cause != plan.CauseSuspended || a.NothingDue != tt.nothingDue {
+				t.Errorf("%s: %s, nothing due: %v", name, a.Cause, a.NothingDue)
+			}
+		}
 	}
 }
 

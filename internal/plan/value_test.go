@@ -75,6 +75,12 @@ func TestHasChangesRefusedAndCounts(t *testing.T) {
 			t.Errorf("%s: changes %v, refused %v", name, tt.plan.HasChanges(), tt.plan.Refused())
 		}
 	}
+	for _, a := range []plan.Action{{Kind: plan.Forbidden}, {Kind: plan.Bind, Safety: true}, {Kind: plan.Forbidden, Safety: true}} {
+		result := plan.Result{Outcomes: []plan.Outcome{{Action: a}}}
+		if want := a.Kind == plan.Forbidden && a.Safety; result.Refused() != want {
+			t.Errorf("a result with %s, safety %v: refused %v", a.Kind, a.Safety, !want)
+		}
+	}
 	p := of(plan.Action{Kind: plan.Bind}, plan.Action{Kind: plan.Noop}, plan.Action{Kind: plan.Bind})
 	if diff := cmp.Diff(map[plan.Kind]int{plan.Bind: 2, plan.Noop: 1}, p.Counts()); diff != "" {
 		t.Error(diff)
@@ -152,6 +158,10 @@ func TestRememberOfABindIsTheRegistrysAnswer(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	a.Target.Account = &binding.Account{ID: "3", Platform: binding.GitLab}
+	if r := plan.Remember(a, nil, nil); r.AccountID != "" || r.Unbound != "3" {
+		t.Errorf("a bind without an answer has the account %q, and %q before it, want none and 3", r.AccountID, r.Unbound)
 	}
 	after := plan.Remember(plan.Action{Object: binding.AccountObject(), Kind: plan.Unbind}, got, nil)
 	if after == nil || after.Managed || !after.Removed || after.AccountID != "7" || after.Vault != (binding.VaultRef{}) {
