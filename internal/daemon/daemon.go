@@ -126,7 +126,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 // may read.
 func (d *Daemon) checkFiles(c *config.Config) error {
 	err := c.CheckExposures(func(e config.Exposure) {
-		d.log.Warn("a file is open to other users", "field", e.Field, "path", e.Path, "problem", report.English().Text(e.Problem))
+		d.log.Warn("other users may read a file", "field", e.Field, "path", e.Path, "problem", report.English().Text(e.Problem))
 	})
 	if err != nil {
 		return message.NewError("daemon.files", "why", err)
@@ -196,7 +196,7 @@ func (d *Daemon) APIAddress() string {
 
 // Trace exports traces if the environment asks for it. done exports the rest.
 func (d *Daemon) Trace(ctx context.Context, version string) (done func(), err error) {
-	shut, err := trace.Setup(ctx, version, func(err error) { d.log.Warn("traces are not exported", "err", err) })
+	shut, err := trace.Setup(ctx, version, func(err error) { d.log.Warn("cannot export traces", "err", err) })
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.present().config.Server.ForAnswers())
 		defer cancel()

@@ -99,7 +99,7 @@ func (d *Daemon) asked(ctx context.Context, ev plan.Event) {
 	ev.Time = d.now()
 	d.happen(ev)
 	if err := d.memory.Store.AppendEvent(context.WithoutCancel(ctx), report.HistoryOf(ev)); err != nil {
-		d.log.Error("history not written", "err", err)
+		d.log.Error("cannot write the history", "err", err)
 	}
 }
 

@@ -80,7 +80,7 @@ func (f *follower) watch(ctx context.Context) <-chan struct{} {
 		return nil
 	}
 	changes, err := src.Watch(ctx, func(err error) {
-		f.log.Warn("not all of the folder is watched; it is polled", "err", err)
+		f.log.Warn("cannot watch all of the folder; it is polled", "err", err)
 	})
 	if err != nil && !f.watchFailed {
 		f.log.Warn("folder is not watched; the interval still applies", "err", err)
@@ -111,7 +111,7 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 	}
 	if err != nil && ctx.Err() == nil {
 		f.metrics.SourceRead(metrics.ResultError, begun, f.now())
-		f.log.Error("source not read; the last snapshot still applies", "err", err)
+		f.log.Error("cannot read the source; the last snapshot still applies", "err", err)
 		f.happen(plan.Event{Kind: plan.SourceNotRead, From: f.config.SourceKey(), Err: err})
 	}
 	return err
@@ -220,7 +220,7 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 	// finds it trusted.
 	if !desired.Rewritten {
 		if err := f.engine.Trust(ctx, desired.Revision); err != nil && ctx.Err() == nil {
-			f.log.Error("revision not remembered", "err", err)
+			f.log.Error("cannot store the revision", "err", err)
 		}
 	}
 	for _, i := range f.instances {

@@ -63,7 +63,7 @@ func (d *Daemon) facts() notify.Facts {
 	var err error
 	if f.History, err = d.historySince(f.ReadUpTo); err != nil {
 		f.HistoryUnknown = true
-		d.log.Error("the history is not read; applied changes are reported later", "err", err)
+		d.log.Error("cannot read the history; applied changes are reported later", "err", err)
 	}
 	return f
 }

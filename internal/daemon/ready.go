@@ -51,7 +51,7 @@ func (r *runner) event(event plan.Event) {
 	}
 	if event.Kind == plan.SyncDone && r.gate.passed(event) {
 		if err := r.engine.Trust(context.Background(), event.Revision); err != nil {
-			r.log.Error("revision not remembered", "err", err)
+			r.log.Error("cannot store the revision", "err", err)
 		}
 	}
 	if event.Kind == plan.SyncDone || event.Kind == plan.SyncFailed {
@@ -114,13 +114,13 @@ func (d *Daemon) logEvent(ev plan.Event) {
 		}
 		log.Info("action done", "reason", report.English().Text(ev.Action.Reason))
 	case plan.Recovered:
-		log.Warn("unfinished call answered by observing", "binding", ev.Intent.Binding, "action", ev.Intent.Action, "object", ev.Intent.Object)
+		log.Warn("an observation shows the effect of an unfinished call", "binding", ev.Intent.Binding, "action", ev.Intent.Action, "object", ev.Intent.Object)
 	case plan.RepairsStopped:
-		log.Warn("repairs stopped, for they do not hold", "binding", ev.Action.Binding, "object", ev.Action.Object, "reason", report.English().Text(ev.Action.Reason))
+		log.Warn("repairs stopped: the drift comes back", "binding", ev.Action.Binding, "object", ev.Action.Object, "reason", report.English().Text(ev.Action.Reason))
 	case plan.StepDue, plan.StepOverdue, plan.StepDone:
 		logStep(log, ev)
 	case plan.GlassBroken:
-		log.Warn("break-glass: a person lets the instance be changed outside of its windows", "binding", ev.Glass.Binding,
+		log.Warn("break-glass: a person allows changes outside of windows", "binding", ev.Glass.Binding,
 			"by", ev.Glass.Person.By, "caller", ev.Glass.Person.Proven, "reason", ev.Glass.Reason, "revision", ev.Revision, "digest", ev.Digest)
 	case plan.SyncDone:
 		log.Debug("sync done", "revision", ev.Revision, "duration", ev.Took)

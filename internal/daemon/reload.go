@@ -82,7 +82,7 @@ func (r *reloader) watch(ctx context.Context) <-chan struct{} {
 	}
 	changes, err := folder.WatchFile(ctx, r.reload.Path)
 	if err != nil && !r.watchFailed {
-		r.log.Warn("configuration is not watched; SIGHUP still makes the daemon read it", "err", err)
+		r.log.Warn("cannot watch the configuration; SIGHUP still reloads it", "err", err)
 	}
 	r.watchFailed = err != nil
 	return changes
@@ -108,7 +108,7 @@ func (r *reloader) take(ctx context.Context, stop func()) func() {
 	}
 	if err != nil {
 		r.refused(found, err)
-		r.log.Error("configuration refused; running with the one before", "path", r.reload.Path, "err", err)
+		r.log.Error("configuration refused; the previous one stays in use", "path", r.reload.Path, "err", err)
 		r.happen(plan.Event{Kind: plan.ConfigurationRefused, From: r.reload.Path, Err: err})
 		return stop
 	}
@@ -163,7 +163,7 @@ func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 // and starts that.
 func (r *reloader) exchange(ctx context.Context, stop func(), next *runner) func() {
 	before := r.present()
-	r.log.Debug("configuration is exchanged: calls in flight end first")
+	r.log.Debug("switching to the new configuration; calls in flight end first")
 	stop()
 	r.exchanging.Lock()
 	next.inherit(before)

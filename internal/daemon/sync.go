@@ -176,7 +176,7 @@ func (d *Daemon) resetRepairs(ctx context.Context, i *instance, who server.Calle
 		return message.NewError("sync.not-started", "why", err)
 	}
 	if len(lifted) > 0 {
-		d.log.Info("repairs that were stopped start again", "instance", i.Name, "objects", lifted, "by", req.By)
+		d.log.Info("stopped repairs start again", "instance", i.Name, "objects", lifted, "by", req.By)
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func New(ctx context.Context, o Options) (*Notifier, error) {
 	n := &Notifier{o: o, poke: make(chan struct{}, 1), receivers: map[string]Receiver{}, tries: map[string]*tries{}}
 	var unreadable int
 	if n.ledger, unreadable = readLedger(rows); unreadable > 0 {
-		o.Log.Warn("what was reported to receivers cannot be read in part; open matters may be reported once more", "entries", unreadable)
+		o.Log.Warn("cannot read all of what was reported to receivers; open matters may be reported again", "entries", unreadable)
 	}
 	return n, nil
 }
@@ -206,7 +206,7 @@ func (n *Notifier) keep(ctx context.Context, next Ledger) {
 		err = n.o.Store.PutNotices(context.WithoutCancel(ctx), rows)
 	}
 	if err != nil {
-		n.o.Log.Error("what is reported to receivers is not kept; after a restart it may be reported once more", "err", err)
+		n.o.Log.Error("cannot store what was reported to receivers; after a restart it may be reported again", "err", err)
 		return
 	}
 	clear(n.ledger.changed)

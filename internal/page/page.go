@@ -156,7 +156,7 @@ func (p *pages) screen(show func(*http.Request) (screen, error)) http.HandlerFun
 		case errors.Is(err, errNoBinding):
 			p.notFound(w, r)
 		case err != nil:
-			p.Log.Warn("page not shown", "page", r.URL.Path, "err", err)
+			p.Log.Warn("cannot show a page", "page", r.URL.Path, "err", err)
 			p.write(w, r, http.StatusServiceUnavailable, screen{name: "unknown"})
 		default:
 			p.write(w, r, http.StatusOK, s)
@@ -176,7 +176,7 @@ func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s scre
 	}
 	var body bytes.Buffer
 	if err := tongue.pages[s.name].ExecuteTemplate(&body, "layout", v); err != nil {
-		p.Log.Error("page not made", "page", s.name, "err", err)
+		p.Log.Error("cannot make a page", "page", s.name, "err", err)
 		http.Error(w, tongue.words.Text(message.New("page.not-made")), http.StatusInternalServerError)
 		return
 	}
@@ -213,7 +213,7 @@ func (p *pages) notFound(w http.ResponseWriter, r *http.Request) {
 
 // foreign refuses a form that was sent from another site.
 func (p *pages) foreign(w http.ResponseWriter, r *http.Request) {
-	p.Log.Warn("a form of another site was refused", "from", port.Peer(r.RemoteAddr))
+	p.Log.Warn("refused a form from another site", "from", port.Peer(r.RemoteAddr))
 	p.write(w, r, http.StatusForbidden, screen{name: "foreign"})
 }
 

@@ -110,7 +110,7 @@ func (p *pages) signedIn(next http.HandlerFunc) http.Handler {
 		found, err := p.sessions.find(sessionID(r))
 		switch {
 		case err != nil:
-			p.Log.Error("session not checked", "err", err)
+			p.Log.Error("cannot check a session", "err", err)
 			p.write(w, r, http.StatusServiceUnavailable, screen{name: "login", data: signIn{Problem: message.New("page.login.unread")}})
 		case found == nil && followedFromElsewhere(r):
 			p.write(w, r, http.StatusOK, screen{name: "again"})

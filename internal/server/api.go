@@ -108,7 +108,7 @@ func (s *Server) tokenOnly(next http.Handler, g *Gate) http.Handler {
 			s.refuseToken(w, r, g.wrong(from))
 		case token.ReadOnly && r.Method != http.MethodGet && r.Method != http.MethodHead:
 			g.count(token, Forbidden)
-			s.opts.Log.Warn("a request to change something with a token that may only read", "token", token.Name, "from", from)
+			s.opts.Log.Warn("refused a change with a read-only token", "token", token.Name, "from", from)
 			s.refuse(w, r, message.NewError("server.reads-only", "token", token.Name), http.StatusForbidden)
 		default:
 			g.count(token, Answered)
@@ -126,7 +126,7 @@ func (s *Server) peersOnly(next http.Handler) http.Handler {
 		c := callerOf(r.Context())
 		own := c.Peer && (c.UID == 0 || c.UID == os.Getuid())
 		if peersKnown && !own && (!c.Peer || s.opts.SocketGroup == nil) {
-			s.opts.Log.Warn("a request of another user", "caller", c)
+			s.opts.Log.Warn("refused a request from another user", "caller", c)
 			s.refuse(w, r, message.NewError("server.other-user"), http.StatusForbidden)
 			return
 		}

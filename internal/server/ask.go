@@ -156,6 +156,6 @@ func (s *Server) published(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if _, err := w.Write(text); err != nil {
-		s.opts.Log.Debug("answer not delivered", "err", err)
+		s.opts.Log.Debug("cannot send an answer", "err", err)
 	}
 }

@@ -65,13 +65,13 @@ func (g *Gate) SignIn(from, candidate string) (*Token, func() (bool, error), err
 }
 
 func (g *Gate) unread(from string, err error) {
-	g.lines.Do(func() { g.log.Error("token of the API not read", "err", err, "from", from) })
+	g.lines.Do(func() { g.log.Error("cannot read a token of the API", "err", err, "from", from) })
 }
 
 // wrong counts and logs a wrong token. Its error says whether the address has
 // recently sent too many.
 func (g *Gate) wrong(from string) error {
-	g.lines.Do(func() { g.log.Warn("a request without the right token", "from", from) })
+	g.lines.Do(func() { g.log.Warn("refused a request without a valid token", "from", from) })
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.limits) >= maxWrong && g.limits[from] == nil {

@@ -30,7 +30,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, statu
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(p); err != nil {
-		s.opts.Log.Debug("answer not delivered", "err", err)
+		s.opts.Log.Debug("cannot send an answer", "err", err)
 	}
 }
 

@@ -291,7 +291,7 @@ func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = out.WriteString(separator) // Flush returns the error.
 		if err := encoder.Encode(report.StatusObjects([]binding.Status{status})[0]); err != nil {
-			s.opts.Log.Error("the list of bindings is not whole", "instance", status.Spec.Instance, "binding", status.Name, "err", err)
+			s.opts.Log.Error("the list of bindings is incomplete", "instance", status.Spec.Instance, "binding", status.Name, "err", err)
 			panic(http.ErrAbortHandler) // So that no client takes a part for the whole list.
 		}
 		separator = ","
@@ -301,7 +301,7 @@ func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
 	}
 	_, _ = out.WriteString("]\n")
 	if err := out.Flush(); err != nil {
-		s.opts.Log.Debug("answer not delivered", "err", err)
+		s.opts.Log.Debug("cannot send an answer", "err", err)
 	}
 }
 
@@ -313,11 +313,11 @@ func (s *Server) bindingRows(w http.ResponseWriter) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	err := report.WriteBindingCSV(out, s.opts.State.EachStatus())
 	if undelivered := out.Flush(); undelivered != nil {
-		s.opts.Log.Debug("answer not delivered", "err", undelivered)
+		s.opts.Log.Debug("cannot send an answer", "err", undelivered)
 		return
 	}
 	if err != nil {
-		s.opts.Log.Error("the list of bindings is not whole", "err", err)
+		s.opts.Log.Error("the list of bindings is incomplete", "err", err)
 		panic(http.ErrAbortHandler) // So that no client takes a part for the whole list.
 	}
 }
@@ -325,6 +325,6 @@ func (s *Server) bindingRows(w http.ResponseWriter) {
 func (s *Server) answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(v); err != nil {
-		s.opts.Log.Debug("answer not delivered", "err", err)
+		s.opts.Log.Debug("cannot send an answer", "err", err)
 	}
 }

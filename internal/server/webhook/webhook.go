@@ -203,7 +203,7 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 	// The previous secret is only needed during a rotation, so its file may be
 	// missing.
 	if _, err := s.keys(); err != nil {
-		h.opts.Log.Warn("a webhook's previous secret cannot be read, and is not accepted", "sender", s.Name, "err", err)
+		h.opts.Log.Warn("cannot read a webhook's previous secret, so it is not accepted", "sender", s.Name, "err", err)
 	}
 	if before != nil && before.Kind == s.Kind {
 		s.past = before.past
