@@ -1,17 +1,14 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,7 +17,6 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
-	"reconciler/internal/plan"
 	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
 )
@@ -202,46 +198,6 @@ func (w *world) writes(instance string) []string {
 	return names
 }
 
-// process is a daemon that runs.
-type process struct {
-	t      testing.TB
-	daemon *Daemon
-	log    *lines
-	news   chan struct{}
-	stop   context.CancelFunc
-	ended  chan error
-
-	mu     sync.Mutex
-	events []plan.Event
-}
-
-// lines take a log; every line is news.
-type lines struct {
-	news chan struct{}
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer poke(l.news)
-	return l.text.Write(p)
-}
-
-func poke(news chan struct{}) {
-	select {
-	case news <- struct{}{}:
-	default:
-	}
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // options are those of a daemon in this world.
 func (w *world) options(p *process) Options {
 	return Options{
@@ -303,118 +259,6 @@ func (w *world) run(p *process, opts Options) *process {
 	go func() { p.ended <- p.daemon.Run(ctx, w.reload) }()
 	w.t.Cleanup(p.end)
 	return p
-}
-
-// end stops the daemon as SIGTERM does, and waits for it.
-func (p *process) end() {
-	p.t.Helper()
-	p.stop()
-	select {
-	case err := <-p.ended:
-		p.ended <- nil
-		if err != nil {
-			p.t.Errorf("run: %v", err)
-		}
-	case <-time.After(patience):
-		p.t.Error("the daemon did not end")
-	}
-	p.daemon.Close()
-}
-
-func (p *process) event(e plan.Event) {
-	p.mu.Lock()
-	p.events = append(p.events, e)
-	p.mu.Unlock()
-	poke(p.news)
-}
-
-// logged waits for a text in the log.
-func (p *process) logged(text string) {
-	p.t.Helper()
-	p.await(fmt.Sprintf("%q in the log", text), func() bool { return strings.Contains(p.log.String(), text) })
-}
-
-// heard are the events so far.
-func (p *process) heard() []plan.Event {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.events)
-}
-
-// await waits until done, which is asked again after every event and
-// line of the log.
-func (p *process) await(what string, done func() bool) {
-	p.t.Helper()
-	timeout := time.NewTimer(patience)
-	defer timeout.Stop()
-	for !done() {
-		select {
-		case <-p.news:
-		case err := <-p.ended:
-			p.ended <- nil
-			p.t.Fatalf("waiting for %s: the daemon ended: %v\n%s", what, err, p.log)
-		case <-timeout.C:
-			p.t.Fatalf("waiting for %s: not in time\n%s", what, tail(p.log.String()))
-		}
-	}
-}
-
-func tail(s string) string { return s[max(0, len(s)-2000):] }
-
-// syncs waits for n further syncs of an instance, begun from now on, to end
-// without failure.
-func (p *process) syncs(instance string, n int) {
-	p.t.Helper()
-	from := len(p.heard())
-	// The first may have begun before.
-	p.await(fmt.Sprintf("%d syncs of %s", n, instance), func() bool { return p.count(from, plan.SyncDone, instance) > n })
-}
-
-func (p *process) count(from int, kind plan.EventKind, instance string) int {
-	n := 0
-	for _, e := range p.heard()[from:] {
-		if e.Kind == kind && e.Instance == instance {
-			n++
-		}
-	}
-	return n
-}
-
-// condition is one condition of a binding now; the zero Condition if none.
-func (p *process) condition(name string, of binding.ConditionType) binding.Condition {
-	for _, s := range p.daemon.Statuses() {
-		if c := binding.FindCondition(s.Conditions, of); s.Name == name && c != nil {
-			return *c
-		}
-	}
-	return binding.Condition{}
-}
-
-// ready waits until bindings are ready.
-func (p *process) ready(names ...string) {
-	p.t.Helper()
-	p.await("ready: "+strings.Join(names, ", "), func() bool {
-		return !slices.ContainsFunc(names, func(n string) bool { return p.condition(n, binding.Ready).Status != binding.True })
-	})
-}
-
-// at waits until every instance was synced to a revision, except for those that it
-// does not touch: their last round is of the revision without a sync.
-func (p *process) at(revision string) {
-	p.t.Helper()
-	p.await("revision "+revision, func() bool {
-		open := map[string]bool{}
-		for _, i := range p.daemon.present().instances {
-			last := i.Last()
-			open[i.Name] = last == nil || last.Revision != revision
-		}
-		for _, e := range p.heard() {
-			if e.Revision == revision && (e.Kind == plan.PlanMade || e.Kind == plan.SyncDone) {
-				open[e.Instance] = e.Kind == plan.PlanMade
-			}
-		}
-		return !slices.Contains(slices.Collect(maps.Values(open)), true)
-	})
 }
 
 // text is a condition's message in English.
