@@ -111,7 +111,7 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 	}
 	if err != nil && ctx.Err() == nil {
 		f.metrics.SourceRead(metrics.ResultError, begun, f.now())
-		f.log.Error("cannot read the source; the last snapshot still applies", "err", err)
+		f.log.Error("source not read; the last snapshot still applies", "err", err)
 		f.happen(plan.Event{Kind: plan.SourceNotRead, From: f.config.SourceKey(), Err: err})
 	}
 	return err
