@@ -14,6 +14,7 @@ import (
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
+	"reconciler/internal/registry"
 	"reconciler/internal/state"
 	"reconciler/internal/worldtest"
 )
@@ -106,9 +107,13 @@ func TestOnlyWhatARunWroteIsLookedFor(t *testing.T) {
 		prepare func(s *site)
 		looks   int
 	}{
-		"a bind":            {func(*site) {}, 1},
-		"an adoption":       {func(s *site) { s.applied(t, declared("earlier")) }, 0},
-		"a person's step":   {func(s *site) { s.Caps.Bind = false }, 0},
+		"a bind":          {func(*site) {}, 1},
+		"an adoption":     {func(s *site) { s.applied(t, declared("earlier")) }, 0},
+		"a person's step": {func(s *site) { s.Caps.Bind = false }, 0},
+		"nothing, while an earlier bind is not shown": {func(s *site) {
+			s.reads = lagging{worldtest.Registry{World: s.World}, binding.GitLab, new(99)}
+			s.applied(t, declared("pay-gitlab"))
+		}, 0},
 		"a bind that fails": {func(s *site) { s.FailOn("bind", worldtest.Fault{Before: errFull}) }, 1}, // to find out what became of it
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,6 +130,71 @@ func TestOnlyWhatARunWroteIsLookedFor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAWriteThatIsNotShownIsNoWriteOfTheRun: the account was bound before, and is not
+// shown; its image repository is linked, or that fails.
+func TestAWriteThatIsNotShownIsNoWriteOfTheRun(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		s := newSite()
+		s.options = func(o *apply.Options) { o.Settle = 2 * time.Minute }
+		s.reads = lagging{worldtest.Registry{World: s.World}, binding.GitLab, new(99)}
+		d := worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Repositories[0].Rules = nil })
+		s.applied(t, worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Repositories = nil }))
+		round := s.round(t, d)
+		if fails {
+			s.FailOn("link", worldtest.Fault{Before: failing(binding.Refused)})
+		}
+		s.Calls = nil
+		for _, o := range s.apply(t.Context(), round).Outcomes {
+			switch {
+			case o.Action.Object.IsAccount():
+				if o.State != plan.Kept || o.Unseen {
+					t.Errorf("the account, the link fails %t: %s, unseen %t", fails, o.State, o.Unseen)
+				}
+			case (o.State == plan.Failed) != fails || o.Unseen:
+				t.Errorf("%s, fails %t: %s, unseen %t, %v", o.Action.Kind, fails, o.State, o.Unseen, o.Err)
+			}
+		}
+		if looked := s.Count("account gitlab") > 0; looked == fails {
+			t.Errorf("the link fails %t: the account was looked at %t; calls: %q", fails, looked, s.Calls)
+		}
+	}
+}
+
+// TestAnUnbindThatIsNotShownConcernsItsPlatformOnly: the binding moves from GitLab to
+// Codeup.
+func TestAnUnbindThatIsNotShownConcernsItsPlatformOnly(t *testing.T) {
+	s := newSite()
+	s.options = func(o *apply.Options) { o.Settle = 2 * time.Minute }
+	before := worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Repositories = nil }, unbinds)
+	s.applied(t, before)
+	old := *s.Accounts[binding.GitLab]
+	s.Passes(time.Hour)
+	s.reads = shownStill{s.reads, old}
+	after := worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Repositories = nil }, unbinds, toCodeup)
+	result := s.apply(t.Context(), s.round(t, after))
+	if len(result.Outcomes) != 2 {
+		t.Fatalf("%+v", result.Outcomes)
+	}
+	for _, o := range result.Outcomes {
+		if want := o.Action.Platform == binding.GitLab; o.State != plan.Done || o.Unseen != want {
+			t.Errorf("%s of %s: %s, unseen %t, want %t", o.Action.Kind, o.Action.Platform, o.State, o.Unseen, want)
+		}
+	}
+}
+
+// shownStill shows an account of GitLab that is unbound.
+type shownStill struct {
+	registry.Reader
+	account binding.Account
+}
+
+func (r shownStill) Account(ctx context.Context, p binding.Platform) (*binding.Account, error) {
+	if p == binding.GitLab {
+		return &r.account, nil
+	}
+	return r.Reader.Account(ctx, p)
 }
 
 // looks answers each look with the next of its observations, the last for ever.

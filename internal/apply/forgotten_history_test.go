@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/apply"
 	"reconciler/internal/binding"
 )
 
@@ -22,6 +23,14 @@ func TestWhatIsForgottenOfRemovedBindingsIsInTheHistory(t *testing.T) {
 		if err := s.State.PutRecord(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
+	}
+	s.options = func(o *apply.Options) { o.Settle = 2 * time.Minute }
+	nothing := binding.Record{
+		Instance: "prod", Binding: "gone-without-a-rest", Platform: binding.GitLab, Removed: true,
+		Applied: s.Clock().Add(-200 * time.Hour), Written: binding.Write{At: s.Clock().Add(-time.Second), Seen: true},
+	}
+	if err := s.State.PutRecord(t.Context(), nothing); err != nil {
+		t.Fatal(err)
 	}
 	s.apply(t.Context(), s.round(t))
 	s.apply(t.Context(), s.round(t)) // It is reported once.

@@ -165,6 +165,23 @@ func TestWhatIsTakenAwayWaitsForWhatFollows(t *testing.T) {
 	}
 }
 
+// TestNothingFollowsWhatWasNotTakenAway: the source is replaced, which fails, and a rule
+// for it is added.
+func TestNothingFollowsWhatWasNotTakenAway(t *testing.T) {
+	before := worldtest.GitLab()
+	after := worldtest.GitLab(func(d *binding.Declaration) {
+		d.Spec.Repositories[0].Source, d.Spec.Repositories[0].Rules[0].Dockerfile = "pay/new", "/new/Dockerfile"
+	})
+	s := newSite()
+	s.applied(t, before)
+	round := s.round(t, after)
+	s.FailOn("link", worldtest.Fault{Before: failing(binding.Refused)})
+	result := s.apply(t.Context(), round)
+	if got := states(result); !slices.Contains(got, plan.Failed) || !slices.Contains(got, plan.Skipped) || slices.Contains(got, plan.Done) {
+		t.Errorf("%q of %+v", got, round.Plan.Actions)
+	}
+}
+
 // TestOnlyWhatTakesSomethingAwayNeedsSpaceFirst: the store has no space to reserve.
 func TestOnlyWhatTakesSomethingAwayNeedsSpaceFirst(t *testing.T) {
 	d := worldtest.GitLab()

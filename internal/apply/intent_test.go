@@ -166,6 +166,7 @@ func TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken(t *testing.T) {
 		"our clock was a little ahead":    {accountIntent(plan.Bind, with), made(10*time.Minute + 20*time.Second), 3},
 		"our clock was ahead at the call": {accountIntent(plan.Bind, with), made(48 * time.Hour), 0},
 		"our clock was a minute ahead":    {accountIntent(plan.Rebind, with), made(11 * time.Minute), 0},
+		"another bind may have made it":   {accountIntent(plan.Bind, with, func(i *binding.Intent) { i.Doubtful = true }), made(10 * time.Minute), 0},
 		"adopted":                         {accountIntent(plan.Adopt, with), made(time.Minute), 3},
 	} {
 		store, intent := state.NewMemory(), tt.intent
