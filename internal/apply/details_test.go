@@ -10,6 +10,7 @@ import (
 
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/worldtest"
 )
@@ -56,6 +57,24 @@ func TestAnImageRepositoryIsMade(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatIsNotPlannedInFullIsNotMade, and its error says so.
+func TestWhatIsNotPlannedInFullIsNotMade(t *testing.T) {
+	link := &binding.Link{Platform: binding.GitLab, Source: "pay/new", Trigger: binding.Auto}
+	for name, target := range map[string]plan.Target{
+		"without a source": {Create: &binding.Creation{Visibility: "private"}}, "without what it is made with": {Link: link},
+	} {
+		s, d := newSite(), worldtest.GitLab()
+		s.applied(t, d)
+		target.Declaration, target.Image = &d, "new/api"
+		err := s.apply(t.Context(), s.planned(t, []binding.Declaration{d}, plan.Action{
+			Binding: d.Name, Platform: binding.GitLab, Object: binding.RepositoryObject("new/api"), Kind: plan.Create, Target: target,
+		})).Outcomes[0].Err
+		if message.Says(err).ID != "apply.no-creation" || s.Count("create") > 0 {
+			t.Errorf("%s: %v; calls: %q", name, err, s.Calls)
+		}
 	}
 }
 

@@ -232,6 +232,45 @@ func TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill(t *testing.T) {
 	}
 }
 
+// TestOnlyWhatIsWrittenIsAnnounced: the intent to remove a rule is written in any case.
+func TestOnlyWhatIsWrittenIsAnnounced(t *testing.T) {
+	for name, tt := range map[string]struct {
+		kind  plan.Kind
+		cause plan.Cause
+		want  int
+	}{
+		"a rule is added":           {plan.AddRule, plan.CauseAbsent, 2},
+		"a rule is there":           {plan.Noop, plan.CauseSettled, 1},
+		"a rule there is adopted":   {plan.Adopt, plan.CauseAlreadyThere, 1},
+		"another rule is removed":   {plan.RemoveRule, plan.CauseUndeclared, 1},
+		"a rule there is no others": {plan.Forbidden, plan.CauseDuplicateRule, 1},
+	} {
+		s, d := newSite(), worldtest.GitLab()
+		s.applied(t, d)
+		have := s.Repos["pay/api"].Rules[0]
+		next := binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: have.ImageTag}
+		rule := func(kind plan.Kind, cause plan.Cause, r binding.ObservedRule) plan.Action {
+			return plan.Action{
+				Binding: d.Name, Platform: binding.GitLab, Object: binding.RuleObject("pay/api", r.BuildRule), Kind: kind, Cause: cause,
+				Target: plan.Target{Declaration: &d, Image: "pay/api", Rule: r},
+			}
+		}
+		round := s.planned(t, []binding.Declaration{d},
+			rule(plan.RemoveRule, plan.CauseUndeclared, have), rule(tt.kind, tt.cause, binding.ObservedRule{ID: "99", BuildRule: next}))
+		s.Calls = nil
+		s.apply(t.Context(), round)
+		i := slices.IndexFunc(s.Calls, func(call string) bool { return strings.HasPrefix(call, "remove-rule") })
+		if i < 0 {
+			t.Errorf("%s: nothing was removed: %q", name, s.Calls)
+			continue
+		}
+		s.Calls = s.Calls[:i]
+		if n := s.Count("store put-intent"); n != tt.want {
+			t.Errorf("%s: %d intents, want %d; calls: %q", name, n, tt.want, s.Calls)
+		}
+	}
+}
+
 // TestWhatIsAnnouncedAndNotSentIsWithdrawn: the first half fails, and the intents of what
 // follows are as they were before.
 func TestWhatIsAnnouncedAndNotSentIsWithdrawn(t *testing.T) {

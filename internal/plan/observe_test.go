@@ -124,6 +124,29 @@ func TestRepositoriesThatAreOnlyLookedAtAreNotChanged(t *testing.T) {
 
 func bindLine2(kind string) string { return strings.Replace(bindLine, "bind", kind, 1) }
 
+// TestWhyARuleIsChanged: what somebody else made differs from what is only looked at, and
+// what is taken over or was ours has another declaration.
+func TestWhyARuleIsChanged(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*linkWorld)
+		want   plan.Cause
+	}{
+		"ours":                            {func(*linkWorld) {}, plan.CauseDeclarationChanged},
+		"ours, and only looked at":        {onlyLookedAt, plan.CauseDeclarationChanged},
+		"somebody else's":                 {func(w *linkWorld) { w.record.Images[0].Rules = nil; w.spec.Adopt = true }, plan.CauseDeclarationChanged},
+		"somebody else's, only looked at": {func(w *linkWorld) { w.record.Images[0].Rules = nil; onlyLookedAt(w) }, plan.CauseDiffers},
+	} {
+		p := plan.Make(linkCase(func(w *linkWorld) {
+			w.repository.Rules = []binding.BuildRule{mainRule("/new/Dockerfile")}
+			tt.change(w)
+		})())
+		i := slices.IndexFunc(p.Actions, func(a plan.Action) bool { return a.Object.Rule != "" })
+		if i < 0 || p.Actions[i].Cause != tt.want {
+			t.Errorf("%s: %q, %+v", name, brief(p), p.Actions)
+		}
+	}
+}
+
 // TestObserveChangesNothingEver holds for every world: whatever differs, is
 // unknown, was ours or has gone, an action on a declaration that is only
 // looked at changes nothing, and asks nothing of a person.

@@ -69,6 +69,48 @@ func TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere(t *testing.T) {
 	}
 }
 
+// TestARuleIsUnfinishedIfWeRemovedAnotherForIt, and absent otherwise.
+func TestARuleIsUnfinishedIfWeRemovedAnotherForIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*binding.Intent)
+		want   plan.Cause
+	}{
+		"it was announced":          {func(*binding.Intent) {}, plan.CauseUnfinished},
+		"it was sent":               {func(i *binding.Intent) { i.Announced, i.Answered = false, true }, plan.CauseAbsent},
+		"one of another platform":   {func(i *binding.Intent) { i.Platform = binding.Codeup }, plan.CauseAbsent},
+		"one of another object":     {func(i *binding.Intent) { i.Object.Image = "payments/web" }, plan.CauseAbsent},
+		"one of another, elsewhere": {func(i *binding.Intent) { i.Platform, i.Object.Image = binding.Codeup, "payments/web" }, plan.CauseAbsent},
+	} {
+		p := plan.Make(linkCase(func(w *linkWorld) {
+			begun(plan.AddRule, w)
+			w.in.Intents[0].Announced = true
+			tt.change(&w.in.Intents[0])
+		})())
+		i := slices.IndexFunc(p.Actions, func(a plan.Action) bool { return a.Kind == plan.AddRule })
+		if i < 0 || p.Actions[i].Cause != tt.want {
+			t.Errorf("%s: %q, %+v", name, brief(p), p.Actions)
+		}
+	}
+}
+
+// TestARuleThatWeRemovedIsAdoptedWhereItIsDeclaredAgain: the binding was removed, and its
+// account waits to be bound. A rule that we left there is ours still.
+func TestARuleThatWeRemovedIsAdoptedWhereItIsDeclaredAgain(t *testing.T) {
+	for _, removed := range []bool{true, false} {
+		p := plan.Make(linkCase(func(w *linkWorld) {
+			w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{}
+			w.record = w.record.AsRemoved()
+			w.record.Images = []binding.RecordedImage{recordedImage()}
+			made := &w.record.Images[0].Rules[0]
+			made.ID, made.Removed = "1", removed
+		})())
+		adopted := slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind == plan.Adopt && a.Object.Rule != "" })
+		if adopted != removed {
+			t.Errorf("removed %t: %q", removed, brief(p))
+		}
+	}
+}
+
 // TestARuleThatWaitsNamesTheRuleThatItWaitsFor: its reason is not that of the other rule.
 func TestARuleThatWaitsNamesTheRuleThatItWaitsFor(t *testing.T) {
 	trunk := func(w *linkWorld) {
