@@ -54,7 +54,8 @@ and not changed, and links are not followed.
 
 A file is not changed either, and fmt exits with 3, if a comment would move away
 from the values that it stands between (format-comment): for example a comment
-that could close a list or describe the next field, if sorting separates the two.
+that could close a list or describe the next field, if sorting separates the two,
+or a comment after brackets or a text of several lines.
 
 With --check or --diff it writes nothing: --check lists the files that would
 change and exits with 2 if there are any, --diff shows the changes.

@@ -1,11 +1,14 @@
 package manifest
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"reflect"
+	"regexp"
 	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -15,57 +18,62 @@ import (
 	"reconciler/schema"
 )
 
-// Formatter puts files into canonical form: fields in the order of the schema,
-// two spaces for each level, innermost mappings below spec on one line, quotes
-// only where they are needed, LF, no byte order mark. Comments and empty lines
-// keep their places. A Formatter is for one goroutine.
-type Formatter struct {
-	c *checker
-}
+const (
+	indentStep = 2         // spaces before each level
+	maxLine    = 120       // characters up to the end of a mapping on one line
+	emptyLine  = "#\x00\n" // an empty line among comments; no well-formed file has NUL
+	end        = "\ue000"  // an item or a key below the last comments of a collection
+)
+
+var (
+	marks       = regexp.MustCompile(`(?m)^ *#\x00$|^ *(- )?"\x{e000}"(: null)?\n`) // emptyLine and end, encoded
+	documentEnd = regexp.MustCompile(`^(---|\.\.\.)(\s|$)`)
+	unknown     = &schema.Field{}
+	// bareText needs no quotes as far as its characters go. A $ needs them: it begins a
+	// placeholder of rules and templates. Its classes of Unicode take long to compile.
+	bareText = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[\pL\pN/_.(]([: ]?([\pL\pN\pM/_.(@+=%)~;?!'-]|[^\x00-\x{a0}\pZ\pC]))*$`)
+	})
+	lineByLine = regexp.MustCompile(`^\S(.*\S)?\n((.*\S)?\n)*(.*\S)?$`) // is written as lines
+)
+
+// Formatter puts files into canonical form: fields in the order of the schema, two spaces for each
+// level, innermost mappings below spec on one line, quotes only where they are needed, LF, no byte
+// order mark. Comments and empty lines keep their places. A Formatter is for one goroutine.
+type Formatter struct{ c *checker }
 
 // NewFormatter makes a formatter. It reads the schema once.
 func NewFormatter() *Formatter { return &Formatter{c: newChecker(Options{})} }
 
-// Format returns the canonical form of a file. Formatting that again changes
-// nothing, and it has the same values. If there is no text, the findings say
-// why: the file is not well-formed, or a comment would leave its place.
+// Format returns the canonical form of a file, which is that of itself, too. Without a text
+// the findings say why: the file is not well-formed, or a comment would leave its place.
 func (f *Formatter) Format(file binding.File) (text []byte, findings []finding.Finding) {
+	unformatted := []finding.Finding{finding.New("internal-error", message.New("format.changes")).At(file.Path, 0, 0)}
 	defer func() {
-		if fault := recover(); fault != nil {
-			// The fault's own text could hold a piece of the file.
-			text, findings = nil, []finding.Finding{unformatted(file.Path)}
+		if recover() != nil { // A fault's own text could hold a piece of the file.
+			text, findings = nil, unformatted
 		}
 	}()
 	want, findings := f.values(file)
 	if len(findings) > 0 {
 		return nil, finding.Sort(findings)
 	}
-	before := bytes.TrimPrefix(file.Data, []byte("\ufeff"))
-	text, err := f.format(bytes.ReplaceAll(before, []byte("\r\n"), []byte("\n")))
-	if err == nil {
-		var again []byte
-		if again, err = f.format(text); !bytes.Equal(text, again) {
-			err = cmp.Or(err, message.NewError("manifest-error.not-canonical"))
-		}
+	before := strings.ReplaceAll(strings.TrimPrefix(string(file.Data), "\ufeff"), "\r\n", "\n")
+	once, err := format(file.Path, before)
+	if len(once.findings) > 0 {
+		return nil, once.findings[:1]
 	}
-	if comment, ok := errors.AsType[*commentError](err); ok {
-		return nil, []finding.Finding{finding.New("format-comment", comment.why).At(file.Path, comment.line, 0)}
+	twice, errTwice := format(file.Path, once.text)
+	got, found := f.values(binding.File{Path: file.Path, Data: []byte(once.text)})
+	isSame := reflect.DeepEqual(want, got) && once.text == twice.text && strings.Count(before, "#") == strings.Count(once.text, "#") &&
+		slices.EqualFunc(once.roots, twice.roots, sameComments)
+	if errors.Join(err, errTwice) != nil || len(found) > 0 || !isSame {
+		return nil, unformatted
 	}
-	got, found := f.values(binding.File{Path: file.Path, Data: text})
-	if err != nil || len(found) > 0 || !reflect.DeepEqual(want, got) {
-		return nil, []finding.Finding{unformatted(file.Path)}
-	}
-	return text, nil
+	return []byte(once.text), nil
 }
 
-// unformatted reports a file whose canonical form would say something else.
-func unformatted(file string) finding.Finding {
-	f := finding.New("internal-error", message.New("format.changes"))
-	return f.At(file, 0, 0)
-}
-
-// values are the values of each document, by path, and the findings of severity
-// error.
+// values are the values of each document, by path, and the errors among the findings.
 func (f *Formatter) values(file binding.File) ([]map[string]any, []finding.Finding) {
 	var all []map[string]any
 	findings := f.c.parse(file, func(root *node) []finding.Finding {
@@ -79,41 +87,264 @@ func (f *Formatter) values(file binding.File) ([]map[string]any, []finding.Findi
 	return all, slices.DeleteFunc(findings, func(f finding.Finding) bool { return f.Severity != finding.Error })
 }
 
+// page is a text as nodes with comments where the encoder of yaml.v3 keeps them:
+// above an item or a key, and after a node on its line.
+type page struct {
+	file, text string
+	roots      []*yaml.Node
+	lines      []string // from 1 on, without each # that begins no comment
+	next       int      // the first line whose comment no node has
+	empty      string   // emptyLine if the line before that is empty
+	own        int      // the line of the comment before that, if it has one of its own
+	findings   []finding.Finding
+}
+
 // format formats a text whose lines end with LF.
-func (f *Formatter) format(text []byte) ([]byte, error) {
-	was, err := newPage(text)
-	if err != nil || len(was.roots) == 0 {
-		return text, err
-	}
+func format(file, text string) (*page, error) {
+	p := &page{file: file, text: text, lines: strings.Split("line 0\n"+text, "\n")}
+	p.read()
 	d, err := schema.Lookup(schema.SourceBinding)
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
+	var out strings.Builder
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(indentStep)
-	w := &weaver{}
-	for _, root := range was.roots {
-		isDeclaration := slices.ContainsFunc(root.children, func(e *entry) bool {
-			return e.key.Value == "kind" && e.value.Value == binding.KindSourceBinding
-		})
-		if isDeclaration {
-			root.arrange(d.Field, 0)
-		} else {
-			root.arrange(nil, 0)
+	for _, root := range p.roots {
+		field := unknown
+		for _, c := range children(root) {
+			if c[0].Value == "kind" && c[1].Value == binding.KindSourceBinding {
+				field = d.Field
+			}
 		}
-		w.weave(root)
-		if err := encoder.Encode(root.value); err != nil {
-			return nil, message.NewError("manifest-error.format", "err", err)
+		p.arrange(root, field, 0, 0)
+		err = errors.Join(err, encoder.Encode(root))
+	}
+	p.text = marks.ReplaceAllString(cmp.Or(out.String(), text), "")
+	return p, err
+}
+
+func (p *page) refuse(line int, why message.Message) {
+	p.findings = append(p.findings, finding.New("format-comment", why).At(p.file, line, 0))
+}
+
+// read reads the nodes, and gives them their comments.
+func (p *page) read() {
+	for document, decoder := (yaml.Node{}), yaml.NewDecoder(strings.NewReader(p.text)); decoder.Decode(&document) == nil; {
+		if root := document.Content[0]; !isEmpty(root) {
+			p.roots = append(p.roots, root)
+			p.hideTexts(root)
 		}
 	}
-	formatted := w.unmark(out.Bytes())
-	now, err := newPage(formatted)
-	if err != nil {
-		return nil, err
+	for i, root := range p.roots {
+		until := root.Line + 1
+		for until < len(p.lines) && (i == len(p.roots)-1 || !documentEnd.MatchString(p.lines[until])) {
+			until++
+		}
+		root.Style, root.Column = 0, 1
+		root.HeadComment = strings.TrimPrefix(p.take(root.Line, 0), emptyLine)
+		p.place(root, until, 0)
 	}
-	if bytes.Count(text, []byte("#")) != bytes.Count(formatted, []byte("#")) {
-		return nil, message.NewError("manifest-error.comment-lost")
+	p.take(len(p.lines), 0)
+}
+
+// hideTexts hides each # in a text, and drops the comments that yaml.v3 read: it misplaces some.
+func (p *page) hideTexts(n *yaml.Node) {
+	n.HeadComment, n.LineComment, n.FootComment = "", "", ""
+	if n.Style&yaml.LiteralStyle != 0 && n.Value != "" {
+		for i := range strings.Count(strings.TrimSuffix(n.Value, "\n"), "\n") + 1 {
+			p.lines[n.Line+1+i] = "text"
+		}
+	} else if strings.Contains(n.Value, "#") {
+		left, right, found := strings.Cut(p.lines[n.Line], n.Value)
+		if !found || utf8.RuneCountInString(left) > n.Column {
+			p.refuse(n.Line, message.New("format.hash-in-text"))
+			return
+		}
+		p.lines[n.Line] = left + strings.ReplaceAll(n.Value, "#", "x") + right
 	}
-	return formatted, was.keepPlaces(now)
+	for _, c := range n.Content {
+		p.hideTexts(c)
+	}
+}
+
+// children are the entries of a mapping, as key and value, or the items of a list.
+func children(n *yaml.Node) [][]*yaml.Node {
+	return slices.Collect(slices.Chunk(n.Content, cmp.Or(map[yaml.Kind]int{yaml.MappingNode: 2}[n.Kind], 1)))
+}
+
+// isBlock says that a collection is written over several lines.
+func isBlock(n *yaml.Node) bool { return len(n.Content) > 0 && n.Style&yaml.FlowStyle == 0 }
+
+// place gives the comments up to a line to n and what is below it. Those at the
+// end of a collection are in its column at least, and right of what follows.
+func (p *page) place(n *yaml.Node, until, right int) {
+	all := children(n)
+	for i, c := range all {
+		first, value := c[0], c[len(c)-1]
+		first.HeadComment = p.take(first.Line, 0)
+		next, column := until, right
+		if i+1 < len(all) {
+			next, column = all[i+1][0].Line, n.Column+1
+		}
+		for len(c) == 1 && isBlock(n) && i+1 < len(all) && !strings.HasPrefix(p.lines[next][min(n.Column-1, len(p.lines[next])):], "-") {
+			next-- // to the line of the dash
+		}
+		p.takeTrailing(value, first.Line, value.Line, false)
+		p.place(value, next, column)
+		p.takeTrailing(value, value.Line, next, i+1 == len(all) && !isBlock(n))
+	}
+	if !isBlock(n) {
+		return
+	}
+	if below := p.take(until, max(n.Column, right)); below != "" {
+		last := []*yaml.Node{{Kind: yaml.ScalarNode, Value: end, HeadComment: below}, {Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}}
+		n.Content = append(n.Content, last[:len(all[0])]...)
+	}
+}
+
+// comment finds the next comment above a line, and what is left of it.
+func (p *page) comment(line int) (left, text string) {
+	for ; p.next < line; p.next++ {
+		if left, right, found := strings.Cut(p.lines[p.next], "#"); found {
+			return left, "#" + strings.TrimRight(right, " \t")
+		}
+		switch line := strings.TrimSpace(p.lines[p.next]); {
+		case line == "":
+			p.empty = emptyLine
+		case p.own > 0 && strings.ContainsAny(line[:1], "]}"):
+			p.refuse(p.own, message.New("format.comment-moves"))
+		case strings.Trim(line, "-") != "":
+			p.empty, p.own = "", 0
+		}
+	}
+	return "", ""
+}
+
+// take takes the comments on lines of their own above a line, up to the first one
+// left of a column; for column 0 all, and the empty line.
+func (p *page) take(line, column int) (all string) {
+	left, text := p.comment(line)
+	for text != "" && strings.Trim(left, " \t-") == "" && len(left)-len(strings.TrimLeft(left, " \t")) >= column-1 {
+		all += p.empty + text + "\n"
+		p.next, p.empty, p.own = p.next+1, "", p.next
+		left, text = p.comment(line)
+	}
+	if column == 0 && text != "" {
+		p.refuse(p.next, message.New("format.comment-moves"))
+	} else if column == 0 {
+		all, p.empty = all+p.empty, ""
+	}
+	return all
+}
+
+// takeTrailing takes the next comment if it is after n: on its line, above that of
+// what follows and, for the last node in brackets, not after those.
+func (p *page) takeTrailing(n *yaml.Node, line, until int, inside bool) {
+	left, text := p.comment(until)
+	left = strings.Trim(left, " \t-,")
+	if left != "" && p.next == line && n.LineComment == "" && (!inside || !strings.ContainsAny(left[len(left)-1:], "]}")) {
+		n.LineComment, p.next, p.empty, p.own = text, p.next+1, "", 0
+	}
+}
+
+// sameComments says that two nodes have the same comments in the same places.
+func sameComments(a, b *yaml.Node) bool {
+	return a.Value == b.Value && a.HeadComment == b.HeadComment && a.LineComment == b.LineComment &&
+		slices.EqualFunc(a.Content, b.Content, sameComments)
+}
+
+// arrange puts the fields below n into the order of the schema, unknown ones
+// last, and chooses the style of every value. Before is the width of its key.
+func (p *page) arrange(n *yaml.Node, field *schema.Field, depth, before int) {
+	if len(n.Content) == 0 { // a scalar, or an empty collection, which is in brackets anyway
+		setStyle(n, field.Date)
+		return
+	}
+	p.sort(n, field)
+	for _, c := range children(n) {
+		key, value := c[0], c[len(c)-1]
+		p.arrange(value, cmp.Or(field.Elem, field.Lookup(key.Value), unknown), depth+1, utf8.RuneCountInString(key.Value))
+		if key != value {
+			setStyle(key, false)
+		}
+		if isBlock(value) && key != value {
+			key.LineComment, value.LineComment = value.LineComment, ""
+		} else if isBlock(value) && value.LineComment != "" {
+			value.HeadComment, value.LineComment = value.HeadComment+value.LineComment+"\n", ""
+		}
+	}
+	start := n.Content[0]
+	if n.HeadComment == "" || strings.HasSuffix(n.HeadComment, emptyLine) {
+		start.HeadComment = strings.TrimPrefix(start.HeadComment, emptyLine)
+	}
+	if before == 0 { // Below a dash the encoder misplaces comments.
+		n.HeadComment, start.HeadComment = n.HeadComment+start.HeadComment, ""
+	}
+	oneLine := fitsOneLine(n, field, depth, before)
+	if n.Style = 0; oneLine {
+		n.Style = yaml.FlowStyle
+	}
+}
+
+// sort sorts the entries of n, each with the comments above it. A comment may
+// belong to the entry before as well if it is right below its several lines, or
+// has an empty line below: those two must not be parted.
+func (p *page) sort(n *yaml.Node, field *schema.Field) {
+	all, tied := children(n), map[*yaml.Node]*yaml.Node{}
+	for i, c := range all[1:] {
+		above, before := c[0].HeadComment, all[i]
+		isTied := strings.HasSuffix(above, emptyLine) || !strings.HasPrefix(above, emptyLine) && isBlock(before[len(before)-1])
+		if isTied && above != "" && above != emptyLine && c[0].Value != end {
+			tied[c[0]] = before[0]
+		}
+	}
+	slices.SortStableFunc(all, func(a, b []*yaml.Node) int {
+		return cmp.Compare(field.Place(a[0].Value), field.Place(b[0].Value))
+	})
+	n.Content = slices.Concat(all...)
+	for i, c := range all {
+		if other := tied[c[0]]; other != nil && (i == 0 || all[i-1][0] != other) {
+			line := c[0].Line - 1
+			for !strings.Contains(p.lines[line], "#") {
+				line--
+			}
+			p.refuse(line, message.New("format.comment-moves"))
+		}
+	}
+}
+
+// fitsOneLine says whether a collection is written in brackets on one line, as innermost
+// mappings below spec are, without empty lines. What the schema does not know keeps its style.
+func fitsOneLine(n *yaml.Node, field *schema.Field, depth, before int) bool {
+	inBrackets := field.Innermost() && depth > 1 && n.Kind == yaml.MappingNode || field == unknown && depth > 0 && n.Style&yaml.FlowStyle != 0
+	if !inBrackets {
+		return false
+	}
+	for _, c := range n.Content {
+		hasComment := c.LineComment != "" || c.HeadComment != "" && c.HeadComment != emptyLine
+		if hasComment || c.Kind == yaml.ScalarNode && c.Value == "" && c.Style == 0 || c.Style == yaml.LiteralStyle || isBlock(c) || len(c.Content) > 0 && field != unknown {
+			return false
+		}
+	}
+	for _, c := range n.Content {
+		c.HeadComment = ""
+	}
+	text, err := yaml.Marshal(&yaml.Node{Kind: n.Kind, Style: yaml.FlowStyle, Content: n.Content})
+	return err == nil && indentStep*(depth-1)+before+len(": ")+utf8.RuneCount(text)-len("\n") <= maxLine
+}
+
+// setStyle chooses the quotes that a scalar needs, for all parsers of YAML 1.1 and 1.2.
+func setStyle(n *yaml.Node, date bool) {
+	tag := (&yaml.Node{Kind: yaml.ScalarNode, Value: n.Value}).ShortTag()
+	switch s := n.Value; {
+	case n.Style == 0 && (n.ShortTag() != "!!str" || isOldBool(s)): // what others take for a boolean is a finding to be kept
+	case date && tag == "!!timestamp" && len(s) == len("2006-01-02"):
+		n.Style, n.Tag = 0, tag
+	case lineByLine.MatchString(s):
+		n.Style = yaml.LiteralStyle
+	case bareText().MatchString(s) && tag == "!!str" && !isOldBool(s) && !otherNumber.MatchString(s) && !otherTime.MatchString(s):
+		n.Style = 0
+	case strings.ContainsAny(s, `"\`) && !strings.ContainsAny(s, "\t\n"):
+		n.Style = yaml.SingleQuotedStyle
+	default:
+		n.Style = yaml.DoubleQuotedStyle
+	}
 }
