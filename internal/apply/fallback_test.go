@@ -1,6 +1,8 @@
 package apply_test
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	"reconciler/internal/secrets"
 	"reconciler/internal/worldtest"
 )
 
@@ -17,23 +20,118 @@ import (
 // was never bound, and the registry rejects the token.
 func TestARejectedBindFallsBackToAnotherTokenOnly(t *testing.T) {
 	rejection := &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Op: message.Verbatim("registry: bind")}
-	for name, before := range map[string]func(*site){
-		"never bound": func(*site) {},
-		"bound with the same token": func(s *site) {
+	gone := func(s *site) {
+		s.applied(t, worldtest.GitLab())
+		s.ConsoleUnbinds(binding.GitLab)
+		s.Passes(time.Hour)
+	}
+	for name, tt := range map[string]struct {
+		before func(*site)
+		cause  plan.Cause
+		kind   plan.Kind
+		lost   bool
+	}{
+		"never bound":               {func(*site) {}, plan.CauseAbsent, plan.Bind, false},
+		"bound with the same token": {gone, plan.CauseDrift, plan.Bind, false},
+		"unbound by us":             {gone, plan.CauseUnfinished, plan.Bind, true},
+		"bound with a token that nobody knows": {func(s *site) {
 			s.applied(t, worldtest.GitLab())
-			s.ConsoleUnbinds(binding.GitLab)
+			record := s.Records()["pay-gitlab/gitlab"]
+			record.TokenVersion = 0
+			if err := s.State.PutRecord(t.Context(), record); err != nil {
+				t.Fatal(err)
+			}
 			s.Passes(time.Hour)
-		},
+		}, plan.CauseTokenUnknown, plan.Rebind, true},
 	} {
 		s := newSite()
-		before(s)
+		tt.before(s)
 		round := s.round(t, worldtest.GitLab())
+		round.Plan.Actions[0].Cause = tt.cause
 		s.FailOn("bind", worldtest.Fault{Before: rejection})
 		s.Calls = nil
 		outcome := s.apply(t.Context(), round).Outcomes[0]
-		if n := s.Count("bind"); n != 1 || !errors.Is(outcome.Err, rejection) {
-			t.Errorf("%s: %d binds, %v; calls: %q", name, n, outcome.Err, s.Calls)
+		if n := s.Count("bind"); n != 1 || outcome.Action.Kind != tt.kind || !errors.Is(outcome.Err, rejection) || errors.Is(outcome.Err, plan.ErrLost) != tt.lost {
+			t.Errorf("%s: %d binds, %s, lost %t: %v; calls: %q", name, n, outcome.Action.Kind, !tt.lost, outcome.Err, s.Calls)
 		}
+	}
+}
+
+// onlyOf binds one user, and rejects every other.
+type onlyOf struct {
+	worldtest.Registry
+	username string
+}
+
+func (r onlyOf) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
+	if wanted.Username != r.username {
+		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Op: message.Verbatim("registry: bind")}
+	}
+	return r.Registry.Bind(ctx, wanted, token)
+}
+
+// TestOnlyAnAccountThatWeUnboundIsBoundAgain where another user is declared and the
+// registry rejects that one.
+func TestOnlyAnAccountThatWeUnboundIsBoundAgain(t *testing.T) {
+	ours := binding.Intent{Platform: binding.GitLab, Object: binding.AccountObject()}
+	intent := func(change func(*binding.Intent)) *binding.Intent {
+		i := ours
+		change(&i)
+		return &i
+	}
+	for name, tt := range map[string]struct {
+		// unfinished is the intent of a bind where nothing is bound; nil for a rebind.
+		unfinished *binding.Intent
+		change     func(*plan.Action)
+		again      bool
+	}{
+		"a rebind":                               {nil, func(*plan.Action) {}, true},
+		"a rebind of somebody else's account":    {nil, func(a *plan.Action) { a.Target.Account.ID = "99" }, false},
+		"a rebind of nothing":                    {nil, func(a *plan.Action) { a.Target.Account = nil }, false},
+		"a bind that we owe":                     {&ours, func(*plan.Action) {}, true},
+		"a bind, of what somebody else unbound":  {&ours, func(a *plan.Action) { a.Cause = plan.CauseDeclarationChanged }, false},
+		"a bind, and another account is unbound": {intent(func(i *binding.Intent) { i.After.Unbound = "99" }), func(*plan.Action) {}, false},
+		"a bind, and another platform is":        {intent(func(i *binding.Intent) { i.Platform = binding.Codeup }), func(*plan.Action) {}, false},
+		"a bind, and an image repository is":     {intent(func(i *binding.Intent) { i.Object = binding.RepositoryObject("pay/api") }), func(*plan.Action) {}, false},
+	} {
+		s := newSite()
+		s.applied(t, worldtest.GitLab())
+		username := s.Records()["pay-gitlab/gitlab"].Username
+		s.registry = onlyOf{worldtest.Registry{World: s.World}, username}
+		s.Passes(time.Hour)
+		if tt.unfinished != nil {
+			s.ConsoleUnbinds(binding.GitLab)
+		}
+		round := s.round(t, worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Username = "other-bot" }))
+		if tt.unfinished != nil {
+			tt.unfinished.Instance, tt.unfinished.Binding, tt.unfinished.Action = worldtest.Instance, "pay-gitlab", string(plan.Unbind)
+			tt.unfinished.After.Unbound = cmp.Or(tt.unfinished.After.Unbound, s.Records()["pay-gitlab/gitlab"].AccountID)
+			round.Intents, round.Plan.Actions[0].Cause = []binding.Intent{*tt.unfinished}, plan.CauseUnfinished
+		}
+		if account := round.Plan.Actions[0].Target.Account; account != nil {
+			round.Plan.Actions[0].Target.Account = new(*account)
+		}
+		tt.change(&round.Plan.Actions[0])
+		s.Accounts[binding.GitLab] = nil
+		s.apply(t.Context(), round)
+		if again := s.Accounts[binding.GitLab] != nil; again != tt.again {
+			t.Errorf("%s: bound again %t; calls: %q", name, again, s.Calls)
+		}
+	}
+}
+
+// TestNothingIsAskedWhileAWindowIsClosed for what waits for it.
+func TestNothingIsAskedWhileAWindowIsClosed(t *testing.T) {
+	s := newSite()
+	s.applied(t, worldtest.GitLab())
+	s.Passes(3 * time.Hour)
+	s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
+	s.windows = untilOne(t)
+	round := s.round(t, worldtest.GitLab())
+	s.Calls = nil
+	result := s.apply(t.Context(), round)
+	if result.Outcomes[0].State != plan.Deferred || s.Count("read") > 0 {
+		t.Errorf("%s of %s; calls: %q", result.Outcomes[0].State, result.Outcomes[0].Action.Kind, s.Calls)
 	}
 }
 
