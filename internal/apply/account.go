@@ -197,8 +197,8 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		return message.NewError("apply.because", "what", err, "why", cause)
 	}
 	if before.TokenVersion == 0 || x.sameAttempt(*before, a) {
-		if a.Kind == plan.Bind && a.Cause != plan.CauseUnfinished {
-			return cause // Somebody else unbound it, and may have bound it again.
+		if a.Kind == plan.Bind && a.Cause != plan.CauseUnfinished || errors.Is(cause, plan.ErrNotVisible) {
+			return cause // Somebody else unbound it, or it may be bound.
 		}
 		return message.NewError("apply.no-fallback", "lost", plan.ErrLost, "why", cause)
 	}

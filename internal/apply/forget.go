@@ -19,6 +19,7 @@ func (x *run) forgetGone(ctx context.Context) {
 		return
 	}
 	x.forgetRemoved(ctx)
+	x.forgetLinks(ctx)
 	for _, record := range x.ledger.all() {
 		state, asked := obs.Accounts[record.Platform]
 		if !asked || state.Unknown != nil || record.Removed {
@@ -41,6 +42,40 @@ func (x *run) forgetGone(ctx context.Context) {
 			_ = x.ledger.forget(ctx, record)
 		}
 	}
+}
+
+// forgetLinks drops the links that we made, that are not declared and that the registry
+// no longer shows: what somebody links there later is not ours.
+func (x *run) forgetLinks(ctx context.Context) {
+	for _, r := range x.ledger.all() {
+		changed := false
+		r.Images = slices.Clone(r.Images)
+		for i := range r.Images {
+			if img := &r.Images[i]; img.Link != nil && !x.declares(r.Binding, *img) && x.linkGone(*img) {
+				img.Link, changed = nil, true
+			}
+		}
+		if changed {
+			_ = x.ledger.put(ctx, r)
+		}
+	}
+}
+
+// declares says that a binding declares an image repository.
+func (x *run) declares(name string, img binding.RecordedImage) bool {
+	d := x.round.Declaration(name)
+	return d != nil && slices.ContainsFunc(d.Spec.Repositories, func(r binding.Repository) bool {
+		return binding.NormalImage(r.Image) == binding.NormalImage(img.Image)
+	})
+}
+
+// linkGone says that the registry shows the link of an image repository no longer.
+func (x *run) linkGone(img binding.RecordedImage) bool {
+	state, asked := x.round.Observation.Repositories[binding.NormalImage(img.Image)]
+	if !asked || state.Unknown != nil || state.NoSource() != nil || img.LinkWritten.Recent(x.o.Now(), x.o.Settle) {
+		return false
+	}
+	return state.Link == nil || !binding.SameSource(state.Link.Source, img.Link.Source)
 }
 
 // maxRemoved bounds how many removed bindings are remembered.

@@ -20,6 +20,7 @@ func TestWhatIsForgottenOfRemovedBindingsIsInTheHistory(t *testing.T) {
 			Instance: "prod", Binding: fmt.Sprintf("gone-%02d", n), Platform: binding.GitLab, Removed: true,
 			Applied: s.Clock().Add(time.Duration(n-100) * time.Hour), Images: []binding.RecordedImage{{Image: fmt.Sprintf("pay/old-%02d", n), Link: &link}},
 		}
+		s.Repos[r.Images[0].Image] = &binding.RepositoryState{Exists: true, Link: &link}
 		if err := s.State.PutRecord(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}

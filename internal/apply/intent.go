@@ -201,7 +201,9 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return undone // No call of ours is open: somebody else bound it.
 	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isOld(*intent, *account):
 		setObserved(&intent.After, *account)
-		if intent.Doubtful || intent.Answered { // Another bind, or somebody else, may have made it.
+		// Another bind, or somebody else, may have made it: a rebind that has no answer may
+		// not even have sent its bind.
+		if intent.Doubtful || intent.Answered || kind == plan.Rebind {
 			intent.After = intent.After.WithoutToken()
 		}
 		return done

@@ -21,8 +21,16 @@ func (w Write) Recent(at time.Time, settle time.Duration) bool {
 	return !w.At.IsZero() && at.Before(w.At.Add(settle))
 }
 
-// bindLasts is more than a bind takes, from its call to the registry's answer.
-const bindLasts = 30 * time.Second
+// NeverShown says that the registry accepted a write and has not shown it since. Once
+// that is not Recent, the write had no effect, and nobody else took it back.
+func (w Write) NeverShown() bool { return !w.At.IsZero() && !w.Seen }
+
+const (
+	// bindLasts is more than a bind takes, from its call to the registry's answer.
+	bindLasts = 30 * time.Second
+	// clocksDiffer is by how much the registry's clock and ours may differ.
+	clocksDiffer = 5 * time.Second
+)
 
 // otherThan says that an account which is first seen at a time may not be the one
 // that a write bound: until it was seen, somebody else could bind the same user, and
@@ -32,7 +40,7 @@ func (w Write) otherThan(a Account, at time.Time) bool {
 	if made.IsZero() {
 		made = at
 	}
-	return at.Sub(w.At).Abs() > bindLasts && made.Sub(w.At).Abs() > bindLasts
+	return at.Sub(w.At).Abs() > clocksDiffer && (made.Sub(w.At) > clocksDiffer || w.At.Sub(made) > bindLasts)
 }
 
 // Unseen is a recent write of ours that an observation does not show.

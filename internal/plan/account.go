@@ -94,9 +94,16 @@ func (m *maker) unfinished(s subject) bool {
 	})
 }
 
+// rotationVanished says that we unbound the account for another token, and that the
+// registry accepted the bind and never showed it. Where drift is only reported, nobody
+// else would bind it. Otherwise it counts as drift: somebody may undo it each time.
+func (m *maker) rotationVanished(s subject) bool {
+	return s.d.Spec.DriftPolicy == binding.Report && s.state.Account == nil && s.ours() && s.record.Unbound != "" && s.record.Written.NeverShown()
+}
+
 // reportDrift keeps drift that the declaration wants reported and not corrected.
 func (m *maker) reportDrift(s subject, what message.Message) bool {
-	if s.d.Spec.DriftPolicy != binding.Report || s.observesOnly() || !m.drifted(s) {
+	if s.d.Spec.DriftPolicy != binding.Report || s.observesOnly() || !m.drifted(s) || m.rotationVanished(s) {
 		return false
 	}
 	m.act(s, takeAccount, Action{
@@ -120,9 +127,9 @@ func (m *maker) unbound(s subject) bool {
 	}
 	a := Action{Cause: CauseAbsent, Reason: message.New("reason.not-bound", "platform", title)}
 	switch {
-	case m.drifted(s):
+	case m.drifted(s) && !m.rotationVanished(s):
 		a.Cause, a.Reason = CauseDrift, message.New("reason.drift", "what", gone)
-	case s.ours() && m.unfinished(s):
+	case s.ours() && (m.unfinished(s) || m.rotationVanished(s)):
 		a.Cause = CauseUnfinished
 	}
 	if s.d.Spec.Platform.OAuth() {

@@ -76,7 +76,7 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 		rest = append(rest, c)
 	}
 	if v.declared.Spec.Platform.OAuth() {
-		rest = append(rest, v.awaitingAuthorization())
+		rest = append(rest, v.carry(old, v.awaitingAuthorization(bound)))
 	}
 	if c := suspended(v.now, v.declared.Spec.Suspend, v.suspensions, v.names()...); c != nil {
 		rest = append(rest, *c)
@@ -194,10 +194,13 @@ func awaits(o plan.Outcome) (reason string, m message.Message) {
 	}
 }
 
-func (v view) awaitingAuthorization() binding.Condition {
+func (v view) awaitingAuthorization(bound binding.Condition) binding.Condition {
 	if o, ok := v.on(binding.AccountObject()); ok && o.Action.Kind == plan.Authorize {
 		reason, m := awaits(o)
 		return condition(binding.AwaitingAuthorization, binding.True, reason, m)
+	}
+	if p := v.retry.PendingOf(v.declared.Spec.Platform, binding.AccountObject()); !p.Since.IsZero() { // Whether it is done is not known now.
+		return condition(binding.AwaitingAuthorization, binding.Unclear, bound.Reason, bound.Message)
 	}
 	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, message.New("condition.authorized"))
 }

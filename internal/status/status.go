@@ -100,7 +100,18 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 	s.Earlier = v.earlier(before, s.Conditions)
 	s.TokenVersion = v.version(s)
 	s.TokenExpires = v.expires(c.before[d.Name], s)
-	return withPending(s, v.outcomes)
+	s = withPending(s, v.outcomes)
+	for _, p := range c.before[d.Name].Pending {
+		if remembered := v.retry.PendingOf(d.Spec.Platform, p.Object); !remembered.Since.IsZero() && !has(s.Pending, p.Object) {
+			s.Pending, s.Steps = append(s.Pending, p), append(s.Steps, p.Steps...)
+		}
+	}
+	return s
+}
+
+// has says that a step of an object is among the pending ones.
+func has(pending []binding.PendingStep, object binding.Object) bool {
+	return slices.ContainsFunc(pending, func(p binding.PendingStep) bool { return p.Object == object })
 }
 
 // notRemoved says why what is no longer declared is not removed, although it
