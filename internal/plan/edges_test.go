@@ -294,15 +294,19 @@ func TestImageRepositoriesFollowOnlyAnAccountThatIsCertainlyBound(t *testing.T) 
 // TestAWriteThatIsTakenCountsMoreThanOneThatIsDoubtful, of the same object.
 func TestAWriteThatIsTakenCountsMoreThanOneThatIsDoubtful(t *testing.T) {
 	in := linkCase(func(w *linkWorld) {
-		w.in.Policy.Settle, w.state.Link, w.repository.Rules = time.Hour, nil, nil
-		w.record.Images[0].LinkWritten = binding.Write{At: noon().Add(-time.Second)}
+		w.in.Policy.Settle, w.repository.Rules = time.Hour, []binding.BuildRule{}
+		w.state.Rules[0].Dockerfile = "/old/Dockerfile"
+		made := &w.record.Images[0].Rules[0]
+		made.ID, made.Written = "1", binding.Write{At: noon().Add(-time.Second)}
 		w.in.Intents = []binding.Intent{{
-			Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Action: string(plan.Link), Started: noon().Add(-time.Second), Object: binding.RepositoryObject("payments/api"),
+			Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Action: string(plan.ChangeRule), Started: noon().Add(-time.Second),
+			Object: binding.RuleObject("payments/api", mainRule("")),
 		}}
 	})()
-	actions := plan.Make(in).Actions
-	if a := actions[len(actions)-1]; a.Cause != plan.CauseNotVisible || a.Reason.ID != "reason.not-visible" {
-		t.Errorf("%s %s, %s: %s", a.Kind, a.Object, a.Cause, a.Reason)
+	p := plan.Make(in)
+	i := slices.IndexFunc(p.Actions, func(a plan.Action) bool { return a.Object.Rule != "" })
+	if i < 0 || p.Actions[i].Cause != plan.CauseNotVisible || p.Actions[i].Reason.ID != "reason.not-visible" {
+		t.Errorf("%q: %+v", brief(p), p.Actions)
 	}
 }
 
