@@ -136,6 +136,42 @@ func TestAnIntentOfAnAccountIsAnsweredByWhatIsBound(t *testing.T) {
 	}
 }
 
+// TestARuleThatWasAnnouncedStaysDueWhileNoOtherTakesItsPlace: another rule was removed for
+// it, and it was never sent.
+func TestARuleThatWasAnnouncedStaysDueWhileNoOtherTakesItsPlace(t *testing.T) {
+	rule := binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}
+	there := func(branch, tag, imageTag string) binding.RepositoryState {
+		return binding.RepositoryState{Exists: true, Rules: []binding.ObservedRule{{ID: "9", BuildRule: binding.BuildRule{
+			Branch: branch, Tag: tag, Dockerfile: "/Dockerfile", ImageTag: imageTag,
+		}}}}
+	}
+	for name, tt := range map[string]struct {
+		action    plan.Kind
+		announced bool
+		state     binding.RepositoryState
+		want      string
+	}{
+		"no rule is there":                {plan.AddRule, true, binding.RepositoryState{Exists: true}, stays},
+		"one of another branch and tag":   {plan.AddRule, true, there("next", "", "next"), stays},
+		"one of a git tag":                {plan.AddRule, true, there("", "v1", "next"), stays},
+		"one of the branch and a git tag": {plan.AddRule, true, there("main", "v1", "next"), stays},
+		"one of the branch":               {plan.AddRule, true, there("main", "", "next"), dropped},
+		"one for the image tag":           {plan.AddRule, true, there("next", "", "latest"), dropped},
+		"the image repository is gone":    {plan.AddRule, true, binding.RepositoryState{}, dropped},
+		"it was sent":                     {plan.AddRule, false, binding.RepositoryState{Exists: true}, dropped},
+		"a rule is to be changed":         {plan.ChangeRule, true, binding.RepositoryState{Exists: true}, dropped},
+	} {
+		intent := binding.Intent{
+			Action: string(tt.action), Object: binding.RuleObject("pay/api", rule), Rule: binding.ObservedRule{BuildRule: rule},
+			Announced: tt.announced, Started: noon().Add(-10 * time.Minute),
+		}
+		obs := binding.Observation{Repositories: map[string]binding.RepositoryState{"pay/api": tt.state}}
+		if got := answered(t, intent, obs); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
 // TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken: the process died after the
 // call, and was away for ten minutes. What was made after the call may be somebody
 // else's account with the same name and another token.

@@ -271,6 +271,44 @@ func TestOnlyWhatIsWrittenIsAnnounced(t *testing.T) {
 	}
 }
 
+// TestWhatAnEarlierRunAnnouncedIsWithdrawnIfNothingIsPlannedForIt.
+func TestWhatAnEarlierRunAnnouncedIsWithdrawnIfNothingIsPlannedForIt(t *testing.T) {
+	d := worldtest.GitLab()
+	rules := d.Spec.Repositories[0].Rules
+	step := func(p binding.Platform, rule binding.BuildRule, kind plan.Kind, cause plan.Cause) []plan.Action {
+		return []plan.Action{{Binding: d.Name, Platform: p, Object: binding.RuleObject("pay/api", rule), Kind: kind, Cause: cause}}
+	}
+	for name, tt := range map[string]struct {
+		announced bool
+		actions   []plan.Action
+		stays     bool
+	}{
+		"nothing":                     {true, nil, false},
+		"a step on it":                {true, step(binding.GitLab, rules[0], plan.Manual, plan.CauseAbsent), true},
+		"it is there":                 {true, step(binding.GitLab, rules[0], plan.Noop, plan.CauseSettled), false},
+		"it is not known":             {true, step(binding.GitLab, rules[0], plan.Noop, plan.CauseUnknown), true},
+		"a step on another rule":      {true, step(binding.GitLab, rules[1], plan.Manual, plan.CauseAbsent), false},
+		"a step of another platform":  {true, step(binding.Codeup, rules[0], plan.Manual, plan.CauseAbsent), false},
+		"nothing, and it may be sent": {false, nil, true},
+	} {
+		s := newSite()
+		s.applied(t, d)
+		round := s.planned(t, []binding.Declaration{d}, tt.actions...)
+		intent := binding.Intent{
+			Instance: worldtest.Instance, Binding: d.Name, Platform: binding.GitLab, Action: string(plan.AddRule), Object: binding.RuleObject("pay/api", rules[0]),
+			Rule: binding.ObservedRule{BuildRule: rules[0]}, Started: noon(), Announced: tt.announced,
+		}
+		round.Intents = []binding.Intent{intent}
+		if err := s.State.PutIntent(t.Context(), intent); err != nil {
+			t.Fatal(err)
+		}
+		s.apply(t.Context(), round)
+		if stays := len(s.Intents()) == 1; stays != tt.stays {
+			t.Errorf("%s: open %+v", name, s.Intents())
+		}
+	}
+}
+
 // TestWhatIsAnnouncedAndNotSentIsWithdrawn: the first half fails, and the intents of what
 // follows are as they were before.
 func TestWhatIsAnnouncedAndNotSentIsWithdrawn(t *testing.T) {
