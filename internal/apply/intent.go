@@ -201,14 +201,18 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return undone // No call of ours is open: somebody else bound it.
 	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isOld(*intent, *account):
 		setObserved(&intent.After, *account)
-		// Another bind, or somebody else, may have made it: a rebind that has no answer may
-		// not even have sent its bind.
-		if intent.Doubtful || intent.Answered || kind == plan.Rebind {
+		if unproven(*intent) {
 			intent.After = intent.After.WithoutToken()
 		}
 		return done
 	}
 	return undone
+}
+
+// unproven says that another bind, or somebody else, may have made the account that
+// appears after an intent: a rebind without an answer may not even have sent its bind.
+func unproven(intent binding.Intent) bool {
+	return intent.Doubtful || intent.Answered || plan.Kind(intent.Action) == plan.Rebind
 }
 
 // isOld says that, by the registry's number, an account is the one from before an

@@ -327,26 +327,28 @@ func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
 		r.Removed, r.Managed, r.Written = false, true, Write{}
 	}
 	for i := range r.Images {
-		img := &r.Images[i]
-		state, known := obs.repository(img.Image)
-		if !known {
-			continue
-		}
-		if img.Unlinked != nil && over(img.LinkWritten) && state.NoSource() == nil {
-			if !img.showsLink(state) && !img.LinkWritten.Seen {
-				img.Link = img.Unlinked
-			}
-			img.Unlinked, img.LinkWritten = nil, Write{}
-		}
-		for n := range img.Rules {
-			if rule := &img.Rules[n]; rule.Removed && over(rule.Written) && state.NoRules() == nil && !rule.shown(state) {
-				rule.Removed, rule.Written = false, Write{}
-			}
+		if state, known := obs.repository(r.Images[i].Image); known {
+			r.Images[i].takeBack(state, over)
 		}
 	}
 	r.Images = slices.DeleteFunc(r.Images, func(i RecordedImage) bool {
 		return !i.Left() && i.Unlinked == nil && !i.LinkWritten.Recent(at, settle) && !slices.ContainsFunc(i.Rules, func(rule RecordedRule) bool { return rule.Written.Recent(at, settle) })
 	})
+}
+
+// takeBack is Record.takeBack for an image repository.
+func (i *RecordedImage) takeBack(state RepositoryState, over func(Write) bool) {
+	if i.Unlinked != nil && over(i.LinkWritten) && state.NoSource() == nil {
+		if !i.showsLink(state) && !i.LinkWritten.Seen {
+			i.Link = i.Unlinked
+		}
+		i.Unlinked, i.LinkWritten = nil, Write{}
+	}
+	for n := range i.Rules {
+		if rule := &i.Rules[n]; rule.Removed && over(rule.Written) && state.NoRules() == nil && !rule.shown(state) {
+			rule.Removed, rule.Written = false, Write{}
+		}
+	}
 }
 
 // Gone are the image repositories of a record that do not exist, says an
