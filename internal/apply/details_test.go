@@ -98,14 +98,19 @@ func TestAResetOfOneBindingLetsItsBindBeTried(t *testing.T) {
 	}
 }
 
-// answering gives answers about image repositories one after another, the last one again.
+// answering gives answers about image repositories one after another, the last one
+// again, or, if it stops, the error that the instance stopped.
 type answering struct {
 	worldtest.Registry
 	states []binding.RepositoryState
+	stops  bool
 	reads  *int
 }
 
 func (r answering) Repository(context.Context, string) (binding.RepositoryState, error) {
+	if r.stops && *r.reads >= len(r.states) {
+		return binding.RepositoryState{}, failing(binding.InstanceStop)
+	}
 	state := r.states[min(*r.reads, len(r.states)-1)]
 	*r.reads++
 	return state, nil
@@ -118,21 +123,23 @@ func TestAnImageRepositoryIsGoneIfThreeReadsSaySo(t *testing.T) {
 	gone, there := binding.RepositoryState{SourceUnknown: unread}, binding.RepositoryState{Exists: true, SourceUnknown: unread}
 	for name, tt := range map[string]struct {
 		states    []binding.RepositoryState
+		stops     bool
 		forgotten bool
 		exists    bool
 		waits     int
 	}{
-		"all three":                 {[]binding.RepositoryState{gone}, true, false, 2},
-		"the second shows it":       {[]binding.RepositoryState{gone, there}, false, true, 1},
-		"the third shows it":        {[]binding.RepositoryState{gone, gone, there}, false, true, 2},
-		"the third gives no answer": {[]binding.RepositoryState{gone, gone, {Unknown: &binding.Unknown{Reason: "Timeout"}}}, false, false, 2},
-		"it is there":               {[]binding.RepositoryState{there}, false, true, 0},
+		"all three":                 {[]binding.RepositoryState{gone}, false, true, false, 2},
+		"the second shows it":       {[]binding.RepositoryState{gone, there}, false, false, true, 1},
+		"the third shows it":        {[]binding.RepositoryState{gone, gone, there}, false, false, true, 2},
+		"the third gives no answer": {[]binding.RepositoryState{gone, gone, {Unknown: &binding.Unknown{Reason: "Timeout"}}}, false, false, false, 2},
+		"the instance stops":        {[]binding.RepositoryState{gone, gone}, true, false, false, 2},
+		"it is there":               {[]binding.RepositoryState{there}, false, false, true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite()
 			s.applied(t, worldtest.GitLab())
 			reads, waits := 0, 0
-			s.reads = answering{worldtest.Registry{World: s.World}, tt.states, &reads}
+			s.reads = answering{worldtest.Registry{World: s.World}, tt.states, tt.stops, &reads}
 			s.options = func(o *apply.Options) {
 				o.Wait = func(context.Context, time.Duration) error { waits++; return nil }
 			}
@@ -142,7 +149,7 @@ func TestAnImageRepositoryIsGoneIfThreeReadsSaySo(t *testing.T) {
 			if forgotten := img == nil || img.Link == nil; forgotten != tt.forgotten || waits != tt.waits {
 				t.Errorf("forgotten %t, want %t, after %d pauses, want %d: %+v", forgotten, tt.forgotten, waits, tt.waits, img)
 			}
-			if state := round.Observation.Repositories["pay/api"]; state.Exists != tt.exists || state.Unknown != nil {
+			if state := round.Observation.Repositories["pay/api"]; state.Exists != tt.exists || state.Unknown != nil || state.SourceUnknown == nil {
 				t.Errorf("the round has %+v", state)
 			}
 		})
