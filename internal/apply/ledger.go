@@ -84,8 +84,8 @@ func (l *ledger) covers(intent binding.Intent) bool {
 	if plan.Kind(intent.Action) == plan.Bind {
 		return l.rebinds[recordKey{intent.Binding, intent.Platform}] == binding.DigestOf(intent.After)
 	}
-	a, is := l.announced[objectKey{intent.Platform, intent.Object}]
-	return is && a.Action == intent.Action && binding.DigestOf(a.Rule, a.Link) == binding.DigestOf(intent.Rule, intent.Link)
+	a := l.announced[objectKey{intent.Platform, intent.Object}]
+	return a.Action == intent.Action && binding.DigestOf(a.Rule, a.Link) == binding.DigestOf(intent.Rule, intent.Link)
 }
 
 // announce writes the intent of a second half before the first half is sent.
@@ -201,7 +201,7 @@ func mergedImage(image binding.RecordedImage, intent binding.Intent) binding.Rec
 		added.ID = ""
 		image = image.WithRule(added)
 		for n := range image.Rules {
-			if rule := &image.Rules[n]; rule.ID == "" && !rule.Removed && rule.Key == intent.Object.Rule {
+			if rule := &image.Rules[n]; !rule.Removed && rule.Key == intent.Object.Rule {
 				rule.ID = intent.Rule.ID
 			}
 		}
