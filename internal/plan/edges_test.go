@@ -178,6 +178,33 @@ func TestOnlyACallOnItsAccountIsUnfinished(t *testing.T) {
 	}
 }
 
+// TestARemovedRecordOfTheSameNameComesLast, while the account of another record is bound.
+func TestARemovedRecordOfTheSameNameComesLast(t *testing.T) {
+	for name, tt := range map[string]struct {
+		removed bool
+		account *binding.Account
+		want    string
+	}{
+		"removed, and the other's account is bound":     {true, gitlabAccount(), "earlier"},
+		"removed, and nothing is bound":                 {true, nil, "payments-gitlab"},
+		"applied, and the other's account is bound":     {false, gitlabAccount(), "payments-gitlab"},
+		"applied, and nothing is bound":                 {false, nil, "payments-gitlab"},
+		"removed, and somebody else's account is bound": {true, &binding.Account{ID: "9", Platform: binding.GitLab, Username: "else"}, "payments-gitlab"},
+	} {
+		in := input(gitlabDeclaration())
+		in.Observation.Accounts[binding.GitLab] = binding.AccountState{Account: tt.account}
+		own, earlier := applied(gitlabDeclaration()), applied(gitlabDeclaration())
+		own.AccountID, earlier.Binding = "3", "earlier"
+		if tt.removed {
+			own = own.AsRemoved()
+		}
+		in.Records = []binding.Record{earlier, own}
+		if r := plan.Make(in).Actions[0].Target.Record; r == nil || r.Binding != tt.want {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
 // TestAnUnknownTokenIsSettledHoweverOften, if repairs have no limit.
 func TestAnUnknownTokenIsSettledHoweverOften(t *testing.T) {
 	in := found(noon().Add(-time.Minute), func(_ *binding.Declaration, in *plan.Input) { in.Policy.MaxRepairs = 0 })()
