@@ -227,3 +227,41 @@ func TestARefusedBindForbidsRebindsForADay(t *testing.T) {
 		}
 	}
 }
+
+// TestAnUnbindThatFailsIsTriedAgain, whatever became of the token before.
+func TestAnUnbindThatFailsIsTriedAgain(t *testing.T) {
+	s := newSite()
+	s.applied(t, worldtest.GitLab(unbinds))
+	record := s.Records()["pay-gitlab/gitlab"]
+	record.Images, record.Refused = nil, binding.Refusal{At: s.Clock(), Version: 2}
+	if err := s.State.PutRecord(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	s.FailOn("unbind", worldtest.Fault{Before: failing(binding.Refused)})
+	outcome := s.apply(t.Context(), s.round(t)).Outcomes[0]
+	if outcome.Action.Kind != plan.Unbind || outcome.State != plan.Failed || outcome.Retry.Failed == nil {
+		t.Errorf("%s: %s, %+v", outcome.Action.Kind, outcome.State, outcome.Retry)
+	}
+}
+
+// TestASourceIsNotLinkedWhereNobodyCanBeAsked whether its project is in a subgroup.
+func TestASourceIsNotLinkedWhereNobodyCanBeAsked(t *testing.T) {
+	for name, change := range map[string]func(*plan.Action, *apply.Options){
+		"it is not declared":    func(a *plan.Action, _ *apply.Options) { a.Target.Declaration = nil },
+		"there is no token":     func(a *plan.Action, _ *apply.Options) { a.Target.Declaration.Spec.Token = nil },
+		"there is no code host": func(_ *plan.Action, o *apply.Options) { o.Hosts = nil },
+	} {
+		s, d := newSite(), worldtest.GitLab()
+		s.applied(t, d)
+		link := plan.Action{Binding: d.Name, Platform: binding.GitLab, Object: binding.RepositoryObject("pay/api"), Kind: plan.Relink}
+		link.Target = plan.Target{Declaration: &d, Image: "pay/api", Link: &binding.Link{Platform: binding.GitLab, Source: "pay/new", Trigger: binding.Auto}}
+		round := s.planned(t, []binding.Declaration{worldtest.GitLab()}, link)
+		s.options = func(o *apply.Options) { change(&round.Plan.Actions[0], o) }
+		s.parts() // It changes the round, before that is applied.
+		s.Calls = nil
+		err := s.apply(t.Context(), round).Outcomes[0].Err
+		if err == nil || errors.Is(err, binding.ErrBug) || s.Count("link") > 0 {
+			t.Errorf("%s: %v; calls: %q", name, err, s.Calls)
+		}
+	}
+}

@@ -385,6 +385,13 @@ func TestAccountBoundWithARefusedToken(t *testing.T) {
 			}),
 			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
 		},
+		"with a newer token that was refused long ago, and no way back, is kept": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				r.TokenVersion, r.Refused = 2, refusedThird()
+				r.Refused.At = noon().Add(-48 * time.Hour)
+			}),
+			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
+		},
 		"with a token of the number of one that was refused, of a secret made anew, is rebound": {
 			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
 				token := in.Observation.Tokens["payments-gitlab"]
