@@ -129,6 +129,41 @@ func TestAStepThatIsNotInThePlanStaysPendingWhileSomethingIsNotKnown(t *testing.
 	}
 }
 
+// TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow: it is not known of every step what
+// was declared then.
+func TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow(t *testing.T) {
+	for name, tt := range map[string]struct {
+		declared bool
+		digest   string // of what was declared then
+		done     bool
+	}{
+		"another":                       {true, "another", false},
+		"nobody knows":                  {true, "", true},
+		"it is declared no more":        {false, "another", true},
+		"neither then nor now is known": {false, "", true},
+	} {
+		s, d := newSite(), worldtest.GitLab()
+		var declared []binding.Declaration
+		if tt.declared {
+			declared = append(declared, d)
+		}
+		done := false
+		s.options = func(o *apply.Options) { o.Emit = func(e plan.Event) { done = done || e.Kind == plan.StepDone } }
+		round := s.planned(t, declared, plan.Action{
+			Binding: d.Name, Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseSettled,
+		})
+		round.RetryStates = []binding.RetryState{{Instance: worldtest.Instance, Binding: d.Name, Digest: tt.digest, Pending: []binding.PendingSince{{
+			Platform: binding.GitLab, Object: binding.AccountObject(), Action: string(plan.Manual), Since: noon().Add(-time.Hour),
+		}}}}
+		if err := s.State.PutRetryState(t.Context(), round.RetryStates[0]); err != nil {
+			t.Fatal(err)
+		}
+		if s.apply(t.Context(), round); done != tt.done {
+			t.Errorf("%s: seen done %t", name, done)
+		}
+	}
+}
+
 // TestWhatAPersonConfirms is written down as the person says, and nothing else is.
 func TestWhatAPersonConfirms(t *testing.T) {
 	d := worldtest.GitLab()

@@ -101,10 +101,7 @@ func (a *Applier) replace(ctx context.Context, before []binding.RetryState, afte
 
 // same says whether two retry states remember the same.
 func same(a, b binding.RetryState) bool {
-	if a.Empty() || b.Empty() {
-		return a.Empty() && b.Empty()
-	}
-	return binding.DigestOf(a) == binding.DigestOf(b)
+	return a.Empty() && b.Empty() || binding.DigestOf(a) == binding.DigestOf(b)
 }
 
 // RetryStates returns the retry states as they are believed now. What a clock that
