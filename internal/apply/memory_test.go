@@ -129,6 +129,32 @@ func TestAStepThatIsNotInThePlanStaysPendingWhileSomethingIsNotKnown(t *testing.
 	}
 }
 
+// TestAStepOfWhatIsSuspendedIsAskedOfNobody: an account that is forbidden keeps a step
+// pending otherwise.
+func TestAStepOfWhatIsSuspendedIsAskedOfNobody(t *testing.T) {
+	for name, tt := range map[string]struct {
+		suspended string
+		until     time.Duration
+		pending   bool
+	}{
+		"it is suspended": {"pay", time.Hour, false}, "it was suspended": {"pay", -time.Hour, true}, "another is suspended": {"web", time.Hour, true},
+	} {
+		s := newSite()
+		round := s.planned(t, nil, plan.Action{Binding: "pay", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Forbidden})
+		round.Suspensions = []binding.Suspension{{Instance: worldtest.Instance, Binding: tt.suspended, Until: s.Clock().Add(tt.until)}}
+		round.RetryStates = []binding.RetryState{{Instance: worldtest.Instance, Binding: "pay", Pending: []binding.PendingSince{{
+			Platform: binding.GitLab, Object: binding.RepositoryObject("pay/api"), Action: string(plan.Manual), Since: noon().Add(-time.Hour),
+		}}}}
+		if err := s.State.PutRetryState(t.Context(), round.RetryStates[0]); err != nil {
+			t.Fatal(err)
+		}
+		s.apply(t.Context(), round)
+		if pending := len(s.RetryStates()["pay"].Pending) == 1; pending != tt.pending {
+			t.Errorf("%s: pending %t", name, pending)
+		}
+	}
+}
+
 // TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow: it is not known of every step what
 // was declared then.
 func TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow(t *testing.T) {
