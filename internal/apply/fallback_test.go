@@ -265,3 +265,32 @@ func TestASourceIsNotLinkedWhereNobodyCanBeAsked(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatFollowsABindThatWaitsWaitsToo: the window closes while the bind asks, and is open
+// again before what follows.
+func TestWhatFollowsABindThatWaitsWaitsToo(t *testing.T) {
+	s := newSite()
+	s.windows = untilOne(t)
+	s.options = func(o *apply.Options) {
+		o.Emit = func(e plan.Event) {
+			if e.Kind == plan.ActionDone && e.Outcome.State == plan.Deferred {
+				s.Passes(22 * time.Hour)
+			}
+		}
+	}
+	round := s.round(t, worldtest.GitLab())
+	s.Fault = func(call string) worldtest.Fault {
+		if strings.HasPrefix(call, "read ") {
+			s.Now, s.Fault = s.Now.Add(2*time.Hour), nil
+		}
+		return worldtest.Fault{}
+	}
+	for _, o := range s.apply(t.Context(), round).Outcomes {
+		if o.State != plan.Deferred {
+			t.Errorf("%s %s: %s, %v", o.Action.Kind, o.Action.Object, o.State, o.Err)
+		}
+	}
+	if !s.windows.Open(s.Clock()) {
+		t.Errorf("the window is closed at %s", s.Clock())
+	}
+}
