@@ -294,3 +294,16 @@ func TestWhatFollowsABindThatWaitsWaitsToo(t *testing.T) {
 		t.Errorf("the window is closed at %s", s.Clock())
 	}
 }
+
+// TestASourceIsCheckedWithThePlannedTokenWhereNoneWasApplied.
+func TestASourceIsCheckedWithThePlannedTokenWhereNoneWasApplied(t *testing.T) {
+	s, d := newSite(), worldtest.GitLab()
+	link := plan.Action{Binding: d.Name, Platform: binding.GitLab, Object: binding.RepositoryObject("pay/api"), Kind: plan.Link}
+	link.Target = plan.Target{Declaration: &d, TokenVersion: 1, Image: "pay/api", Link: &binding.Link{Platform: binding.GitLab, Source: "pay/api", Trigger: binding.Auto}}
+	round := s.planned(t, []binding.Declaration{d}, link)
+	s.Calls = nil
+	s.apply(t.Context(), round)
+	if s.Count("read acr/gitlab@1") != 1 || s.Count("check-project") != 1 {
+		t.Errorf("calls: %q", s.Calls)
+	}
+}
