@@ -214,6 +214,9 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		}
 		err = x.bindAs(ctx, intent, before.Wanted(), token)
 	}
+	if errors.Is(err, plan.ErrUnrecorded) { // It is done, but it is not what was declared.
+		return message.NewError("apply.fell-back-unrecorded", "again", plan.ErrFellBack, "version", before.TokenVersion, "why", cause, "unrecorded", message.Says(err))
+	}
 	if errors.Is(err, plan.ErrNotVisible) {
 		return message.NewError("apply.fallback-not-visible", "why", cause, "version", before.TokenVersion, "unseen", err)
 	}

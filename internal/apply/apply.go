@@ -164,7 +164,7 @@ func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.Br
 	case a.Kind.ByPerson():
 		return plan.Pending, nil
 	case secured && a.NeedsWindow(x.round.Windows) && !x.round.Windows.Open(x.o.Now()):
-		return "", x.glass(a) // It let the first half through.
+		return "", x.glass(a) // Who let the first half through is named for the second too.
 	case secured:
 		return "", nil
 	case ctx.Err() != nil:
@@ -274,6 +274,9 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	if after := plan.Remember(a, before, nil); after != nil {
 		intent.After = *after
 	}
+	if own := x.ledger.record(a.Binding, a.Platform); own != nil && own.Removed && intent.After.Binding != "" {
+		intent.After = intent.After.WithLeft(*own)
+	}
 	for _, open := range x.round.Intents {
 		switch {
 		case open.Object != a.Object || open.Platform != a.Platform:
@@ -289,8 +292,8 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	return intent
 }
 
-// before is the record that an action starts from: that of its binding, or
-// that of the binding's other name.
+// before is the record that an action starts from: that of its binding or, for a
+// renamed one, that of its earlier name.
 func (x *run) before(a plan.Action) *binding.Record {
 	own := x.ledger.record(a.Binding, a.Platform)
 	if a.Target.Record == nil || own != nil && own.Managed {
@@ -306,11 +309,7 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 	switch what {
 	case done:
 		x.wrote(objectKey{intent.Platform, intent.Object})
-		kept := x.ledger.done(ctx, intent)
-		if plan.Kind(intent.Action) != plan.Rebind { // Of a rebind it is the first half.
-			kept = unrecorded(kept)
-		}
-		return errors.Join(err, kept)
+		return errors.Join(err, unrecorded(x.ledger.done(ctx, intent)))
 	case undone:
 		return errors.Join(err, x.ledger.undone(ctx, intent))
 	case unbound:

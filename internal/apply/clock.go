@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 )
 
@@ -12,7 +13,12 @@ import (
 // on. What cannot be written is believed the same way by the next run.
 func (a *Applier) believeTimes(ctx context.Context, of *plan.Round) {
 	now := a.o.Now()
-	of.Records, of.Intents = slices.Clone(of.Records), slices.Clone(of.Intents)
+	if slices.ContainsFunc(of.Records, func(r binding.Record) bool { return r.Ahead(now) }) {
+		of.Records = slices.Clone(of.Records)
+	}
+	if slices.ContainsFunc(of.Intents, func(i binding.Intent) bool { return i.Ahead(now) }) {
+		of.Intents = slices.Clone(of.Intents)
+	}
 	for i, r := range of.Records {
 		if r.Ahead(now) {
 			of.Records[i] = r.AsOf(now)

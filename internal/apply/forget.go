@@ -48,24 +48,29 @@ func (x *run) forgetGone(ctx context.Context) {
 // no longer shows: what somebody links there later is not ours.
 func (x *run) forgetLinks(ctx context.Context) {
 	for _, r := range x.ledger.all() {
-		changed := false
+		gone := func(img binding.RecordedImage) bool {
+			return img.Link != nil && !x.declared(r.Platform, img) && x.linkGone(img)
+		}
+		if !slices.ContainsFunc(r.Images, gone) {
+			continue
+		}
 		r.Images = slices.Clone(r.Images)
 		for i := range r.Images {
-			if img := &r.Images[i]; img.Link != nil && !x.declares(r.Binding, *img) && x.linkGone(*img) {
-				img.Link, changed = nil, true
+			if gone(r.Images[i]) {
+				r.Images[i].Link = nil
 			}
 		}
-		if changed {
-			_ = x.ledger.put(ctx, r)
-		}
+		_ = x.ledger.put(ctx, r)
 	}
 }
 
-// declares says that a binding declares an image repository.
-func (x *run) declares(name string, img binding.RecordedImage) bool {
-	d := x.round.Declaration(name)
-	return d != nil && slices.ContainsFunc(d.Spec.Repositories, func(r binding.Repository) bool {
-		return binding.NormalImage(r.Image) == binding.NormalImage(img.Image)
+// declared reports whether any declaration on a platform has an image repository: that
+// of a record may be renamed.
+func (x *run) declared(p binding.Platform, img binding.RecordedImage) bool {
+	return slices.ContainsFunc(x.round.Declarations, func(d binding.Declaration) bool {
+		return d.Spec.Platform == p && slices.ContainsFunc(d.Spec.Repositories, func(r binding.Repository) bool {
+			return binding.NormalImage(r.Image) == binding.NormalImage(img.Image)
+		})
 	})
 }
 

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -197,10 +198,7 @@ func (x *run) announce(ctx context.Context, i int) error {
 func (x *run) withdraw(ctx context.Context, outcomes []plan.Outcome) {
 	unsent := x.ledger.unsent()
 	for _, intent := range x.round.Intents {
-		planned := func(a plan.Action) bool {
-			return a.Platform == intent.Platform && a.Object == intent.Object && !a.Settled()
-		}
-		if intent.Announced && !slices.ContainsFunc(x.round.Plan.Actions, planned) {
+		if intent.Announced && x.dropped(intent) {
 			unsent = append(unsent, intent)
 		}
 	}
@@ -212,6 +210,18 @@ func (x *run) withdraw(ctx context.Context, outcomes []plan.Outcome) {
 			}
 		}
 	}
+}
+
+// dropped reports whether nothing is planned for the object of an intent, although
+// everything about it is known.
+func (x *run) dropped(intent binding.Intent) bool {
+	obs := x.round.Observation
+	if x.keepsAll() || cmp.Or(obs.Unknown, obs.Accounts[intent.Platform].Unknown, unknownOn(intent.Object, obs.Repositories[intent.Object.Image])) != nil {
+		return false
+	}
+	return !slices.ContainsFunc(x.round.Plan.Actions, func(a plan.Action) bool {
+		return a.Platform == intent.Platform && a.Object == intent.Object && !a.Settled()
+	})
 }
 
 type objectKey struct {

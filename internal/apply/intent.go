@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -45,7 +44,9 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 		switch verdict {
 		case done:
 			a.doubtLate(&intent, observations[0].Accounts[intent.Platform].Account)
-			err = errors.Join(a.foundDone(ctx, intent), l.done(ctx, intent))
+			if err = l.done(ctx, intent); err == nil {
+				err = a.foundDone(ctx, intent)
+			}
 		case undone:
 			if before, is := reopened(intent); is {
 				open = append(open, before)
@@ -73,9 +74,9 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 	return nil
 }
 
-// outstanding says that an intent is one to add a rule for which another was removed,
+// stillDue says that an intent is one to add a rule for which another was removed,
 // and that was never sent: no rule builds its image tag, or from its branch.
-func outstanding(intent binding.Intent, obs binding.Observation) bool {
+func stillDue(intent binding.Intent, obs binding.Observation) bool {
 	state, asked := obs.Repositories[intent.Object.Image]
 	if !intent.Announced || plan.Kind(intent.Action) != plan.AddRule || !asked || !state.Exists || unknownOn(intent.Object, state) != nil {
 		return false
@@ -104,7 +105,7 @@ func (a *Applier) verdict(l *ledger, intent *binding.Intent, obs binding.Observa
 	if verdict == undone || verdict == unbound {
 		verdict = a.afterTime(intent, verdict, now)
 	}
-	if verdict == undone && outstanding(*intent, obs) {
+	if verdict == undone && stillDue(*intent, obs) {
 		return open
 	}
 	return verdict

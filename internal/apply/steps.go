@@ -14,7 +14,7 @@ import (
 func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []binding.PendingSince, news []plan.Event) {
 	at, unsure := x.o.Now(), false
 	for _, o := range own {
-		digest := x.digests[o.Action.Binding] // Where another one is declared now, nobody may have done anything.
+		digest := x.digests[o.Action.Binding] // If the declaration changed, a step may be over though nobody did it.
 		sameDeclaration := digest == "" || before.Digest == "" || before.Digest == digest
 		a, p := o.Action, before.PendingOf(o.Action.Platform, o.Action.Object)
 		unsure = unsure || x.unsure(a)

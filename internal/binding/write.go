@@ -2,6 +2,7 @@ package binding
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,8 +22,8 @@ func (w Write) Recent(at time.Time, settle time.Duration) bool {
 	return !w.At.IsZero() && at.Before(w.At.Add(settle))
 }
 
-// NeverShown says that the registry accepted a write and has not shown it since. Once
-// that is not Recent, the write had no effect, and nobody else took it back.
+// NeverShown reports whether the registry accepted a write and no read has shown it
+// since: it had no effect, or somebody undid it before it was read.
 func (w Write) NeverShown() bool { return !w.At.IsZero() && !w.Seen }
 
 const (
@@ -69,6 +70,19 @@ func (r Record) AsRemoved() Record {
 		Instance: r.Instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
 		DeletionPolicy: r.DeletionPolicy, Removed: true, Images: r.Images, File: r.File, Revision: r.Revision,
 	}
+}
+
+// WithLeft is the record with the image repositories of another one that it does not
+// have: what is left of a removed binding of the same name.
+func (r Record) WithLeft(removed Record) Record {
+	r.Images = slices.Clone(r.Images)
+	for _, img := range removed.Images {
+		if r.Image(img.Image) == nil {
+			r.Images = append(r.Images, img)
+		}
+	}
+	slices.SortFunc(r.Images, func(a, b RecordedImage) int { return strings.Compare(a.Image, b.Image) })
+	return r
 }
 
 // Left says whether a link or a rule that we made may be left.
@@ -136,7 +150,9 @@ func (r Record) Doubted(object Object) Record {
 
 // Ahead says that something happened in the future, by a clock that was ahead.
 func (r Record) Ahead(now time.Time) bool {
-	return r.Refused.At.After(now) || slices.ContainsFunc(r.WrittenAt(), func(at time.Time) bool { return at.After(now) })
+	ahead := r.Refused.At.After(now)
+	r.eachWrite(Observation{}, func(_ Object, w *Write, _ visibility) { ahead = ahead || w.At.After(now) })
+	return ahead
 }
 
 // AsOf is the record as it can be believed now: what is Ahead happened now. When an
@@ -248,7 +264,7 @@ func (r Record) After(old Record) Record {
 		}
 	}
 	r.UnboundBefore = r.UnboundBefore[max(0, len(r.UnboundBefore)-maxUnbound):]
-	r.Mistimed = old.Mistimed && !old.TokenKnown()
+	r.Mistimed = r.Mistimed || old.Mistimed && !old.TokenKnown()
 	return r
 }
 

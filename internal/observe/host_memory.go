@@ -116,12 +116,12 @@ func (m *hostMemory) inherit(other *hostMemory, now time.Time) {
 	other.mu.Lock()
 	said := maps.Clone(other.said)
 	other.mu.Unlock()
-	latest := now.Add(max(m.lasts, 0))
 	for name, s := range said {
-		if s.holds.Ends.After(latest) {
+		s.holds = s.holds.At(now)
+		if latest := s.holds.Began.Add(max(m.lasts, 0)); s.holds.Ends.After(latest) {
 			s.holds.Ends = latest
-			said[name] = s
 		}
+		said[name] = s
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

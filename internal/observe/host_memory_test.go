@@ -24,4 +24,11 @@ func TestInherit(t *testing.T) {
 	if _, known := next.memory.recall(hostKey{name: "pay"}, "question", now.Add(time.Minute)); known {
 		t.Error("an answer holds for longer than is configured now")
 	}
+
+	now = now.Add(50 * time.Minute)
+	next = New(Options{Now: clock, HostMemory: 15 * time.Minute})
+	next.Inherit(old)
+	if _, known := next.memory.recall(hostKey{name: "pay"}, "question", now); known {
+		t.Error("an answer holds although it is older than is configured now")
+	}
 }

@@ -95,10 +95,12 @@ func (m *maker) unfinished(s subject) bool {
 }
 
 // rotationVanished says that we unbound the account for another token, and that the
-// registry accepted the bind and never showed it. Where drift is only reported, nobody
-// else would bind it. Otherwise it counts as drift: somebody may undo it each time.
+// registry accepted the bind and never showed the account, not even its number. If drift
+// is only reported, the account would stay unbound. If it is corrected, this counts as
+// drift: somebody may undo each bind, and repairs have to stop then.
 func (m *maker) rotationVanished(s subject) bool {
-	return s.d.Spec.DriftPolicy == binding.Report && s.state.Account == nil && s.ours() && s.record.Unbound != "" && s.record.Written.NeverShown()
+	return s.d.Spec.DriftPolicy == binding.Report && s.state.Account == nil && s.ours() &&
+		s.record.Unbound != "" && s.record.AccountID == "" && s.record.Written.NeverShown()
 }
 
 // reportDrift keeps drift that the declaration wants reported and not corrected.

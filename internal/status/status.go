@@ -102,6 +102,9 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 	s.TokenExpires = v.expires(c.before[d.Name], s)
 	s = withPending(s, v.outcomes)
 	for _, p := range c.before[d.Name].Pending {
+		if c.before[d.Name].Spec.Digest() != d.Spec.Digest() {
+			break // Its steps are about what was declared before.
+		}
 		if remembered := v.retry.PendingOf(d.Spec.Platform, p.Object); !remembered.Since.IsZero() && !has(s.Pending, p.Object) {
 			s.Pending, s.Steps = append(s.Pending, p), append(s.Steps, p.Steps...)
 		}
