@@ -45,6 +45,8 @@ func (v view) tokenValid(bound binding.Condition) binding.Condition {
 	own, _ := v.answers()
 	next, said := answered(binding.TokenValid, own, "token"), v.boundAnswers()
 	switch is := v.boundToken(); {
+	case notShown(bound) && is == binding.TokenUnknown && v.obs.Accounts[v.declared.Spec.Platform].Account != nil && next.Status == binding.True:
+		return condition(binding.TokenValid, binding.Unclear, bound.Reason, bound.Message) // What was bound may be bound still, with any token.
 	case notShown(bound) && binding.VerdictOf(said) != binding.No:
 		return next
 	case is == binding.TokenSame, is == binding.TokenUnread && len(said) == 0, nothingBound(bound):
