@@ -26,7 +26,7 @@ import (
 // unbound, and the image repositories that they build instead of it: another
 // platform of the same binding, or another binding of the same image repository.
 func (x *run) heirs(a plan.Action) (names []string, images []string) {
-	if !a.Object.IsAccount() || a.Target.Declaration != nil || a.Target.Record == nil {
+	if a.Target.Record == nil {
 		return nil, nil
 	}
 	for _, image := range a.Target.Record.Images {

@@ -134,8 +134,8 @@ func (a *Applier) settled(l *ledger, intent *binding.Intent, obs binding.Observa
 // two, so the account is bound once more. So it is if it was made long before the call:
 // our clock and the registry's do not agree, and its time proves nothing.
 func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
-	if kind := plan.Kind(intent.Action); !intent.Object.IsAccount() || account == nil || kind != plan.Bind && kind != plan.Rebind {
-		return
+	if plan.Kind(intent.Action) != plan.Bind {
+		return // A rebind is unproven in any case.
 	}
 	made := account.Created
 	if made.IsZero() {
