@@ -123,7 +123,7 @@ const knownToBeInForce = "`Ready` is `True` only if what is declared, and the to
 	"person, a difference that is only reported or observed, a version of the token that nobody knows. For a binding that is no\n" +
 	"longer declared, `Ready` is `Unknown` with the reason `NotDeclared`, or `False` while something is left to be removed.\n" +
 	"The version of a bound token is known from the answer to the bind. If that answer was lost, an account that was made during the call\n" +
-	"(30 seconds) has the version that was sent. One that was made at another time may be a person's, with another token of the same user: its\n" +
+	"(within 5 seconds of its start) has the version that was sent. One that was made at another time may be a person's, with another token of the same user: its\n" +
 	"version is unknown (`VersionUnknown`) until the account is bound once more with a checked token.\n" +
 	"A suspended binding stays `True` while a plan without the suspension finds everything as declared; its row says that it is suspended.\n"
 

@@ -329,6 +329,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	if x.closed(object) {
 		return open, errClosed // What was open before stays so.
 	}
+	intent.Started = x.o.Now()
 	err := x.ledger.begin(ctx, *intent)
 	if err != nil {
 		// Something may have been taken away for this: the store is asked twice.
@@ -353,6 +354,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		stop()
 		what := x.settled(x.ledger, intent, obs)
 		if what == done && !intent.Doubtful || plan.Kind(intent.Action) == plan.Rebind && what == unbound {
+			x.doubtLate(intent, obs.Accounts[intent.Platform].Account)
 			return done, nil
 		}
 		if x.o.Settle <= 0 || !uncertain(err) {

@@ -129,10 +129,10 @@ func (a *Applier) settled(l *ledger, intent *binding.Intent, obs binding.Observa
 }
 
 // doubtLate takes the token out of an intent whose account was made, or is first seen,
-// after the call. It may be the late effect of the call, or somebody else may have bound
-// the same user with another token. Nothing that the registry shows distinguishes the
-// two, so the account is bound once more. So it is if it was made long before the call:
-// our clock and the registry's do not agree, and its time proves nothing.
+// more than binding.ClocksDiffer after the call began. It may be the late effect of the
+// call, or somebody else may have bound the same user with another token. Nothing that the
+// registry shows distinguishes the two, so the account is bound once more. So it is if it
+// was made before the call: somebody else made it, or its time proves nothing.
 func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if plan.Kind(intent.Action) != plan.Bind {
 		return // A rebind is unproven in any case.
@@ -141,7 +141,7 @@ func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if made.IsZero() {
 		made = a.o.Now()
 	}
-	if made.Sub(intent.Started).Abs() > a.o.CallTimeout {
+	if made.Sub(intent.Started).Abs() > binding.ClocksDiffer {
 		intent.After = intent.After.WithoutToken()
 	}
 }

@@ -29,8 +29,8 @@ func (w Write) NeverShown() bool { return !w.At.IsZero() && !w.Seen }
 const (
 	// bindLasts is more than a bind takes, from its call to the registry's answer.
 	bindLasts = 30 * time.Second
-	// clocksDiffer is by how much the registry's clock and ours may differ.
-	clocksDiffer = 5 * time.Second
+	// ClocksDiffer is by how much the registry's clock and ours may differ.
+	ClocksDiffer = 5 * time.Second
 )
 
 // otherThan says that an account which is first seen at a time may not be the one
@@ -41,7 +41,7 @@ func (w Write) otherThan(a Account, at time.Time) bool {
 	if made.IsZero() {
 		made = at
 	}
-	return at.Sub(w.At).Abs() > clocksDiffer && (made.Sub(w.At) > clocksDiffer || w.At.Sub(made) > bindLasts)
+	return at.Sub(w.At).Abs() > ClocksDiffer && (made.Sub(w.At) > ClocksDiffer || w.At.Sub(made) > bindLasts)
 }
 
 // Unseen is a recent write of ours that an observation does not show.

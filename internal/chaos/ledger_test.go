@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 )
@@ -136,7 +135,7 @@ func (o *oracle) doubt(e plan.Event) {
 	if !e.Intent.Object.IsAccount() || a == nil {
 		return
 	}
-	late := a.Created.Sub(e.Intent.Started).Abs() > observe.DefaultCallTimeout
+	late := a.Created.Sub(e.Intent.Started).Abs() > binding.ClocksDiffer
 	o.ledger.doubtful[a.ID] = o.ledger.doubtful[a.ID] || o.ledger.mistimed[a.ID] || late
 }
 
