@@ -134,8 +134,8 @@ func (a *Applier) settled(l *ledger, intent *binding.Intent, obs binding.Observa
 // registry shows distinguishes the two, so the account is bound once more. So it is if it
 // was made before the call: somebody else made it, or its time proves nothing.
 func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
-	if plan.Kind(intent.Action) != plan.Bind {
-		return // A rebind is unproven in any case.
+	if kind := plan.Kind(intent.Action); kind != plan.Bind && kind != plan.Rebind || account == nil {
+		return
 	}
 	made := account.Created
 	if made.IsZero() {
@@ -202,18 +202,12 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return undone // No call of ours is open: somebody else bound it.
 	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isOld(*intent, *account):
 		setObserved(&intent.After, *account)
-		if unproven(*intent) {
+		if intent.Doubtful || intent.Answered { // Another bind, or somebody else, may have made it.
 			intent.After = intent.After.WithoutToken()
 		}
 		return done
 	}
 	return undone
-}
-
-// unproven says that another bind, or somebody else, may have made the account that
-// appears after an intent: a rebind without an answer may not even have sent its bind.
-func unproven(intent binding.Intent) bool {
-	return intent.Doubtful || intent.Answered || plan.Kind(intent.Action) == plan.Rebind
 }
 
 // isOld says that, by the registry's number, an account is the one from before an

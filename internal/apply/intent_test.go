@@ -192,7 +192,7 @@ func TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken(t *testing.T) {
 		"bind: made as its time ended":    {accountIntent(plan.Bind, with), made(10*time.Minute - 30*time.Second), 0},
 		"bind: made after it":             {accountIntent(plan.Bind, with), made(9 * time.Minute), 0},
 		"bind: made too late":             {accountIntent(plan.Bind, with), made(7 * time.Minute), 0},
-		"rebind: made at once":            {accountIntent(plan.Rebind, with), made(10 * time.Minute), 0},
+		"rebind: made at once":            {accountIntent(plan.Rebind, with), made(10 * time.Minute), 3},
 		"rebind: made too late":           {accountIntent(plan.Rebind, with), made(time.Minute), 0},
 		"second half: made at once":       {accountIntent(plan.Bind, with, released), made(10 * time.Minute), 3},
 		"second half: made too late":      {accountIntent(plan.Bind, with, released), made(7 * time.Minute), 0},

@@ -16,6 +16,7 @@ func TestKind5ARebindThatSentNoBindBoundNothing(t *testing.T) {
 	l.LagReads(sandbox.ReadLag{By: 17 * time.Second})
 	l.registry.Faults.Add(sandbox.Fault{Times: 1, LoseAnswer: true, Match: func(r *http.Request) bool { return r.Method == http.MethodDelete }})
 	l.ConsoleBind("gitlab", gitlab().Spec.Address, gitlab().Spec.Username)
+	l.Passes(7 * time.Second)
 	l.sync()
 	l.called("CreateUserSourceAccount", 1)
 	l.syncs(3, 10*time.Minute)
