@@ -25,7 +25,8 @@ type ledger struct {
 	// doubtful are the accounts that a call without a clear answer may have made: the
 	// process cannot know their token, and binds them once more when it may.
 	doubtful map[int64]bool
-	// mistimed are the accounts that the process bound while its clock was wrong.
+	// mistimed are the accounts that the process bound while its clock was wrong: one
+	// that is first shown late is bound once more.
 	mistimed map[int64]bool
 	// replaced are the users of the accounts that the process unbound, until people
 	// change an account or another one is bound: what it took away it may put back.
@@ -161,7 +162,7 @@ func (o *oracle) unbound(instance string, a sandbox.SourceAccount) {
 		o.fail("a failure is no deletion", "%s: %s is unbound while files are broken: %v", instance, a.Platform, o.desired.Broken)
 	case d == nil && last.Spec.DeletionPolicy != binding.Unbind && time.Since(last.at) > recent:
 		o.fail("Retain is kept", "%s: %s is unbound, and was declared with Retain", instance, a.Platform)
-	case d != nil && !o.ledger.accounts[a.ID] && a.Username == d.Spec.Username && o.wasFresh(t) && !o.ledger.doubtful[a.ID] && time.Since(o.unclear[t.name]) > recent:
+	case d != nil && !o.ledger.accounts[a.ID] && a.Username == d.Spec.Username && o.wasFresh(t) && !o.ledger.doubtful[a.ID] && !o.ledger.mistimed[a.ID] && time.Since(o.unclear[t.name]) > recent:
 		o.fail("a good account is not unbound", "%s: %s was bound by us as declared, and is unbound", instance, a.Platform)
 	}
 }
