@@ -26,24 +26,6 @@ func (w Write) Recent(at time.Time, settle time.Duration) bool {
 // since: it had no effect, or somebody undid it before it was read.
 func (w Write) NeverShown() bool { return !w.At.IsZero() && !w.Seen }
 
-const (
-	// bindLasts is more than a bind takes, from its call to the registry's answer.
-	bindLasts = 30 * time.Second
-	// ClocksDiffer is by how much the registry's clock and ours may differ.
-	ClocksDiffer = 5 * time.Second
-)
-
-// otherThan says that an account which is first seen at a time may not be the one
-// that a write bound: until it was seen, somebody else could bind the same user, and
-// the registry's time of it is not that of the write.
-func (w Write) otherThan(a Account, at time.Time) bool {
-	made := a.Created
-	if made.IsZero() {
-		made = at
-	}
-	return at.Sub(w.At).Abs() > ClocksDiffer && (made.Sub(w.At) > ClocksDiffer || w.At.Sub(made) > bindLasts)
-}
-
 // Unseen is a recent write of ours that an observation does not show.
 type Unseen struct {
 	Object Object
@@ -146,44 +128,6 @@ func (r Record) Doubted(object Object) Record {
 		}
 	})
 	return r
-}
-
-// Ahead says that something happened in the future, by a clock that was ahead.
-func (r Record) Ahead(now time.Time) bool {
-	ahead := r.Refused.At.After(now)
-	r.eachWrite(Observation{}, func(_ Object, w *Write, _ visibility) { ahead = ahead || w.At.After(now) })
-	return ahead
-}
-
-// AsOf is the record as it can be believed now: what is Ahead happened now. When an
-// account without a number was bound is not known then, so nor is whether the one that
-// will be shown is that one. It keeps r as it is.
-func (r Record) AsOf(now time.Time) Record {
-	r = r.withOwnImages()
-	if r.AccountID == "" && r.Managed && !r.Mistimed && r.Written.At.Sub(now) > bindLasts {
-		r, r.Mistimed = r.WithoutToken(), true
-	}
-	r.Refused.At = Past(r.Refused.At, now)
-	r.eachWrite(Observation{}, func(_ Object, w *Write, _ visibility) { w.At = Past(w.At, now) })
-	return r
-}
-
-// Ahead says that something happened in the future, by a clock that was ahead.
-func (i Intent) Ahead(now time.Time) bool {
-	return i.Started.After(now) || i.Record.Ahead(now) || i.After.Ahead(now) || slices.ContainsFunc(i.Earlier, func(e Intent) bool { return e.Ahead(now) })
-}
-
-// AsOf is the intent as it can be believed now: what is Ahead happened now. When a bind
-// was sent is not known then, so nor is whether an account that appears is its effect.
-// It keeps i as it is.
-func (i Intent) AsOf(now time.Time) Intent {
-	i.Doubtful = i.Doubtful || i.Started.Sub(now) > bindLasts
-	i.Started, i.Record, i.After = Past(i.Started, now), i.Record.AsOf(now), i.After.AsOf(now)
-	i.Earlier = slices.Clone(i.Earlier)
-	for n := range i.Earlier {
-		i.Earlier[n] = i.Earlier[n].AsOf(now)
-	}
-	return i
 }
 
 // withOwnImages is a record whose images can be changed without changing r's.

@@ -8,7 +8,7 @@ import (
 	"reconciler/internal/binding"
 )
 
-// FindingLabels are the labels by which findings are counted.
+// FindingLabels are the labels of the metric that counts findings.
 type FindingLabels struct{ Code, Severity string }
 
 // Part is a part that the daemon needs: its kind, and the name of the registry's

@@ -6,12 +6,31 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
 )
 
 // TestKind7TheSecondHalfDoesNotWaitForAWindow: a rule is replaced, the process ends between
 // its removal and the addition, and the window closes. The image tag is built all the same,
 // as an account that we unbound is bound again.
 func TestKind7TheSecondHalfDoesNotWaitForAWindow(t *testing.T) {
+	w, r, d := diedBetweenHalves(t)
+	for range 3 {
+		w.Passes(5 * time.Minute)
+		result := sync1(t, r, d)
+		for _, o := range result.Outcomes {
+			t.Logf("%s %s (%s): %s", o.Action.Kind, o.Action.Object, o.Action.Cause, o.State)
+		}
+	}
+	if len(w.Repos["pay/api"].Rules) != 2 {
+		t.Errorf("no rule builds latest until a window opens: %+v", w.Repos["pay/api"].Rules)
+	}
+}
+
+// diedBetweenHalves is a world in which a rule is replaced and the process ended between its
+// removal and the addition, with a new reconciler and what is declared. The windows are closed.
+func diedBetweenHalves(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
+	t.Helper()
 	w := newWorld()
 	r := windowed(w, nightly(t))
 	w.Now = w.Now.Add(3 * time.Hour)
@@ -32,16 +51,6 @@ func TestKind7TheSecondHalfDoesNotWaitForAWindow(t *testing.T) {
 		t.Fatalf("%+v", w.Repos["pay/api"].Rules)
 	}
 	w.Dead, w.Fault = false, nil
-	w.Now = w.Now.Add(12 * time.Hour) // The windows are closed.
-	r = windowed(w, nightly(t))
-	for range 3 {
-		w.Passes(5 * time.Minute)
-		result := sync1(t, r, d)
-		for _, o := range result.Outcomes {
-			t.Logf("%s %s (%s): %s", o.Action.Kind, o.Action.Object, o.Action.Cause, o.State)
-		}
-	}
-	if len(w.Repos["pay/api"].Rules) != 2 {
-		t.Errorf("no rule builds latest until a window opens: %+v", w.Repos["pay/api"].Rules)
-	}
+	w.Now = w.Now.Add(12 * time.Hour)
+	return w, windowed(w, nightly(t)), d
 }

@@ -62,24 +62,7 @@ func TestAnAnnouncedRuleStaysDueWhileNothingAnswers(t *testing.T) {
 			d.Broken, d.Declarations = []string{d.Declarations[0].File}, nil
 		},
 	} {
-		w := newWorld()
-		r := windowed(w, nightly(t))
-		w.Now = w.Now.Add(3 * time.Hour)
-		synced(t, r, desire(gitlab(unbinds)))
-		d := desire(gitlab(unbinds, func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Branch = "trunk" }))
-		removed := false
-		w.Fault = func(call string) fault {
-			if removed {
-				w.Dead = true
-				return fault{Before: errDead}
-			}
-			removed = strings.HasPrefix(call, "remove-rule")
-			return fault{}
-		}
-		sync1(t, r, d)
-		w.Dead, w.Fault = false, nil
-		w.Now = w.Now.Add(12 * time.Hour)
-		r = windowed(w, nightly(t))
+		w, r, d := diedBetweenHalves(t)
 		less := d
 		first(w, &less)
 		sync1(t, r, less)

@@ -131,7 +131,7 @@ func knownFirst(a, b time.Time, order int) int {
 	return -1
 }
 
-// BindingOrders returns the columns by which bindings can be sorted.
+// BindingOrders returns the columns that can sort the bindings.
 func BindingOrders() []string {
 	return []string{"name", "instance", "platform", "account", "ready", "reason", "token", "expires", "synced", "age"}
 }

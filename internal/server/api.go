@@ -42,7 +42,7 @@ type Token struct {
 	ReadOnly bool
 }
 
-// The results by which requests to the API are counted.
+// Results of requests to the API, for the metric that counts them.
 const (
 	Answered     = "answered"
 	Forbidden    = "forbidden"

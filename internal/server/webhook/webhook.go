@@ -69,7 +69,7 @@ type Push struct {
 	Trace string
 }
 
-// The results by which requests are counted.
+// Results of requests, for the metric that counts them.
 const (
 	Accepted     = "accepted"
 	Ignored      = "ignored"
