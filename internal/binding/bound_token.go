@@ -12,28 +12,28 @@ type Comparison int
 
 // Comparisons.
 const (
-	// TokenUnread: the store was not asked far enough to compare.
+	// TokenUnread: too little is known about the store's token to compare it.
 	TokenUnread Comparison = iota
-	// TokenSame: the one that the store has is bound.
+	// TokenSame: the store's token is bound.
 	TokenSame
-	// TokenAnother: another one is bound, or one that cannot be compared.
+	// TokenAnother: a different token is bound, or one that cannot be compared.
 	TokenAnother
 	// TokenAnew: the version has the same number and belongs to a secret that
 	// was deleted and created again.
 	TokenAnew
-	// TokenMoved: the token is declared to be kept elsewhere.
+	// TokenMoved: the declaration names a different place for the token.
 	TokenMoved
-	// TokenUnknown: it is not known which one is bound.
+	// TokenUnknown: it is unknown which token is bound.
 	TokenUnknown
 )
 
-// Fresh says that the bound token is the one that the store has, or that
-// nothing shows otherwise.
+// Fresh reports whether the bound token is the store's, or nothing shows that it is
+// not.
 func (c Comparison) Fresh() bool { return c == TokenSame || c == TokenUnread }
 
 // CompareToken compares the token that was applied last with the one that the
-// secret store has at the declared place. The account is the recorded one,
-// as the registry has it; nil if that is not known.
+// secret store has at the declared place. The account is the recorded one as the
+// registry reports it; nil if that is unknown.
 func (r Record) CompareToken(declared VaultRef, has TokenState, account *Account) Comparison {
 	storeHas := has.Version > 0 || has.Fingerprint != ""
 	switch {
@@ -53,18 +53,19 @@ func (r Record) CompareToken(declared VaultRef, has TokenState, account *Account
 	return TokenAnother
 }
 
-// TokenKnown says that the record has which token was applied.
+// TokenKnown reports whether the record identifies the token that was applied.
 func (r Record) TokenKnown() bool {
 	return r.Vault.Path != "" && (r.TokenVersion > 0 || r.TokenFingerprint != "")
 }
 
-// SameToken says that two records have the same token.
+// SameToken reports whether two records identify the same token.
 func (r Record) SameToken(o Record) bool {
 	return r.Vault.Unpinned() == o.Vault.Unpinned() && r.TokenVersion == o.TokenVersion &&
 		r.TokenFingerprint == o.TokenFingerprint && r.TokenCreated.Equal(o.TokenCreated)
 }
 
-// WithoutToken is a record of an account whose token is not known.
+// WithoutToken returns the record without the token, for an account whose token is
+// unknown.
 func (r Record) WithoutToken() Record {
 	r.TokenVersion, r.TokenCreated, r.TokenFingerprint = 0, time.Time{}, ""
 	return r
@@ -79,13 +80,13 @@ func (r Record) compareVersion(has TokenState, account *Account) Comparison {
 	case !r.TokenCreated.IsZero() && !has.Created.IsZero():
 		return TokenAnew
 	case account != nil && r.AccountID != "" && account.MadeAfter(has.Created):
-		return TokenSame // We bound it by this number when the secret was there already.
+		return TokenSame // We bound this version number after the secret was created.
 	}
 	return TokenAnother
 }
 
-// MadeAfter says that an account was certainly made after a version of a token
-// was created.
+// MadeAfter reports whether the account was certainly created after a version of a
+// token.
 func (a Account) MadeAfter(created time.Time) bool {
 	return !a.Created.IsZero() && !created.IsZero() && a.Created.After(created)
 }

@@ -10,8 +10,9 @@ import (
 // ErrBug marks a panic that was caught.
 var ErrBug = message.NewError("bug")
 
-// BugOf returns a panic's value as an error that wraps ErrBug. Of a value
-// that is no runtime error it shows the type only: the value may hold a secret.
+// BugOf returns a panic's value as an error that wraps ErrBug. If the value is not
+// a runtime error, the error has only its type, because the value may contain a
+// secret.
 func BugOf(v any) error {
 	if err, ok := v.(runtime.Error); ok {
 		return message.Within(ErrBug, err)

@@ -52,7 +52,7 @@ const (
 	EditionAgreed ConditionType = "EditionAgreed"
 )
 
-// GoodIfTrue says that everybody wants the condition to be True.
+// GoodIfTrue reports whether True is the desired status of the condition.
 func (t ConditionType) GoodIfTrue() bool {
 	switch t {
 	case Contested, AwaitingAuthorization, Suspended, WindowOpen:
@@ -78,16 +78,15 @@ type Condition struct {
 	Status ConditionStatus
 	// Reason is a CamelCase word that programs may branch on.
 	Reason string
-	// LastKnown says that there is no answer now, and that Status is from
-	// before.
+	// LastKnown is true if there is no answer now and Status is the last one known.
 	LastKnown bool
-	// KnownReason is the reason that went with Status while there were answers;
-	// empty where there is one now.
+	// KnownReason is the reason for Status when there was last an answer; empty if
+	// there is an answer now.
 	KnownReason string
-	// Known is when Status was last known by an answer; zero if it never was.
+	// Known is when an answer last confirmed Status; zero if none ever did.
 	Known time.Time
-	// Refused are the source projects that their code host refuses: whose no it is that
-	// Status, or what was known last, is False for. It is empty where it is another's.
+	// Refused are the source projects that their code host rejects, if Status is
+	// False, or was last known to be False, because of them. Otherwise it is empty.
 	Refused []string
 	// Message is for a person: what is wrong and what to do.
 	Message message.Message
@@ -128,19 +127,19 @@ type Status struct {
 	Revision   string      `json:"revision,omitempty"`
 	Spec       Spec        `json:"spec"`
 	Conditions []Condition `json:"-"`
-	// Steps are what a person has to do; empty if nothing.
+	// Steps are what a person has to do; empty if there is nothing to do.
 	Steps []message.Message `json:"-"`
 	// Pending are the same steps, grouped by object.
 	Pending []PendingStep `json:"-"`
 	// Retry is set if the last try failed; nil otherwise.
 	Retry *Retry `json:"retry,omitempty"`
-	// TokenVersion is the version of the bound token, and TokenExpires the earliest
-	// end known of it; zero where nothing is bound, or that is not known.
+	// TokenVersion is the version of the bound token, and TokenExpires its earliest
+	// known end; zero if no token is bound, or that is unknown.
 	TokenVersion int       `json:"tokenVersion,omitempty"`
 	TokenExpires time.Time `json:"tokenExpires,omitzero"`
 	LastSync     time.Time `json:"lastSync,omitzero"`
-	// Earlier is the status of what was declared before, while that is not known to
-	// have changed; nil otherwise.
+	// Earlier is the status of the previous declaration, as long as we do not know
+	// that the registry has changed since; nil otherwise.
 	Earlier *Status `json:"-"`
 }
 
@@ -152,7 +151,7 @@ type Retry struct {
 
 // PendingStep is what a person has to do to one object.
 type PendingStep struct {
-	// Object and Action are the plan's words, Reason is one sentence.
+	// Object and Action are named as in the plan. Reason is one sentence.
 	Object Object
 	Action string
 	Reason message.Message
@@ -160,7 +159,7 @@ type PendingStep struct {
 	// zero if there is no deadline.
 	Since time.Time
 	Due   time.Time
-	// Overdue says that Due has passed.
+	// Overdue is true if Due has passed.
 	Overdue bool
 	Steps   []message.Message
 }

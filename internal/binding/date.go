@@ -6,7 +6,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// Date is a calendar day in UTC. The zero Date is no day.
+// Date is a calendar day in UTC. The zero Date stands for no day.
 type Date struct{ t time.Time }
 
 // ParseDate reads a day written as 2006-01-02.
@@ -27,8 +27,8 @@ func DateOf(t time.Time) Date {
 // Time is the first instant of the day in UTC.
 func (d Date) Time() time.Time { return d.t }
 
-// End is the last instant of the day in UTC, to the second: what is good until
-// a day is good through it. Zero for the zero Date.
+// End is the last instant of the day in UTC, to the second: something that is valid
+// until a day is valid for all of that day. It is zero for the zero Date.
 func (d Date) End() time.Time {
 	if d.IsZero() {
 		return time.Time{}
@@ -36,12 +36,12 @@ func (d Date) End() time.Time {
 	return d.t.AddDate(0, 0, 1).Add(-time.Second)
 }
 
-// DaysFrom is how many days after the day of t the day comes, in UTC.
+// DaysFrom is the number of days from the day of t to d, in UTC.
 func (d Date) DaysFrom(t time.Time) int {
 	return int(d.t.Sub(DateOf(t).t) / (24 * time.Hour))
 }
 
-// IsZero says that there is no day.
+// IsZero reports whether there is no day.
 func (d Date) IsZero() bool { return d.t.IsZero() }
 
 // String is the day as 2006-01-02, or nothing for the zero Date.

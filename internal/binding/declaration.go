@@ -53,7 +53,7 @@ func (p Platform) Title() string {
 	return string(p)
 }
 
-// OAuth says whether the platform is bound by a person's authorization in a
+// OAuth reports whether the platform is bound by a person's authorization in a
 // browser instead of by a token.
 func (p Platform) OAuth() bool { return p == GitHub || p == Bitbucket || p == Gitee }
 
@@ -136,19 +136,20 @@ type Spec struct {
 	Platform Platform `json:"platform"`
 	Address  string   `json:"address,omitempty"`
 	Username string   `json:"username,omitempty"`
-	// UserID is the declared HostUser.ID; empty where the one seen first counts.
+	// UserID is the declared HostUser.ID; empty means that the ID seen first
+	// counts.
 	UserID         string         `json:"userID,omitempty"`
 	Token          *Token         `json:"token,omitempty"`
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy"`
-	// ManagementPolicy is empty in what was written before there was one, which
-	// means Manage.
+	// ManagementPolicy is empty in data that was written before this field existed;
+	// empty means Manage.
 	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
 	DriftPolicy      DriftPolicy      `json:"driftPolicy"`
-	// Adopt allows an existing binding that differs from the declaration, and
-	// was never ours, to be replaced.
+	// Adopt allows replacing an existing binding that differs from the declaration
+	// and was never ours.
 	Adopt   bool     `json:"adopt,omitempty"`
 	Suspend *Suspend `json:"suspend,omitempty"`
-	// Owner and Deputy are who messages name; nil for nobody.
+	// Owner and Deputy are the people that messages name; nil if there is none.
 	Owner        *Contact     `json:"owner,omitempty"`
 	Deputy       *Contact     `json:"deputy,omitempty"`
 	Repositories []Repository `json:"repositories,omitzero"`
@@ -183,7 +184,7 @@ func (r VaultRef) String() string {
 // Unpinned is the reference without its version: where the secret is kept.
 func (r VaultRef) Unpinned() VaultRef { r.Version = 0; return r }
 
-// DeletionPolicy says what happens to the binding when its declaration goes.
+// DeletionPolicy says what happens to the binding when its declaration is removed.
 type DeletionPolicy string
 
 // Deletion policies; Retain is the default.
@@ -205,8 +206,8 @@ const (
 // changed, bound, adopted or unbound.
 func (s Spec) Observed() bool { return s.ManagementPolicy == Observe }
 
-// Deletion is what happens to the binding when its declaration goes: one that
-// was only looked at is kept, whatever its deletion policy.
+// Deletion is what happens to the binding when its declaration is removed. A
+// binding that is only observed is kept, whatever its deletion policy.
 func (s Spec) Deletion() DeletionPolicy {
 	if s.Observed() || s.DeletionPolicy == "" {
 		return Retain
@@ -227,10 +228,10 @@ const (
 type Contact struct {
 	// Name is for people.
 	Name string `json:"name"`
-	// Receiver is a receiver of messages, and Address who they are there.
+	// Receiver is a receiver of messages, and Address the person's address at it.
 	Receiver string `json:"receiver,omitempty"`
 	Address  string `json:"address,omitempty"`
-	// Account is theirs at the binding's code host.
+	// Account is the person's account at the binding's code host.
 	Account string `json:"account,omitempty"`
 }
 
@@ -241,7 +242,7 @@ type Suspend struct {
 	Owner  string `json:"owner"`
 }
 
-// Active says whether the suspension still holds at now: until the end of its
+// Active reports whether the suspension still holds at now: until the end of its
 // last day in UTC.
 func (s *Suspend) Active(now time.Time) bool {
 	return s != nil && now.Before(s.Until.Time().AddDate(0, 0, 1))
@@ -264,8 +265,8 @@ type Repository struct {
 	Create *Creation `json:"create,omitempty"`
 }
 
-// Creation is what an image repository is made with. It says nothing of one that
-// exists.
+// Creation is what an image repository is created with. It does not apply to one
+// that exists.
 type Creation struct {
 	Visibility Visibility `json:"visibility"`
 	Summary    string     `json:"summary"`
@@ -297,8 +298,8 @@ func (s Spec) Sources() []string {
 // Trigger says what starts a build.
 type Trigger string
 
-// Triggers; auto is the default. A repository in a GitLab subgroup takes only
-// manual (rule gitlab-subgroup-manual).
+// Triggers; auto is the default. A project in a GitLab subgroup allows only manual
+// (rule gitlab-subgroup-manual).
 const (
 	Auto   Trigger = "auto"
 	Manual Trigger = "manual"
@@ -313,8 +314,9 @@ type BuildRule struct {
 	ImageTag   string `json:"imageTag"`
 }
 
-// Key identifies a rule within its repository: what is pushed and the image
-// tag it makes, for two rules may build one branch into two tags.
+// Key identifies a rule within its repository: what is pushed and the image tag
+// that is built from it, because two rules may build one branch into two image
+// tags.
 func (r BuildRule) Key() string {
 	if r.Tag != "" {
 		return "tag:" + r.Tag + "=>" + r.ImageTag
@@ -322,8 +324,8 @@ func (r BuildRule) Key() string {
 	return "branch:" + r.Branch + "=>" + r.ImageTag
 }
 
-// RuleOfKey is the rule of a Key, without its Dockerfile. No image tag contains
-// "=>", a branch may.
+// RuleOfKey is the rule of a Key, without its Dockerfile. An image tag never
+// contains "=>", but a branch may.
 func RuleOfKey(key string) BuildRule {
 	i := strings.LastIndex(key, "=>")
 	if i < 0 {

@@ -7,13 +7,12 @@ import (
 	"fmt"
 )
 
-// DigestOf identifies values that marshal to JSON: the SHA-256 of that, in
-// hexadecimal.
+// DigestOf returns the SHA-256 of the values as JSON, in hexadecimal.
 func DigestOf(values ...any) string {
 	data, err := json.Marshal(values)
 	if err != nil {
-		// None of ours can fail to marshal; were one to, its printed form would
-		// have to do.
+		// Our values always marshal. If one ever did not, its printed form
+		// identifies it.
 		data = fmt.Append(nil, values...)
 	}
 	sum := sha256.Sum256(data)

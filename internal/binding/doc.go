@@ -1,5 +1,5 @@
-// Package binding holds the nouns of the project: what a team declares, what
-// the registry and the code hosts answer, what was applied last, and the
-// conditions that follow. Plain types and pure functions on them: no I/O, no
-// clock, no imports of ours. Everything else speaks in these words.
+// Package binding has the types that all other packages use: what a team declares,
+// what the registry and the code hosts answer, what was applied last, and the
+// conditions that follow. It does no I/O and reads no clock. Of our packages, it
+// imports only message.
 package binding

@@ -32,11 +32,12 @@ func (e Edition) Title() message.Message {
 	return message.New("edition.personal")
 }
 
-// HeldInstance is an instance that stays as it is, because the rules of its
-// declarations are not certain.
+// HeldInstance is an instance that is not changed, because it is uncertain which
+// rules apply to its declarations.
 type HeldInstance struct {
 	Instance string
-	// Files are those that say so, and those of its declarations, sorted.
+	// Files are instances.yaml and the files of the instance's declarations,
+	// sorted.
 	Files []string
 	Why   message.Message
 }

@@ -43,7 +43,7 @@ func SameSource(a, b string) bool {
 	return strings.EqualFold(strings.Trim(a, "/"), strings.Trim(b, "/"))
 }
 
-// Same says whether two links mean the same.
+// Same reports whether two links mean the same.
 func (l Link) Same(o Link) bool {
 	same := SameSource(l.Source, o.Source)
 	l.Source, o.Source = "", ""
@@ -57,7 +57,7 @@ func NormalDockerfile(path string) string {
 	return "/" + strings.Join(parts, "/")
 }
 
-// Same says whether two build rules mean the same.
+// Same reports whether two build rules mean the same.
 func (r BuildRule) Same(o BuildRule) bool {
 	return r.Key() == o.Key() && NormalDockerfile(r.Dockerfile) == NormalDockerfile(o.Dockerfile)
 }
@@ -65,15 +65,15 @@ func (r BuildRule) Same(o BuildRule) bool {
 // NormalImage is an image repository in the form used as a key.
 func NormalImage(image string) string { return strings.Trim(image, "/") }
 
-// SameAccount compares two accounts of a platform by meaning. A field that one
-// side does not report is no difference: Codeup has no address.
+// SameAccount compares two accounts of a platform by meaning. A field that one side
+// does not report does not count as a difference: Codeup has no address.
 func SameAccount(a, b Account) bool {
 	username, address := a.Differs(b)
 	return a.Platform == b.Platform && !username && !address
 }
 
-// Differs says which fields that both accounts of a platform report differ in
-// meaning.
+// Differs reports which fields differ in meaning. It compares only fields that both
+// accounts report.
 func (a Account) Differs(b Account) (username, address bool) {
 	return a.Username != "" && b.Username != "" && !SameUsername(a.Platform, a.Username, b.Username),
 		a.Address != "" && b.Address != "" && !SameAddress(a.Address, b.Address)

@@ -7,7 +7,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// FailureKind says how an error of the outside world is to be treated.
+// FailureKind says how to treat an error of the other side: a registry, a code
+// host, the secret store or a source.
 type FailureKind string
 
 // Failure kinds.
@@ -16,15 +17,15 @@ const (
 	Transient FailureKind = "Transient"
 	// Throttled: like Transient, and not before RetryAfter.
 	Throttled FailureKind = "Throttled"
-	// OutcomeUnknown: a write was sent and no answer came; observe before
+	// OutcomeUnknown: a write was sent and no answer came; observe before doing
 	// anything else.
 	OutcomeUnknown FailureKind = "OutcomeUnknown"
-	// Refused: the outside world understood and said no; the same call will
-	// fail again until something changes.
+	// Refused: the other side understood the call and rejected it; the same call
+	// will fail again until something changes.
 	Refused FailureKind = "Refused"
 	// Forbidden: our own credentials do not allow the call.
 	Forbidden FailureKind = "Forbidden"
-	// NotFound: the outside world said with certainty that the thing does not
+	// NotFound: the other side answered with certainty that the object does not
 	// exist.
 	NotFound FailureKind = "NotFound"
 	// InstanceStop: nothing can be known or done on the whole instance, for
@@ -35,15 +36,15 @@ const (
 	Unreadable FailureKind = "Unreadable"
 )
 
-// Failure is an error of the outside world. Its text says what failed, on
-// which object, why, and what to do, and never holds a secret.
+// Failure is an error of the other side. Its text says what failed, on which
+// object, why, and what to do. It never contains a secret.
 type Failure struct {
 	Kind FailureKind
-	// Fault says whose fault it is; empty where the kind says it (see Whose).
+	// Fault says whose fault it is; empty if the kind implies it (see Whose).
 	Fault Fault
-	// Code is the outside world's own word, for example "USER_NOT_EXIST".
+	// Code is the other side's own error code, for example "USER_NOT_EXIST".
 	Code string
-	// Op is what was being done, and Object what it was done to: a name, no words.
+	// Op is what was being done, and Object the name of what it was done to.
 	Op     message.Message
 	Object string
 	// Hint says what to do; may be zero.
@@ -65,8 +66,8 @@ func (f *Failure) Says() message.Message {
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// KindOf is the kind of the first Failure in err's chain; Transient for an
-// error that has none, for nothing certain can be read from it.
+// KindOf is the kind of the first Failure in err's chain; Transient if there is
+// none, because such an error proves nothing.
 func KindOf(err error) FailureKind {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		return f.Kind

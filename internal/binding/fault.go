@@ -2,29 +2,29 @@ package binding
 
 import "errors"
 
-// Fault says whose fault a "no" or a failure of the outside world is: of what
-// was sent, of who sent it, or of who was asked.
+// Fault says whose fault a rejection or a failure is: what was sent, who sent it,
+// or who was asked.
 type Fault string
 
 // Faults.
 const (
-	// FaultToken: the token itself was rejected. Only a code that is known
-	// to be about the token says so.
+	// FaultToken: the token itself was rejected. Only error codes that are known to
+	// be about the token mean this.
 	FaultToken Fault = "token"
-	// FaultRequest: what was asked for, which is what was declared, cannot be
-	// so.
+	// FaultRequest: what was requested, and so what was declared, is not possible.
 	FaultRequest Fault = "request"
-	// FaultCredentials: who asks, which is us, is not known, not allowed, or
-	// has the wrong time.
+	// FaultCredentials: our own credentials are unknown or not sufficient, or our
+	// clock is wrong.
 	FaultCredentials Fault = "credentials"
-	// FaultService: the other side, or the way to it, cannot serve now.
+	// FaultService: the other side, or the network on the way to it, does not work
+	// now.
 	FaultService Fault = "service"
-	// FaultUnknown: nobody knows. Nothing is condemned for it.
+	// FaultUnknown: the cause is unknown. Nothing is marked as bad because of it.
 	FaultUnknown Fault = "unknown"
 )
 
-// FaultOf says whose fault the first Failure in err's chain is; FaultUnknown
-// for an error that has none.
+// FaultOf returns whose fault the first Failure in err's chain is; FaultUnknown if
+// there is none.
 func FaultOf(err error) Fault {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		return f.Whose()
@@ -32,8 +32,8 @@ func FaultOf(err error) Fault {
 	return FaultUnknown
 }
 
-// Whose says whose fault the failure is: as its maker says, or else as its kind
-// implies. No kind implies the token.
+// Whose returns whose fault the failure is: Fault if it is set, or else what the
+// kind implies. No kind implies FaultToken.
 func (f *Failure) Whose() Fault {
 	if f.Fault != "" {
 		return f.Fault

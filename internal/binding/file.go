@@ -1,6 +1,6 @@
 package binding
 
-// File is one file of a snapshot, as bytes that nothing has read yet.
+// File is one file of a snapshot, not parsed yet.
 type File struct {
 	// Path is slash-separated and relative to the snapshot's root.
 	Path string

@@ -11,15 +11,15 @@ import (
 	"reconciler/internal/message"
 )
 
-// GitURL is where a git repository is. Nothing in it is a secret.
+// GitURL is where a git repository is. It contains no secret.
 type GitURL struct {
 	Scheme string // https, http or ssh
 	User   string // ssh only
 	Host   string // without brackets or port
 	Port   int    // 0 is the scheme's own
 	Path   string
-	// Escaped is the path as it was written, where that says more: a %2F is no
-	// slash. Empty else.
+	// Escaped is the path as it was written, if Path cannot express it: an encoded
+	// slash (%2F) is not a separator. Otherwise it is empty.
 	Escaped string
 }
 
@@ -48,14 +48,14 @@ func (e GitURL) Address() string {
 	return net.JoinHostPort(e.Host, port)
 }
 
-// badGitURL is a refusal that does not repeat the URL.
+// badGitURL returns a failure that does not contain the URL.
 func badGitURL(code string, why, hint message.Message) error {
 	return &Failure{Kind: Refused, Code: code, Op: message.New("op.git.url"), Hint: hint, Err: &message.Error{Message: why}}
 }
 
-// ParseGitURL reads a repository's URL: https, ssh, user@host:path, and http
-// where the host is this machine. Its errors never hold any part of the URL but
-// its scheme.
+// ParseGitURL reads a repository's URL: https, ssh, user@host:path, and http if the
+// host is this machine. Its errors never contain any part of the URL except the
+// scheme.
 func ParseGitURL(raw string) (GitURL, error) {
 	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return GitURL{}, badGitURL("source-url", message.New("git-url.space"), message.New("git-url.remove"))
@@ -92,8 +92,8 @@ func isIP(host string) bool {
 	return err == nil
 }
 
-// checkGitURL refuses schemes that are not ours and all places where a secret
-// could stand.
+// checkGitURL rejects unsupported schemes, and every part of a URL that could
+// contain a secret.
 func checkGitURL(u *url.URL) error {
 	if u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "ssh" {
 		return badGitURL("source-url", message.New("git-url.scheme"), message.New("git-url.other-schemes"))
@@ -120,11 +120,11 @@ func parseSCP(raw string) (GitURL, error) {
 	return GitURL{Scheme: "ssh", User: user, Host: host, Path: path}, nil
 }
 
-// InHostName says whether a rune occurs in host names in their ASCII form. Names with
-// an underscore are in use.
+// InHostName reports whether a rune occurs in host names in their ASCII form. Names
+// with an underscore are in use.
 func InHostName(r rune) bool {
 	return r == '.' || r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z'
 }
 
-// notInGitHost reports whether r occurs in no host name as a person writes it.
+// notInGitHost reports whether r cannot occur in a host name as people write it.
 func notInGitHost(r rune) bool { return r <= unicode.MaxASCII && !InHostName(unicode.ToLower(r)) }

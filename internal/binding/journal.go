@@ -10,22 +10,23 @@ import (
 // JournalProblem says what is wrong with a journal.
 type JournalProblem string
 
-// The problems of a journal. Each has words in the catalogue, under journal-damage.
+// The problems of a journal. Each has a message in the catalogue, under
+// journal-damage.
 const (
 	// JournalUnreadable is an entry whose checksum is wrong, or that is cut short.
 	JournalUnreadable JournalProblem = "unreadable"
-	// JournalUnchained is an entry that does not follow the previous one: one is
-	// missing, or it stood elsewhere, or in another journal.
+	// JournalUnchained is an entry that does not follow the previous one: an entry
+	// is missing, or this one belongs to a different place or a different journal.
 	JournalUnchained JournalProblem = "unchained"
 	// JournalSegmentMissing is a segment that is not there.
 	JournalSegmentMissing JournalProblem = "segment-missing"
-	// JournalEntriesMissing are entries that the index has, and the journal's end
-	// lacks.
+	// JournalEntriesMissing are entries at the end that the index has and the
+	// journal lacks.
 	JournalEntriesMissing JournalProblem = "entries-missing"
-	// JournalForeign is a journal that the index was not made from.
+	// JournalForeign is a journal that the index was not built from.
 	JournalForeign JournalProblem = "foreign"
-	// JournalEarlierFile is a state file of a version that knows no journal, and the
-	// journal contains something else.
+	// JournalEarlierFile is a state file of a version without a journal, next to a
+	// journal with different content.
 	JournalEarlierFile JournalProblem = "earlier-state-file"
 )
 
@@ -44,17 +45,17 @@ func (d JournalDamage) Message() message.Message {
 	return message.New("journal-damage."+string(d.Problem), "segment", d.Segment, "offset", int(d.Offset), "entry", int(d.Entry)) //nolint:gosec // Both count what fits on a disk.
 }
 
-// JournalEntry is an entry of the journal, for whoever reads it: changes that
-// counted together.
+// JournalEntry is an entry of the journal for its readers: changes that took effect
+// together.
 type JournalEntry struct {
 	Number  uint64    `json:"entry"`
 	Time    time.Time `json:"time"`
 	Segment string    `json:"segment"`
 	Hash    string    `json:"hash"`
-	// Checkpoint says that the changes repeat what was known when the segment
+	// Checkpoint is true if the changes repeat what was known when the segment
 	// began.
 	Checkpoint bool `json:"checkpoint,omitempty"`
-	// AfterDamage says that only the entry's own checksum is known to be right.
+	// AfterDamage is true if only the entry's own checksum is known to be right.
 	AfterDamage bool            `json:"afterDamage,omitempty"`
 	Changes     []JournalChange `json:"changes"`
 }
@@ -70,7 +71,7 @@ type JournalChange struct {
 	Value    json.RawMessage `json:"value,omitempty"`
 }
 
-// Of is the instance and the binding that a change is about; empty where it is
+// Of returns the instance and the binding that a change is about; empty if it is
 // about none.
 func (c JournalChange) Of() (instance, name string) {
 	var v struct {
@@ -95,7 +96,7 @@ type JournalState struct {
 	First uint64 `json:"first"`
 	Last  uint64 `json:"last"`
 	Hash  string `json:"hash,omitempty"`
-	// Incomplete says that part of an entry follows: it is being written, or a
+	// Incomplete is true if part of an entry follows: it is being written, or a
 	// crash left it. It does not count.
 	Incomplete bool           `json:"incomplete,omitempty"`
 	Damage     *JournalDamage `json:"damage,omitempty"`

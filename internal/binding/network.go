@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Network is the one that a peer's address (IP:port) counts as: an IPv4 address
-// by itself, of an IPv6 address the /64, which is what one subscriber has. It is
-// not valid for what is no address.
+// Network returns the network that a peer's address (IP:port) is counted under: a
+// single IPv4 address, or the /64 of an IPv6 address, because one subscriber has a
+// whole /64. The result is not valid if remote is not such an address.
 func Network(remote string) netip.Prefix {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -28,7 +28,7 @@ func Network(remote string) netip.Prefix {
 	return network
 }
 
-// Port is a URL's port, which may be left out where it is the scheme's own.
+// Port returns a URL's port, or the scheme's default port if the URL has none.
 func Port(u *url.URL) string {
 	return cmp.Or(u.Port(), ownPort(u.Scheme))
 }
@@ -40,13 +40,13 @@ func ownPort(scheme string) string {
 // HostPort is a URL's host with its port.
 func HostPort(u *url.URL) string { return net.JoinHostPort(u.Hostname(), Port(u)) }
 
-// MayGetSecrets says whether a credential may be sent to a URL: over https, or over
-// plain http within this machine.
+// MayGetSecrets reports whether a credential may be sent to a URL: over https, or
+// over plain http within this machine.
 func MayGetSecrets(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && Loopback(u.Hostname())
 }
 
-// Loopback says whether a host, a name or an IP address without a port, is this
+// Loopback reports whether a host, a name or an IP address without a port, is this
 // machine.
 func Loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)

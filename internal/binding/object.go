@@ -34,8 +34,8 @@ type Object struct {
 	Image string
 	// Rule is the key of the build rule (BuildRule.Key); empty for the others.
 	Rule string
-	// Copy is the registry's number of the rule where there are several of one
-	// key; empty for the one that is meant by the key alone.
+	// Copy is the registry's number of the rule if several rules have the same key;
+	// empty for the rule that the key alone identifies.
 	Copy string
 }
 
@@ -52,17 +52,17 @@ func RuleObject(image string, rule BuildRule) Object {
 	return Object{Kind: ObjectRule, Image: NormalImage(image), Rule: rule.Key()}
 }
 
-// CopyObject is one of several build rules of one key.
+// CopyObject is one of several build rules with the same key.
 func CopyObject(image string, rule ObservedRule) Object {
 	o := RuleObject(image, rule.BuildRule)
 	o.Copy = rule.ID
 	return o
 }
 
-// IsAccount says whether the object is the account itself.
+// IsAccount reports whether the object is the account itself.
 func (o Object) IsAccount() bool { return o.Kind == ObjectAccount }
 
-// IsZero says whether there is no object.
+// IsZero reports whether there is no object.
 func (o Object) IsZero() bool { return o == Object{} }
 
 // Compare orders objects: the account first, then each image repository,
@@ -71,8 +71,8 @@ func (o Object) Compare(other Object) int {
 	return cmp.Or(strings.Compare(o.Image, other.Image), strings.Compare(o.Rule, other.Rule), strings.Compare(o.Copy, other.Copy))
 }
 
-// objectSeparator stands between an image repository and the key of a rule. No
-// name of an image repository has it.
+// objectSeparator separates an image repository from the key of a rule. The name of
+// an image repository never contains it.
 const objectSeparator = "#"
 
 // copyMark begins the text of a copy's key. The key of a rule begins with
@@ -102,7 +102,7 @@ func (o Object) String() string {
 func (o Object) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler. It reads what MarshalText
-// writes; no text is the zero Object.
+// writes; an empty text is the zero Object.
 func (o *Object) UnmarshalText(text []byte) error {
 	if len(text) > maxObjectText {
 		return message.NewError("format.object-long", "size", len(text), "most", maxObjectText)

@@ -8,24 +8,25 @@ import (
 	"reconciler/internal/message"
 )
 
-// Capabilities says what a registry driver can do for one instance. A plan
-// asks for nothing that is false here: it becomes a person's step instead.
+// Capabilities says what a registry driver can do for one instance. What it cannot
+// do becomes a step for a person in the plan.
 type Capabilities struct {
 	ListAccounts bool `json:"listAccounts"`
 	Bind         bool `json:"bind"`
 	Unbind       bool `json:"unbind"`
-	// ReadRepositories says whether an image repository exists.
+	// ReadRepositories is true if the driver can check whether an image repository
+	// exists.
 	ReadRepositories bool `json:"readRepositories"`
-	// ReadSources reads the source of an image repository, LinkRepositories sets
-	// and removes it.
+	// ReadSources is about reading the source of an image repository,
+	// LinkRepositories about setting and removing it.
 	ReadSources      bool `json:"readSources"`
 	LinkRepositories bool `json:"linkRepositories"`
 	ReadRules        bool `json:"readRules"`
 	WriteRules       bool `json:"writeRules"`
-	// CreateRepositories makes namespaces and image repositories.
+	// CreateRepositories is about creating namespaces and image repositories.
 	CreateRepositories bool `json:"createRepositories,omitempty"`
-	// KeepsSources says that no call removes the source of an image repository: a
-	// person does.
+	// KeepsSources is true if no call removes the source of an image repository, so
+	// that a person has to.
 	KeepsSources bool `json:"keepsSources,omitempty"`
 	// Reasons says why a capability is off, by its JSON name.
 	Reasons map[string]message.Message `json:"-"`
@@ -52,8 +53,8 @@ func (c Capabilities) All() []Capability {
 	}
 }
 
-// Observation is what one instance, the secret store and the code hosts say
-// now. It holds no secret.
+// Observation is what one instance, the secret store and the code hosts answer now.
+// It contains no secret.
 type Observation struct {
 	Instance string `json:"instance"`
 	// Unknown says why nothing is known about the instance, for example
@@ -68,14 +69,14 @@ type Observation struct {
 	// namespace/name.
 	Repositories map[string]RepositoryState `json:"repositories"`
 	// Tokens has an entry for every binding with a token, by binding name. A
-	// binding by OAuth whose account was asked about has one too, with nothing
-	// but Answers.
+	// binding by OAuth has one too if its account was asked about. That entry has
+	// only Answers.
 	Tokens map[string]TokenState `json:"tokens"`
 	// Projects has an entry for every source project asked about, by binding
 	// name, then project path.
 	Projects map[string]map[string]ProjectState `json:"projects"`
-	// Usage is nil where it was not asked for: it is where an image repository
-	// would be made.
+	// Usage is nil if it was not asked for. It is asked for only if an image
+	// repository would be created.
 	Usage *Usage `json:"usage,omitempty"`
 }
 
@@ -103,12 +104,12 @@ type Unknown struct {
 
 // Values of Unknown.Reason that others branch on.
 const (
-	// NotObserved: a recorded observation does not have it, because nothing
+	// NotObserved: a published observation does not contain it, because nothing
 	// named it when the observation was made.
 	NotObserved = "NotObserved"
-	// Offline: nothing was asked.
+	// Offline: nobody was asked anything.
 	Offline = "Offline"
-	// NotAsked: this was not asked.
+	// NotAsked: this question was not asked.
 	NotAsked = "NotAsked"
 	// Interrupted: we were stopped before the answer came.
 	Interrupted = "Interrupted"
@@ -123,7 +124,7 @@ type AccountState struct {
 	Account *Account `json:"account,omitempty"`
 }
 
-// Account is a binding as the registry has it.
+// Account is a bound account as the registry reports it.
 type Account struct {
 	// ID is the registry's number for it.
 	ID       string   `json:"id"`
@@ -132,15 +133,15 @@ type Account struct {
 	Address  string   `json:"address,omitempty"`
 	// Created is zero where the registry does not say.
 	Created time.Time `json:"created,omitzero"`
-	// UserID is what the code host is asked about: HostUser.ID as we know it from
-	// before. It is empty where the account comes from the registry.
+	// UserID is the HostUser.ID that the code host is asked about: the declared or
+	// the recorded one. It is empty if the account comes from the registry.
 	UserID string `json:"userID,omitempty"`
 }
 
 // HostUser is an account as its code host knows it. The zero HostUser is none.
 type HostUser struct {
-	// ID is the host's own number or identifier. It stays when the account is
-	// renamed, and another account that takes the name has another.
+	// ID is the host's own number or identifier. It does not change when the
+	// account is renamed. An account that takes over the name has a different one.
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
@@ -151,7 +152,7 @@ type RepositoryState struct {
 	// Exists is false when the registry said that there is no such
 	// repository.
 	Exists bool `json:"exists"`
-	// NoNamespace says that the registry has no such namespace either.
+	// NoNamespace is true if the registry has no such namespace either.
 	NoNamespace bool `json:"noNamespace,omitempty"`
 	// SourceUnknown says why nothing is known about the source, RulesUnknown why
 	// nothing is known about the build rules, if the rest is known.
@@ -177,15 +178,15 @@ type Link struct {
 	BuildCache    bool     `json:"buildCache"`
 }
 
-// As says that a link is the declared one of an image repository. What the
-// declaration leaves out is not compared.
+// As reports whether a link is the one that an image repository declares. Fields
+// that the declaration omits are not compared.
 func (l Link) As(p Platform, r Repository) bool {
 	is := func(have bool, want *bool) bool { return want == nil || have == *want }
 	return l.Platform == p && SameSource(l.Source, r.Source) && l.Trigger == cmp.Or(r.Trigger, Auto) &&
 		is(l.OverseasBuild, r.OverseasBuild) && is(l.BuildCache, r.BuildCache)
 }
 
-// ObservedRule is a build rule as the registry has it.
+// ObservedRule is a build rule as the registry reports it.
 type ObservedRule struct {
 	ID string `json:"id"`
 	BuildRule
@@ -204,33 +205,35 @@ type TokenState struct {
 	// Latest is the newest version; greater than Version when pinned.
 	Latest  int       `json:"latest,omitempty"`
 	Created time.Time `json:"created,omitzero"`
-	// Previous is the store's answer about the version applied last, if that is
-	// another one; nil if it was not asked.
+	// Previous is the store's answer about the version applied last, if that is a
+	// different one; nil if the store was not asked about it.
 	Previous *PreviousToken `json:"previous,omitempty"`
-	// BoundAnswers are those about Previous, of the code host that it was applied
-	// with; empty if that was not asked.
+	// BoundAnswers are the answers about Previous from the code host that it was
+	// applied with; empty if that host was not asked.
 	BoundAnswers []Answer `json:"boundAnswers,omitempty"`
-	// Fingerprint is a keyed HMAC of the token where the store has no
-	// versions; never comparable between two daemons, never shown.
+	// Fingerprint is a keyed HMAC of the token if the store has no versions. It is
+	// never shown, and those of two daemons cannot be compared.
 	Fingerprint string `json:"-"`
-	// Expires is the earliest end known, and ExpiresSource says from where:
-	// "declaration", "vault" or "host". Zero if none is known.
+	// Expires is the earliest known end of the token, and ExpiresSource says where
+	// it is from: "declaration", "vault" or "host". Expires is zero if no end is
+	// known.
 	Expires       time.Time `json:"expires,omitzero"`
 	ExpiresSource string    `json:"expiresSource,omitempty"`
-	// ExpiresUnreadable is what the secret store has as the end and is not a date;
-	// empty where there is no such value.
+	// ExpiresUnreadable is the end that the secret store has, if it is not a date;
+	// otherwise empty.
 	ExpiresUnreadable string `json:"expiresUnreadable,omitempty"`
-	// Host is what the secret's HostKey says; empty where it says nothing.
+	// Host is the value of the secret's HostKey; empty if there is none.
 	Host string `json:"host,omitempty"`
 	// Answers are the code host's, in the order asked; empty when the host was
 	// not asked.
 	Answers []Answer `json:"answers,omitempty"`
-	// User is the declared account at its code host; zero where that is unknown.
+	// User is the declared account as its code host knows it; zero if that is
+	// unknown.
 	User HostUser `json:"user,omitzero"`
 }
 
-// AnswersApart are the code host's answers: those about the token or the account, and
-// those about the site.
+// AnswersApart separates the code host's answers about the token or the account
+// (own) from those about the site.
 func (s TokenState) AnswersApart() (own, site []Answer) {
 	for _, a := range s.Answers {
 		if a.AboutSite() {
@@ -246,7 +249,7 @@ func (s TokenState) AnswersApart() (own, site []Answer) {
 type PreviousToken struct {
 	Vault   VaultRef `json:"vault"`
 	Version int      `json:"version"`
-	// Unknown says why it cannot be had; nil if the store has it.
+	// Unknown says why this version is not available; nil if the store has it.
 	Unknown *Unknown `json:"unknown,omitempty"`
 }
 
@@ -260,12 +263,13 @@ type ProjectState struct {
 	Answers []Answer `json:"answers,omitempty"`
 }
 
-// reasonPathTaken is why a path is not that of the project that had it before; the
-// code hosts' packages say the same.
+// reasonPathTaken is the reason if a different project has the path now. The
+// packages of the code hosts use the same word.
 const reasonPathTaken = "PathTakenByAnother"
 
-// Identified is the state of the project that has a path, with a no to where it is
-// if that is a different project than the one known by id.
+// Identified returns the state of the project at a path. If it is a different
+// project than the one that we know by id, the answer to QuestionProjectPath
+// becomes a no.
 func (s ProjectState) Identified(path, id string) ProjectState {
 	if s.ID == "" || s.ID == id {
 		return s
@@ -280,13 +284,13 @@ func (s ProjectState) Identified(path, id string) ProjectState {
 	return s
 }
 
-// RuleSubgroup is the rule that a repository in a GitLab subgroup builds by
-// manual trigger only.
+// RuleSubgroup is the rule that a project in a GitLab subgroup can be built only by
+// manual trigger.
 const RuleSubgroup = "gitlab-subgroup-manual"
 
-// Allows says whether a project on a platform may be built by a trigger on an
-// instance of an edition. Where the code host did not say whether the project
-// lives in a subgroup, that is not known.
+// Allows answers whether a trigger may build a project of a platform on an instance
+// of an edition. The answer is unknown if the code host did not report whether the
+// project is in a subgroup.
 func (s ProjectState) Allows(e Edition, p Platform, t Trigger) Verdict {
 	if e == Enterprise || p != GitLab || t == Manual {
 		return Yes
@@ -301,11 +305,11 @@ func (s ProjectState) Allows(e Edition, p Platform, t Trigger) Verdict {
 	}
 }
 
-// Verdict is an answer in three values.
+// Verdict is a three-valued answer.
 type Verdict string
 
-// Verdicts. Only No is grounds for a finding of severity error; Unknown never
-// flips what was known.
+// Verdicts. Only a No may cause a finding of severity error. An unknown never
+// overrides what was known.
 const (
 	Yes          Verdict = "yes"
 	No           Verdict = "no"
@@ -324,16 +328,17 @@ type Answer struct {
 	Reason  string          `json:"reason"`
 	Message message.Message `json:"-"`
 	At      time.Time       `json:"at,omitzero"`
-	// NoAnswer is true for an unknown for which the host gave no answer that can be
-	// used, and may give one later. Other unknowns are all that it says.
+	// NoAnswer is true if the verdict is unknown because the host gave no usable
+	// answer. It may give one later. Any other unknown is all that the host
+	// reports.
 	NoAnswer bool `json:"noAnswer,omitempty"`
 }
 
-// AboutSite says that the question is about a code host's site, not about a
+// AboutSite reports whether the question is about a code host's site, not about a
 // token, an account or a project.
 func (a Answer) AboutSite() bool { return a.Question.Subject() == SubjectSite }
 
-// Whose says whose fault a No is: the token's, where the host rejected the token
+// Whose returns whose fault a No is: the token's if the host rejected the token
 // itself, or else the request's, which names an owner, an account or a project.
 func (a Answer) Whose() Fault {
 	switch {
@@ -354,15 +359,16 @@ type TokenReport struct {
 	Answers []Answer
 	// Expires is the last valid instant; zero if the host does not report it.
 	Expires time.Time
-	// User is the declared account; zero if that is unknown, or another has its name.
+	// User is the declared account; zero if that is unknown, or a different account
+	// has its name.
 	User HostUser
 }
 
-// AboutToken says whether the question is whether the token is valid at all.
+// AboutToken reports whether the answer is about the validity of the token.
 func (a Answer) AboutToken() bool { return a.Question == QuestionTokenValid }
 
-// VerdictOf sums answers up: no if one is no, else unknown if one is unknown
-// or there are none, else yes.
+// VerdictOf combines answers: no if one is no, else unknown if one is unknown or
+// there are none, else yes.
 func VerdictOf(answers []Answer) Verdict {
 	sum := Yes
 	if len(answers) == 0 {

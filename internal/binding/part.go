@@ -51,7 +51,7 @@ type PartAnswer struct {
 	Message message.Message
 }
 
-// Failed says that the part was asked and gave no answer that can be used.
+// Failed reports whether the part was asked and gave no answer that can be used.
 func (a PartAnswer) Failed() bool { return a.Asked && a.Reason != "" }
 
 // Outage is a part that gives no answer that can be used.

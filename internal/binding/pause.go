@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Pause is how long to wait before a retry after so many failures: first after
-// one, twice as long after each more, and at most longest.
+// Pause returns how long to wait before the next retry: first after one failure,
+// twice as long after each further one, and at most longest.
 func Pause(first, longest time.Duration, failures int) time.Duration {
 	pause := first
 	for ; failures > 1 && pause < longest; failures-- {

@@ -9,17 +9,18 @@ import (
 )
 
 const (
-	// maxBy and maxReason bound, in bytes, what a person says.
+	// maxBy and maxReason limit the name and the reason that a person gives, in
+	// bytes.
 	maxBy     = 128
 	maxReason = 512
 )
 
 // Person is who asked for something to be done.
 type Person struct {
-	// By is who they say that they are. It is not proven.
+	// By is the name that the person gave. It is not verified.
 	By string `json:"by,omitempty"`
-	// Proven is what is known of them without their word, such as "uid 1000"
-	// for the other end of a Unix socket; empty where nothing is.
+	// Proven is what is known about the person from elsewhere, such as "uid 1000"
+	// for the other end of a Unix socket; empty if nothing is.
 	Proven string `json:"proven,omitempty"`
 }
 
@@ -34,8 +35,8 @@ func (p Person) Check() error {
 	return nil
 }
 
-// CheckReason returns an error if the history cannot show reason. It can show
-// an empty one.
+// CheckReason returns an error if the history cannot show reason. An empty reason
+// is valid.
 func CheckReason(reason string) error {
 	if !printable(reason, maxReason) {
 		return message.NewError("person.reason-long", "most", maxReason)

@@ -1,8 +1,8 @@
 package binding
 
 // Question is what a code host was asked. Questions never change their meaning:
-// "yes" is always the good answer, except for QuestionSubgroup, where it only
-// says where the project is.
+// "yes" is always the good answer, except for QuestionSubgroup: there it only says
+// where the project is.
 type Question string
 
 // Questions.
@@ -26,8 +26,8 @@ const (
 	QuestionSitePublic      Question = "site-public"
 	QuestionSiteCertificate Question = "site-certificate"
 
-	// Codeup's least privilege, one question for each permission. The last is
-	// asked only where the operator allowed a probe that writes.
+	// Codeup's least privilege, one question for each permission. The last is asked
+	// only if the operator allowed a check that writes.
 	QuestionPermissionMembers       Question = "permission-organization-members"
 	QuestionPermissionDepartments   Question = "permission-organization-departments"
 	QuestionPermissionRepositories  Question = "permission-code-repositories"

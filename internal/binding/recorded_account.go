@@ -1,32 +1,31 @@
 package binding
 
-// This file is the one place that says whether an account of the registry is the
-// one that a record is about.
+// Only this file decides whether an account of the registry is the one that a
+// record is about.
 
-// Is says that an account is the recorded one. If only one side has the
-// registry's number, they cannot be compared, and are not the same.
+// Is reports whether an account is the recorded one. If only one of them has the
+// registry's number, they count as different.
 func (r Record) Is(a Account) bool { return r.AccountID == a.ID && r.MayBe(a) }
 
-// MayBe says that nothing known shows an account to be another than the recorded
-// one.
+// MayBe reports whether an account may be the recorded one, as far as we know.
 func (r Record) MayBe(a Account) bool {
 	is := Account{Platform: r.Platform, Username: r.Username, Address: r.Address}
 	a.Platform = r.Platform
 	return !r.HasOtherNumber(a) && SameAccount(is, a)
 }
 
-// HasNumberOf says that the registry's number shows an account to be the recorded
-// one: no later call has made it.
+// HasNumberOf reports whether an account has the recorded number. Then it is the
+// recorded account, and no later call created it.
 func (r Record) HasNumberOf(a Account) bool { return r.AccountID != "" && r.AccountID == a.ID }
 
-// HasOtherNumber says that the registry's number shows an account to be another
-// than the recorded one.
+// HasOtherNumber reports whether an account has a different number than the
+// recorded account, so that it is a different one.
 func (r Record) HasOtherNumber(a Account) bool {
 	return r.AccountID != "" && a.ID != "" && r.AccountID != a.ID
 }
 
-// shows says that an account, or that there is none, is what the record has
-// written last. An account that we unbound is an old one.
+// shows reports whether an account, or nil for none, is what the record's last
+// write leads to. An account that we unbound comes from an outdated read.
 func (r Record) shows(a *Account) bool {
 	switch {
 	case r.Removed:

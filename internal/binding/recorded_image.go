@@ -7,30 +7,30 @@ import (
 	"strings"
 )
 
-// RecordedImage is an image repository that we linked, or made build rules for.
+// RecordedImage is an image repository that we linked or created build rules for.
 type RecordedImage struct {
 	Image string
-	// Link is what was written last; nil where it is unknown, or was removed.
-	// It distinguishes drift from a changed declaration.
+	// Link is what was written last; nil if it is unknown or was removed. It
+	// distinguishes drift from a changed declaration.
 	Link *Link
 	// Unconfirmed are the fields of Link that were not declared when a person
-	// confirmed it: nobody knows what they are.
+	// confirmed it: their values are unknown.
 	Unconfirmed []string
-	// LinkWritten is when Link was written or, where it is nil, removed. Unlinked
-	// is the link that was removed then. If both are nil, the image repository was
-	// made then, with a source that nobody confirmed yet.
+	// LinkWritten is when Link was written or, if it is nil, removed. Unlinked is
+	// the link that was removed then. If both are nil, the image repository was
+	// created then, with a source that nobody has confirmed yet.
 	LinkWritten Write
 	Unlinked    *Link
 	// SourceID is the code host's number for the project of Link, as it was first
-	// seen; empty where it is unknown.
+	// seen; empty if it is unknown.
 	SourceID string
 	// Rules are the build rules that we made, and those that we removed recently,
 	// sorted by key and id.
 	Rules []RecordedRule
 }
 
-// Image is what is remembered of an image repository, nil if nothing is. A nil
-// record has none.
+// Image returns what is remembered about an image repository; nil if nothing is, or
+// the record is nil.
 func (r *Record) Image(image string) *RecordedImage {
 	if r == nil {
 		return nil
@@ -50,7 +50,7 @@ type RecordedRule struct {
 	// Dockerfile is in its normal form; empty where it is unknown.
 	Dockerfile string `json:"dockerfile,omitempty"`
 	Written    Write  `json:"written,omitzero"`
-	// Removed says that we removed the rule.
+	// Removed is true if we removed the rule.
 	Removed bool `json:"removed,omitempty"`
 }
 
@@ -69,8 +69,8 @@ func (i RecordedImage) RuleKeys() []string {
 	return slices.Sorted(maps.Keys(keys))
 }
 
-// identify remembers the number of the linked project, while that is where it is
-// declared.
+// identify remembers the number of the linked project, if the code host confirms
+// that the project is at the recorded path.
 func (i *RecordedImage) identify(projects map[string]ProjectState) {
 	if i.Link == nil || i.SourceID != "" {
 		return
@@ -83,8 +83,8 @@ func (i *RecordedImage) identify(projects map[string]ProjectState) {
 	}
 }
 
-// SetLink replaces the recorded link by another one, or by none. The number of a
-// project is that of one source.
+// SetLink replaces the recorded link, or removes it if link is nil. SourceID is
+// kept only if the source remains the same.
 func (i *RecordedImage) SetLink(link *Link) {
 	if i.Link == nil || link == nil || !SameSource(i.Link.Source, link.Source) {
 		i.SourceID = ""
@@ -96,11 +96,11 @@ func (i *RecordedImage) SetLink(link *Link) {
 	i.Link, i.LinkWritten, i.Unconfirmed = link, Write{}, nil
 }
 
-// Left says whether anything of ours is there: a link or a rule.
+// Left reports whether anything of ours is left: a link or a rule.
 func (i RecordedImage) Left() bool { return i.Link != nil || len(i.RuleKeys()) > 0 }
 
-// Dockerfile is what was written last as the Dockerfile of a rule; empty where
-// that is unknown.
+// Dockerfile is the Dockerfile of a rule as it was written last; empty if that is
+// unknown.
 func (i RecordedImage) Dockerfile(key string) string {
 	for _, r := range i.Rules {
 		if r.Key == key && !r.Removed {
@@ -110,9 +110,9 @@ func (i RecordedImage) Dockerfile(key string) string {
 	return ""
 }
 
-// Made finds the rule of ours that an observed rule is: the one of its id, or one
-// of its key whose id is unknown. It may be one that we removed. It is nil where
-// the rule is not ours.
+// Made returns the recorded rule that matches an observed rule: the one with its
+// ID, even if we removed it. Otherwise it is one with its key, if the ID of either
+// is unknown. It is nil if the observed rule is not ours.
 func (i RecordedImage) Made(rule ObservedRule) *RecordedRule {
 	for n := range i.Rules {
 		if r := &i.Rules[n]; r.ID != "" && r.ID == rule.ID {
@@ -127,13 +127,13 @@ func (i RecordedImage) Made(rule ObservedRule) *RecordedRule {
 	return nil
 }
 
-// Knows says that we made the rule with a number, whatever became of it.
+// Knows reports whether we made the rule with this ID, even if we removed it since.
 func (i RecordedImage) Knows(id string) bool {
 	return id != "" && slices.ContainsFunc(i.Rules, func(r RecordedRule) bool { return r.ID == id })
 }
 
-// WithRule is the image repository after a rule was added (without an id, which
-// the registry gives later), changed or adopted. It keeps i as it is.
+// WithRule returns the image repository after a rule was added, changed or adopted.
+// An added rule has no ID yet: the registry assigns it later. i is not changed.
 func (i RecordedImage) WithRule(rule ObservedRule) RecordedImage {
 	is := RecordedRule{ID: rule.ID, Key: rule.Key(), Dockerfile: NormalDockerfile(rule.Dockerfile)}
 	i.Rules = slices.Clone(i.Rules)
@@ -152,8 +152,8 @@ func (i RecordedImage) WithRule(rule ObservedRule) RecordedImage {
 	return i
 }
 
-// WithoutRule is the image repository after a rule was removed. It keeps i as it
-// is.
+// WithoutRule returns the image repository after a rule was removed. i is not
+// changed.
 func (i RecordedImage) WithoutRule(rule ObservedRule) RecordedImage {
 	i.Rules = slices.Clone(i.Rules)
 	if made := i.Made(rule); made != nil {
@@ -163,8 +163,8 @@ func (i RecordedImage) WithoutRule(rule ObservedRule) RecordedImage {
 	return i
 }
 
-// boundedRules sorts rules, and keeps the newest of those that were removed. One
-// that has no id cannot be recognized, and is not kept.
+// boundedRules sorts rules, and keeps the newest of those that were removed. A
+// removed rule without an ID cannot be recognized, so it is not kept.
 func boundedRules(rules []RecordedRule) []RecordedRule {
 	removed := 0
 	slices.SortFunc(rules, func(a, b RecordedRule) int { return b.Written.At.Compare(a.Written.At) })
@@ -183,9 +183,9 @@ func boundedRules(rules []RecordedRule) []RecordedRule {
 	return rules
 }
 
-// RecordedImageJSON is a RecordedImage as JSON. Files of earlier versions have the
-// rules as keys and Dockerfiles only; these are written still, for whoever reads
-// them.
+// RecordedImageJSON is a RecordedImage as JSON. Files of earlier versions have only
+// the keys and Dockerfiles of rules. Both are still written, so that earlier
+// versions can read the file.
 type RecordedImageJSON struct {
 	Image       string            `json:"image"`
 	RuleKeys    []string          `json:"ruleKeys,omitempty"`

@@ -10,8 +10,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// Digest identifies what a declaration asks for: a hash of its spec, which a
-// change of any field changes.
+// Digest is a hash of the spec. It changes with any field.
 func (s Spec) Digest() string {
 	data, err := json.Marshal(s)
 	if err != nil {
@@ -33,45 +32,46 @@ type RetryState struct {
 	Digest string `json:"digest,omitempty"`
 	// Repairs are sorted by object.
 	Repairs []Repairs `json:"repairs,omitempty"`
-	// Pending has the steps that are pending for a person, whatever the declaration.
+	// Pending are the steps that are pending for a person. A changed declaration
+	// does not reset them.
 	Pending []PendingSince `json:"waits,omitempty"`
-	// Failed is what failed last; nil where nothing did.
+	// Failed is what failed last; nil if nothing did.
 	Failed *Failed `json:"failed,omitempty"`
-	// BindForbidden is when the registry last refused to bind the account because of
-	// our own credentials; zero where it did not, or has bound it since.
+	// BindForbidden is when the registry last refused to bind the account because
+	// of our own credentials; zero if it did not, or has bound it since.
 	BindForbidden time.Time `json:"bindForbidden,omitzero"`
 }
 
-// Empty says that there is nothing to remember.
+// Empty reports whether there is nothing to remember.
 func (e RetryState) Empty() bool {
 	return len(e.Repairs) == 0 && len(e.Pending) == 0 && e.Failed == nil && e.BindForbidden.IsZero()
 }
 
 // Failed is what failed, and when it is tried again.
 type Failed struct {
-	// Tried identifies what was to be reached: the declaration and the version
-	// of its token. Something else is tried without a pause.
+	// Tried identifies what was tried: the declaration and the version of its
+	// token. If one of them changes, there is no pause before the next try.
 	Tried string `json:"tried"`
 	// Times is how often it failed in a row, from 1.
 	Times int `json:"times"`
 	// At is when it failed last; zero in what an earlier version wrote.
 	At   time.Time `json:"at,omitzero"`
 	Next time.Time `json:"next"`
-	// Action and Object are the plan's words for what failed last, Fault is whose
-	// fault that was, and Why says why; empty in what an earlier version wrote.
+	// Action and Object name what failed last, as in the plan. Fault is whose fault
+	// that was, and Why says why. They are empty in what an earlier version wrote.
 	Action string          `json:"action,omitempty"`
 	Object Object          `json:"object,omitzero"`
 	Fault  Fault           `json:"fault,omitempty"`
 	Why    message.Message `json:"why,omitzero"`
 }
 
-// Same says that two are one failure.
+// Same reports whether both describe the same failure.
 func (f Failed) Same(o Failed) bool {
 	return f.Tried == o.Tried && f.Times == o.Times && f.At.Equal(o.At) && f.Next.Equal(o.Next)
 }
 
-// AsOf is the failure as it can be believed now: the pause after one in the
-// future begins now.
+// AsOf returns the failure as of now. If it happened in the future, because the
+// clock was ahead, its pause begins now.
 func (f Failed) AsOf(now time.Time) Failed {
 	if f.At.IsZero() {
 		if f.Next.Sub(now) > LongestPause {
@@ -84,8 +84,8 @@ func (f Failed) AsOf(now time.Time) Failed {
 	return f
 }
 
-// AsOf is the state as it can be believed now: what happened in the future
-// happens now. It keeps e as it is.
+// AsOf returns the state with every time in the future replaced by now. e is not
+// changed.
 func (e RetryState) AsOf(now time.Time) RetryState {
 	e.Repairs, e.Pending = slices.Clone(e.Repairs), slices.Clone(e.Pending)
 	for i := range e.Repairs {
@@ -109,11 +109,11 @@ func (e RetryState) AsOf(now time.Time) RetryState {
 type PendingSince struct {
 	Platform Platform `json:"platform"`
 	Object   Object   `json:"object"`
-	// Action is the plan's word for the step.
+	// Action names the step, as in the plan.
 	Action string    `json:"action"`
 	Since  time.Time `json:"since"`
-	// TokenVersion is the version of the token that the step asked for all the time
-	// since; 0 if that changed, or there is none.
+	// TokenVersion is the version of the token that the step has asked for since
+	// then; 0 if that changed, or there is none.
 	TokenVersion int `json:"tokenVersion,omitempty"`
 	// Overdue is true after an event has reported that it is overdue.
 	Overdue bool `json:"overdue,omitempty"`
@@ -129,8 +129,8 @@ func (e RetryState) PendingOf(p Platform, object Object) PendingSince {
 	return PendingSince{}
 }
 
-// RepairsOf are the repairs of one object under the spec of that digest; the
-// zero Repairs if there were none.
+// RepairsOf are the repairs of one object under the spec with that digest. They are
+// empty if there were none.
 func (e RetryState) RepairsOf(object Object, digest string) Repairs {
 	i := slices.IndexFunc(e.Repairs, func(r Repairs) bool { return r.Object == object })
 	if i < 0 || e.Digest != digest {
@@ -139,12 +139,12 @@ func (e RetryState) RepairsOf(object Object, digest string) Repairs {
 	return e.Repairs[i]
 }
 
-// Repairs are how often drift of one object was repaired.
+// Repairs are the repairs of drift of one object.
 type Repairs struct {
-	// Object is the plan's word: "account", an image repository, or a build
+	// Object is named as in the plan: "account", an image repository, or a build
 	// rule.
 	Object Object `json:"object"`
-	// Made are the repairs that count still, oldest first.
+	// Made are the repairs that still count, oldest first.
 	Made []Repair `json:"made"`
 	// Stopped is since when it is no longer repaired, because drift comes back
 	// after each repair; zero while it is repaired.
@@ -163,8 +163,8 @@ func (r Repairs) Since(t time.Time) []Repair {
 // Repair is one repair of drift.
 type Repair struct {
 	At time.Time `json:"at"`
-	// Found is what was there instead, in English, and FoundMessage the same as
-	// data. An entry of an earlier version has only the words.
+	// Found is what was there instead, in English, and FoundMessage is the same as
+	// data. An entry of an earlier version has only Found.
 	Found        string          `json:"found"`
 	FoundMessage message.Message `json:"foundMessage,omitzero"`
 }
@@ -174,8 +174,9 @@ func NewRepair(at time.Time, found message.Message) Repair {
 	return Repair{At: at, Found: message.English(found), FoundMessage: found}
 }
 
-// FoundSame says that the same was found. What an earlier version found counts as
-// the same: then repairs end sooner, and a person looks.
+// FoundSame reports whether the repair found the same. An entry of an earlier
+// version always counts as the same: then repairs end sooner, and a person takes a
+// look.
 func (r Repair) FoundSame(found message.Message) bool {
 	return r.FoundMessage.IsZero() || r.FoundMessage.Key() == found.Key()
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// SecretTarget is where a token is sent: a platform that has no addresses, or
-// else a host, with a port other than the scheme's own, and whether nobody can
-// read the token on the way.
+// SecretTarget is where a token is sent: a platform without addresses, or else a
+// host. Host includes a port that is not the scheme's default. Secure is true if
+// the connection is encrypted.
 type SecretTarget struct {
 	Platform Platform
 	Host     string
@@ -39,14 +39,14 @@ func SecretTargetOf(platform Platform, address string) SecretTarget {
 	return SecretTarget{Host: host, Secure: scheme == "https"}
 }
 
-// HostKey is the custom metadata of a secret that names the host which its token
+// HostKey is the custom metadata of a secret that names the host that its token
 // belongs to.
 const HostKey = "reconciler-host"
 
-// Allowed says that a secret whose HostKey has this value may be sent to the
-// target: it names the target, or nothing. It names a host with a port other
-// than the scheme's own, an address as a declaration has it, or the name of a
-// platform that has none. Only an address with http allows http.
+// Allowed reports whether a secret whose HostKey has this value may be sent to the
+// target. An empty value allows every target. Otherwise the value is a host (with
+// its port if that is not the scheme's default), an address as in a declaration, or
+// a platform without addresses. Only an address with http allows http.
 func (t SecretTarget) Allowed(host string) bool {
 	if host == "" {
 		return true
@@ -62,8 +62,8 @@ func (t SecretTarget) Allowed(host string) bool {
 	return t.Host == named.Host && (t.Secure || !named.Secure)
 }
 
-// secretPlace is where the store keeps a secret, whatever its key and version:
-// whoever gets the value of one key can get the next one's. Mount and path are
+// secretPlace is where the store keeps a secret, without key and version: whoever
+// can obtain the value of one key can obtain the others too. Mount and path are
 // joined, because the store does the same: kv1 with acr/x is kv1/acr with x.
 type secretPlace string
 
@@ -84,11 +84,11 @@ func (t targets) add(ref VaultRef, platform Platform, address string) {
 	t[place][SecretTargetOf(platform, address)] = true
 }
 
-// layers are targets of several origins. None changes once it is one of them, so
-// that all instances share those of all.
+// layers are targets from several origins. A layer never changes after it is added,
+// so all instances can share it.
 type layers []targets
 
-// and returns these layers and one more.
+// and returns these layers and more.
 func (l layers) and(more ...targets) layers {
 	sum := slices.Clip(l)
 	for _, t := range more {
@@ -99,7 +99,8 @@ func (l layers) and(more ...targets) layers {
 	return sum
 }
 
-// of returns a map that may be a layer's.
+// of returns the targets of a place. The map may belong to a layer, so do not
+// change it.
 func (l layers) of(place secretPlace) map[SecretTarget]bool {
 	var all map[SecretTarget]bool
 	shared := false
@@ -142,8 +143,8 @@ func (t SecretTargets) And(other SecretTargets) SecretTargets {
 	return SecretTargets{t.applied.and(other.applied...), t.declared.and(other.declared...)}
 }
 
-// SameFor says whether the secrets of some declarations are declared to go to the
-// same targets as others say.
+// SameFor reports whether t and others declare the same targets for the secrets of
+// some declarations.
 func (t SecretTargets) SameFor(declarations []Declaration, others SecretTargets) bool {
 	return !slices.ContainsFunc(declarations, func(d Declaration) bool {
 		if d.Spec.Token == nil {
@@ -161,23 +162,23 @@ func (t SecretTargets) AsApplied() SecretTargets { return SecretTargets{applied:
 type SecretMove struct {
 	// From are the other hosts.
 	From []string
-	// Applied says that the token was applied with them. Otherwise it was never
+	// Applied is true if the token was applied with them. Otherwise it was never
 	// applied, and other declarations send it to them.
 	Applied bool
-	// Named says that the secret itself names another host.
+	// Named is true if the secret itself names a different host.
 	Named bool
 }
 
-// Refused says that the token must not be sent. A person may allow a move, but
-// not to a host that the secret itself excludes.
+// Refused reports whether the token must not be sent. A person may allow a move,
+// but not to a host that the secret itself excludes.
 func (m *SecretMove) Refused(allowed bool) bool { return m != nil && (m.Named || !allowed) }
 
 // Move returns the move that a declaration makes, or nil. If the secret itself
-// names its host (HostKey), that decides. A secret that was
-// applied may be sent to a host that it was applied with. Of one that was never
-// applied nobody knows which host it belongs to, so that all declarations have
-// to name the same. A move from http to https at the same host is none. Whoever
-// sends a declared token to a declared address has to ask this first.
+// names its host (HostKey), that decides. A secret that was applied may be sent to
+// a host that it was applied with. If a secret was never applied, nobody knows
+// which host it belongs to, so all declarations must name the same host. A change
+// from http to https at the same host is not a move. Call Move before you send a
+// declared token to a declared address.
 func (t SecretTargets) Move(d Declaration, host string) *SecretMove {
 	if d.Spec.Token == nil {
 		return nil

@@ -10,8 +10,7 @@ import (
 const (
 	// MaxSuspension is the longest that a person may suspend for.
 	MaxSuspension = 90 * 24 * time.Hour
-	// suspensionTold is how long after its end a suspension is reported before
-	// it is forgotten.
+	// suspensionTold is how long a suspension is still reported after its end.
 	suspensionTold = 24 * time.Hour
 )
 
@@ -20,15 +19,15 @@ const (
 // declarations.
 type Suspension struct {
 	Instance string `json:"instance"`
-	// Binding is the one that is held; empty for all of the instance.
+	// Binding is the suspended binding; empty for the whole instance.
 	Binding string    `json:"binding,omitempty"`
 	Until   time.Time `json:"until"`
 	Reason  string    `json:"reason"`
 	Person
-	// Since is when it was said.
+	// Since is when the suspension began.
 	Since time.Time `json:"since"`
-	// Damage, if not nil, is that of the journal, which suspends the instance.
-	// Reason says so in English.
+	// Damage is not nil if damage of the journal suspends the instance. Reason
+	// describes it in English.
 	Damage *JournalDamage `json:"damage,omitempty"`
 }
 
@@ -40,14 +39,15 @@ func (s Suspension) Why() message.Message {
 	return message.Verbatim(s.Reason)
 }
 
-// Active says whether the suspension still holds at now.
+// Active reports whether the suspension still holds at now.
 func (s Suspension) Active(now time.Time) bool { return now.Before(s.Until) }
 
-// Over says that the suspension ended so long before now that it can be
+// Over reports whether the suspension ended so long before now that it can be
 // forgotten.
 func (s Suspension) Over(now time.Time) bool { return !now.Before(s.Until.Add(suspensionTold)) }
 
-// Holds says whether the suspension is of one of the names, or of all.
+// Holds reports whether the suspension is of one of the named bindings, or of the
+// whole instance.
 func (s Suspension) Holds(names ...string) bool {
 	if slices.Contains(names, s.Binding) {
 		return true
@@ -55,7 +55,7 @@ func (s Suspension) Holds(names ...string) bool {
 	return s.Binding == ""
 }
 
-// What names what is held, for a person.
+// What names the suspended object, for a person.
 func (s Suspension) What() message.Message {
 	if s.Binding == "" {
 		return message.New("suspension.instance", "instance", s.Instance)
@@ -63,5 +63,5 @@ func (s Suspension) What() message.Message {
 	return message.New("suspension.binding", "instance", s.Instance, "binding", s.Binding)
 }
 
-// End is the first instant at which the suspension holds no more.
+// End is the first instant after the suspension.
 func (s *Suspend) End() time.Time { return s.Until.Time().AddDate(0, 0, 1) }

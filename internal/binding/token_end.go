@@ -15,12 +15,12 @@ const (
 	FromHost = "host"
 )
 
-// TokenEnd is the last instant at which a token is good, and who says so.
+// TokenEnd is the last instant at which a token is valid, and who reports it.
 type TokenEnd struct {
 	At     time.Time
 	Source string
-	// Contradicted says that the code host called the token valid after the end that
-	// it reported itself: our clock is ahead of the host's.
+	// Contradicted is true if the code host called the token valid after the end
+	// that it reported itself: our clock is ahead of the host's.
 	Contradicted bool
 }
 
@@ -52,7 +52,7 @@ func EarliestEnd(ends ...TokenEnd) TokenEnd {
 	return first
 }
 
-// Ended says that the end is known and past.
+// Ended reports whether the end is known and past.
 func (e TokenEnd) Ended(now time.Time) bool {
 	return !e.At.IsZero() && !e.Contradicted && now.After(e.At)
 }
@@ -60,7 +60,7 @@ func (e TokenEnd) Ended(now time.Time) bool {
 // Lifetime is what is left of a token.
 type Lifetime int
 
-// The lifetimes. A token ends soon from the first of the configured warnings on.
+// The lifetimes. A token ends soon once the earliest configured warning is due.
 const (
 	EndUnknown Lifetime = iota
 	Ended

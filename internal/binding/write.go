@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// Write is when we wrote something and the registry said yes, and whether the
-// registry has shown it since. Of the zero Write nothing is known.
+// Write is when the registry accepted a write of ours, and whether it has shown the
+// write since. Nothing is known about the zero Write.
 type Write struct {
 	At   time.Time `json:"at,omitzero"`
 	Seen bool      `json:"seen,omitempty"`
-	// Late says that a read did not show it.
+	// Late is true if a read did not show the write while it was recent.
 	Late bool `json:"late,omitempty"`
 }
 
-// Recent says whether a write is so young at a time that a read which does not
-// show it proves nothing: the registry may show a write only some time later. One in
-// the future happened now: see Record.AsOf.
+// Recent reports whether a write is so recent that a read without it proves
+// nothing, because the registry may show writes late. A write in the future is
+// recent; Record.AsOf moves it to now.
 func (w Write) Recent(at time.Time, settle time.Duration) bool {
 	return !w.At.IsZero() && at.Before(w.At.Add(settle))
 }
@@ -32,8 +32,8 @@ type Unseen struct {
 	Write  Write
 }
 
-// Unseen are the recent writes of a record that an observation does not show, for
-// all that it knows. The account is first.
+// Unseen returns the recent writes of a record that an observation would show and
+// does not. The account comes first.
 func (r Record) Unseen(obs Observation, at time.Time, settle time.Duration) []Unseen {
 	var all []Unseen
 	r.eachWrite(obs, func(o Object, w *Write, is visibility) {
@@ -44,9 +44,9 @@ func (r Record) Unseen(obs Observation, at time.Time, settle time.Duration) []Un
 	return all
 }
 
-// AsRemoved is what is remembered of a binding whose account is unbound for good:
-// a read that shows the account still is known to be old, and what we made in its
-// image repositories is known as ours.
+// AsRemoved returns what is remembered about a binding whose account was unbound
+// for good. A read that still shows the account is then recognized as outdated, and
+// what we created in its image repositories is recognized as ours.
 func (r Record) AsRemoved() Record {
 	return Record{
 		Instance: r.Instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
@@ -54,8 +54,8 @@ func (r Record) AsRemoved() Record {
 	}
 }
 
-// WithLeft is the record with the image repositories of another one that it does not
-// have: what is left of a removed binding of the same name.
+// WithLeft returns the record with those image repositories of removed that it
+// lacks: what is left of a removed binding with the same name.
 func (r Record) WithLeft(removed Record) Record {
 	r.Images = slices.Clone(r.Images)
 	for _, img := range removed.Images {
@@ -67,10 +67,10 @@ func (r Record) WithLeft(removed Record) Record {
 	return r
 }
 
-// Left says whether a link or a rule that we made may be left.
+// Left reports whether a link or a rule that we made may be left.
 func (r Record) Left() bool { return slices.ContainsFunc(r.Images, RecordedImage.Left) }
 
-// Recent are the recent writes of a record.
+// Recent returns the recent writes of a record.
 func (r Record) Recent(at time.Time, settle time.Duration) []Unseen {
 	var all []Unseen
 	r.eachWrite(Observation{}, func(o Object, w *Write, _ visibility) {
@@ -81,12 +81,12 @@ func (r Record) Recent(at time.Time, settle time.Duration) []Unseen {
 	return all
 }
 
-// Young are the recent writes of a record that no observation has shown.
+// Young returns the recent writes of a record that no observation has shown.
 func (r Record) Young(at time.Time, settle time.Duration) []Unseen {
 	return slices.DeleteFunc(r.Recent(at, settle), func(u Unseen) bool { return u.Write.Seen })
 }
 
-// WrittenAt are the times of the writes of a record.
+// WrittenAt returns the times of a record's writes.
 func (r Record) WrittenAt() (all []time.Time) {
 	r.eachWrite(Observation{}, func(_ Object, w *Write, _ visibility) {
 		if !w.At.IsZero() {
@@ -96,10 +96,10 @@ func (r Record) WrittenAt() (all []time.Time) {
 	return all
 }
 
-// Confirmed is a record after an observation: what that shows is marked as seen,
-// the registry's numbers that were not known are filled in, and a removal that
-// had no effect is taken back. Removed rules and image repositories are kept
-// while something may be left of them. It keeps r as it is.
+// Confirmed returns the record after an observation: writes that it shows are
+// marked as seen, missing numbers are filled in, and removals that had no effect
+// are taken back. Removed rules and image repositories are kept while something may
+// be left of them. r is not changed.
 func (r Record) Confirmed(obs Observation, at time.Time, settle time.Duration) Record {
 	r = r.withOwnImages()
 	r.number(obs, at)
@@ -111,15 +111,15 @@ func (r Record) Confirmed(obs Observation, at time.Time, settle time.Duration) R
 	return r
 }
 
-// LateAfter says that a write after a time was shown late.
+// LateAfter reports whether a write after a time was shown late.
 func (r Record) LateAfter(at time.Time) bool {
 	late := false
 	r.eachWrite(Observation{}, func(_ Object, w *Write, _ visibility) { late = late || w.Late && w.At.After(at) })
 	return late
 }
 
-// Doubted is a record in which the write of an object is recent no more: what
-// does not show it is right.
+// Doubted returns a record without the write of an object, so that reads which do
+// not show the write are believed.
 func (r Record) Doubted(object Object) Record {
 	r = r.withOwnImages()
 	r.eachWrite(Observation{}, func(o Object, w *Write, _ visibility) {
@@ -130,7 +130,7 @@ func (r Record) Doubted(object Object) Record {
 	return r
 }
 
-// withOwnImages is a record whose images can be changed without changing r's.
+// withOwnImages returns a record whose images can be changed without changing r.
 func (r Record) withOwnImages() Record {
 	r.Images = slices.Clone(r.Images)
 	for i := range r.Images {
@@ -139,7 +139,7 @@ func (r Record) withOwnImages() Record {
 	return r
 }
 
-// visibility says whether an observation shows a write; it may not know.
+// visibility says whether an observation shows a write; that may be unknown.
 type visibility int
 
 const (
@@ -158,8 +158,8 @@ func visibilityOf(known, shows bool) visibility {
 	return notShown
 }
 
-// eachWrite calls do for every write of a record, with what an observation shows
-// of it.
+// eachWrite calls do for every write of a record, with its visibility in an
+// observation.
 func (r *Record) eachWrite(obs Observation, do func(o Object, w *Write, is visibility)) {
 	account, known := obs.account(r.Platform)
 	do(AccountObject(), &r.Written, visibilityOf(known, r.shows(account)))
@@ -178,20 +178,21 @@ func (r *Record) eachWrite(obs Observation, do func(o Object, w *Write, is visib
 	}
 }
 
-// account is the account of a platform, if that is known.
+// account returns the account of a platform; known is false if there is no answer.
 func (o Observation) account(p Platform) (account *Account, known bool) {
 	state, asked := o.Accounts[p]
 	return state.Account, asked && o.Unknown == nil && state.Unknown == nil
 }
 
-// repository is the state of an image repository, if that is known.
+// repository returns the state of an image repository; known is false if there is
+// no answer.
 func (o Observation) repository(image string) (state RepositoryState, known bool) {
 	state, asked := o.Repositories[NormalImage(image)]
 	return state, asked && o.Unknown == nil && state.Unknown == nil
 }
 
-// WasUnbound says that we unbound the account of a number, so that a read which
-// shows it is an old one.
+// WasUnbound reports whether we unbound the account with a number, so that a read
+// which shows it is outdated.
 func (r Record) WasUnbound(id string) bool {
 	return id != "" && (id == r.Unbound || slices.Contains(r.UnboundBefore, id))
 }
@@ -199,7 +200,8 @@ func (r Record) WasUnbound(id string) bool {
 // maxUnbound bounds how many unbound accounts a record remembers.
 const maxUnbound = 5
 
-// After is a record of an account that took the place of those of another record.
+// After returns the record of an account that replaced the accounts of old, and
+// remembers those as unbound.
 func (r Record) After(old Record) Record {
 	r.UnboundBefore = slices.Clone(old.UnboundBefore)
 	for _, id := range []string{old.Unbound, old.AccountID} {
@@ -222,8 +224,8 @@ func (i RecordedImage) showsLink(state RepositoryState) bool {
 	return state.Exists
 }
 
-// onlyMade says that nothing is known of the source: a write made the image
-// repository.
+// onlyMade reports whether nothing is known about the source, because a write only
+// created the image repository.
 func (i RecordedImage) onlyMade() bool { return i.Link == nil && i.Unlinked == nil }
 
 func (r RecordedRule) shown(state RepositoryState) bool {
@@ -237,8 +239,8 @@ func (r RecordedRule) shown(state RepositoryState) bool {
 	return there != r.Removed
 }
 
-// number fills in the numbers that an observation reports: the registry's, and the
-// code host's.
+// number fills in missing numbers from an observation: those of the registry and of
+// the code host.
 func (r *Record) number(obs Observation, at time.Time) {
 	if a := obs.Accounts[r.Platform].Account; a != nil && r.AccountID == "" && !r.Written.At.IsZero() && r.shows(a) {
 		r.AccountID = a.ID
@@ -260,8 +262,8 @@ func (r *Record) number(obs Observation, at time.Time) {
 	}
 }
 
-// numberOf is the number of the observed rule that a rule without one is; empty
-// where none is, or it may be several.
+// numberOf returns the number of the observed rule that matches a recorded rule
+// without a number; empty if none or more than one matches.
 func (i RecordedImage) numberOf(rule RecordedRule, state RepositoryState) string {
 	id := ""
 	for _, have := range state.Rules {
@@ -277,10 +279,11 @@ func (i RecordedImage) numberOf(rule RecordedRule, state RepositoryState) string
 	return id
 }
 
-// takeBack ends what is over: a removal that was never shown, and is not after its
-// time, had no effect, and one that is shown after its time is done for good. Where the
-// registry has numbers, what is shown again by the same one was never removed. A source
-// has none: once it was shown as removed, what is linked later is somebody else's.
+// takeBack settles removals that are no longer recent. If the removed account or
+// rule is still shown with the same number, it was never removed, so it counts as
+// ours again. A source has no number: if no read has shown its removal, the removal
+// had no effect, but after one has, a later link is somebody else's. takeBack also
+// forgets image repositories with nothing left of ours.
 func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
 	over := func(w Write) bool { return !w.At.IsZero() && !w.Recent(at, settle) }
 	if account, known := obs.account(r.Platform); known && r.Removed && over(r.Written) && !r.shows(account) {
@@ -296,7 +299,7 @@ func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
 	})
 }
 
-// takeBack is Record.takeBack for an image repository.
+// takeBack does the same for one image repository.
 func (i *RecordedImage) takeBack(state RepositoryState, over func(Write) bool) {
 	if i.Unlinked != nil && over(i.LinkWritten) && state.NoSource() == nil {
 		if !i.showsLink(state) && !i.LinkWritten.Seen {
@@ -311,9 +314,9 @@ func (i *RecordedImage) takeBack(state RepositoryState, over func(Write) bool) {
 	}
 }
 
-// Gone are the image repositories of a record that do not exist, says an
-// observation, although the record has what the registry cannot be asked about: a
-// source, or build rules.
+// Gone returns the image repositories that, according to an observation, do not
+// exist, although the record has a source or build rules of theirs that the
+// registry cannot be asked about.
 func (r Record) Gone(obs Observation) []string {
 	var gone []string
 	for _, img := range r.Images {
@@ -326,8 +329,9 @@ func (r Record) Gone(obs Observation) []string {
 	return gone
 }
 
-// Forget is a record without what the registry cannot be asked about of image
-// repositories: another one with the name has none of it. It keeps r as it is.
+// Forget returns a record without those sources and rules of the given image
+// repositories that the registry cannot be asked about: a new image repository with
+// the same name has none of them. r is not changed.
 func (r Record) Forget(images []string, obs Observation) Record {
 	r.Images = slices.Clone(r.Images)
 	for i := range r.Images {
@@ -346,8 +350,8 @@ func (r Record) Forget(images []string, obs Observation) Record {
 	return r
 }
 
-// Wrote marks what a call on an object wrote. The rule, for a rule, is the
-// registry's number of the one that was written; empty where that is unknown.
+// Wrote notes the write of a call on an object. For a rule, rule is the registry's
+// number of the rule that was written; empty if it is unknown.
 func (r *Record) Wrote(object Object, rule string, w Write) {
 	if object.IsAccount() {
 		r.Written = w
@@ -373,17 +377,17 @@ func (r *Record) Wrote(object Object, rule string, w Write) {
 	}
 }
 
-// OnceRead says that the registry has shown the account, and that nobody confirmed it:
-// if the registry cannot be asked now, the account is unknown.
+// OnceRead reports whether the registry, and not a person, has confirmed the
+// account. If the registry cannot be asked now, such an account is unknown.
 func (r Record) OnceRead() bool {
 	return r.Attested == nil && r.AccountID != "" && (r.Written.At.IsZero() || r.Written.Seen)
 }
 
-// LinkOnceRead says that the registry has shown the recorded link of an image
+// LinkOnceRead reports whether the registry has shown the recorded link of an image
 // repository.
 func (i RecordedImage) LinkOnceRead() bool { return i.LinkWritten.Seen }
 
-// RulesOnceRead says that the registry has shown a recorded build rule.
+// RulesOnceRead reports whether the registry has shown a recorded build rule.
 func (i RecordedImage) RulesOnceRead() bool {
 	return slices.ContainsFunc(i.Rules, func(r RecordedRule) bool {
 		return r.Written.Seen || r.ID != "" && r.Written.At.IsZero()
