@@ -64,7 +64,7 @@ func TestDescribeReadsWhatAPlatformNarrows(t *testing.T) {
 		Choices, OneOf               []string
 		RuleNeeds, Elem, OneOfRuleOf string
 	}
-	look := func(f *schema.Field) view {
+	viewOf := func(f *schema.Field) view {
 		return view{
 			Kind: f.Kind, Required: f.Required, Forbidden: f.Forbidden, Rule: f.Rule, RuleAt: f.RuleAt, Private: f.Private,
 			Date: f.Date, Choices: f.Choices, OneOf: f.OneOf, RuleNeeds: f.RuleNeeds, OneOfRuleOf: f.OneOfRule,
@@ -86,7 +86,7 @@ func TestDescribeReadsWhatAPlatformNarrows(t *testing.T) {
 		{"a trigger", codeup.Lookup("repositories").Elem.Lookup("trigger"), view{Kind: cue.StringKind, Choices: []string{"auto", "manual"}}},
 		{"a build rule", codeup.Lookup("repositories").Elem.Lookup("rules").Elem, view{Kind: cue.StructKind, OneOf: []string{"branch", "tag"}, OneOfRuleOf: "build-rule-ref"}},
 	} {
-		if diff := cmp.Diff(tt.want, look(tt.field)); diff != "" {
+		if diff := cmp.Diff(tt.want, viewOf(tt.field)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}

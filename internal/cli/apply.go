@@ -32,7 +32,7 @@ type applyOptions struct {
 	digest, file string
 	// glass is --break-glass: it lets instances be changed outside of their
 	// windows, in the name of by and for the reason.
-	glass      bool
+	breakGlass bool
 	by, reason string
 }
 
@@ -71,7 +71,7 @@ window opens, and the exit code is 2. --break-glass applies them anyway.
 	cmd.Flags().BoolVar(&opts.approve, "auto-approve", false, "do not ask")
 	cmd.Flags().StringVar(&opts.digest, "expect", "", "apply only the plan with this `DIGEST`")
 	deletionsFlag(cmd, &opts.deletions)
-	breakGlassFlag(cmd, &opts.glass)
+	breakGlassFlag(cmd, &opts.breakGlass)
 	cmd.Flags().StringVar(&opts.by, "by", "", "`NAME` of the person who uses --break-glass")
 	cmd.Flags().StringVar(&opts.reason, "reason", "", "`TEXT` for the history: why --break-glass is used")
 	return cmd
@@ -93,10 +93,10 @@ func (o *applyOptions) arguments(args []string) error {
 		}
 		*at = arg
 	}
-	if !o.glass && (o.by != "" || o.reason != "") {
+	if !o.breakGlass && (o.by != "" || o.reason != "") {
 		return requires("--break-glass", "--by", "--reason")
 	}
-	if err := checkBreakGlass(o.glass, o.by, o.reason); err != nil {
+	if err := checkBreakGlass(o.breakGlass, o.by, o.reason); err != nil {
 		return err
 	}
 	if o.file != "" && o.digest != "" {
@@ -118,15 +118,15 @@ func (o *applyOptions) expected() (expectation, error) {
 
 func runApply(ctx context.Context, opts *applyOptions) error {
 	// With JSON on standard output, messages for people go to standard error.
-	talk := opts.streams.Out
+	out := opts.streams.Out
 	if opts.output.json() {
-		talk = opts.streams.Err
+		out = opts.streams.Err
 	}
 	expected, err := opts.expected()
 	if err != nil {
 		return err
 	}
-	progress := newProgress(opts.streams, talk)
+	progress := newProgress(opts.streams, out)
 	session, e, err := openEngine(ctx, opts.streams, sessionOptions{
 		config: opts.config, path: opts.path, allowDeletions: opts.deletions, events: progress.event,
 	})
@@ -134,7 +134,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	defer session.close()
-	if opts.glass {
+	if opts.breakGlass {
 		if err := e.BreakGlass(&session.loaded, server.ThisProcess().Person(opts.by), opts.reason); err != nil {
 			return err
 		}
@@ -143,14 +143,14 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := expected.check(opts.streams, talk, session, p); err != nil {
+	if err := expected.check(opts.streams, out, session, p); err != nil {
 		return err
 	}
 	if err := showPlan(opts, p); err != nil {
 		return err
 	}
 	if asks(p) && !opts.approve && opts.file == "" {
-		if err := confirm(ctx, opts.streams, talk, message.New("apply-text.question"), "--auto-approve"); err != nil {
+		if err := confirm(ctx, opts.streams, out, message.New("apply-text.question"), "--auto-approve"); err != nil {
 			return err
 		}
 	}
@@ -160,7 +160,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	if p.HasChanges() {
-		if err := opts.streams.say(talk, applied(result)); err != nil {
+		if err := opts.streams.say(out, applied(result)); err != nil {
 			return err
 		}
 	}
@@ -183,11 +183,11 @@ func asks(p plan.Plan) bool {
 // confirm asks for a "yes" before a command changes anything. It returns an
 // error if nobody can be asked; --yes answers without asking. It returns when
 // ctx ends, even without an answer.
-func confirm(ctx context.Context, streams Streams, talk io.Writer, question message.Message, without string) error {
+func confirm(ctx context.Context, streams Streams, out io.Writer, question message.Message, without string) error {
 	if file, ok := streams.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
 		return message.NewError("cli.no-terminal", "flag", without)
 	}
-	if _, err := fmt.Fprint(talk, "\n"+streams.words(talk, question)); err != nil {
+	if _, err := fmt.Fprint(out, "\n"+streams.words(out, question)); err != nil {
 		return err
 	}
 	type line struct {

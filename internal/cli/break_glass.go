@@ -12,14 +12,14 @@ func requires(other string, flags ...string) error {
 	return message.NewError("cli.requires", "several", len(flags) > 1, "flags", flags, "other", other)
 }
 
-func breakGlassFlag(cmd *cobra.Command, glass *bool) {
-	cmd.Flags().BoolVar(glass, "break-glass", false, "change instances outside of their windows; requires --by and --reason, for the history")
+func breakGlassFlag(cmd *cobra.Command, breakGlass *bool) {
+	cmd.Flags().BoolVar(breakGlass, "break-glass", false, "change instances outside of their windows; requires --by and --reason, for the history")
 }
 
 // checkBreakGlass returns an error if --break-glass is given without a name and
 // a reason. The name is never guessed.
-func checkBreakGlass(glass bool, by, reason string) error {
-	if glass && (by == "" || reason == "") {
+func checkBreakGlass(breakGlass bool, by, reason string) error {
+	if breakGlass && (by == "" || reason == "") {
 		return requires("--by NAME, --reason TEXT", "--break-glass")
 	}
 	return nil

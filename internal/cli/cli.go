@@ -26,21 +26,21 @@ type Streams struct {
 	// redactor knows every secret that the command read. Main sets it; nil
 	// knows none.
 	redactor *secrets.Redactor
-	// look is how the commands write text; nil is the default.
-	look *look
+	// text is how the commands write text; nil is the default.
+	text *textOptions
 }
 
 // Main runs the command that args name and returns the process's exit code.
 // Cancelling ctx ends the command; a call in flight is allowed to finish.
 func Main(ctx context.Context, args []string, streams Streams) int {
-	streams.redactor, streams.look = secrets.NewRedactor(time.Now), new(look)
+	streams.redactor, streams.text = secrets.NewRedactor(time.Now), new(textOptions)
 	root := newRoot(streams)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if _, _, unknown := root.Find(args); err != nil && unknown != nil {
 		err = unknownCommand(root, args, unknown)
 	}
-	if l := &streams.look.language; l.chosen == nil {
+	if l := &streams.text.language; l.chosen == nil {
 		l.chosen, _ = l.choose(root) // The arguments are wrong, and no command ran.
 	}
 	return end(streams, err)
@@ -75,8 +75,8 @@ func (s Streams) warn(m message.Message) error {
 func (s Streams) words(w io.Writer, m message.Message) string { return s.style(w).Language.Text(m) }
 
 func newRoot(streams Streams) *cobra.Command {
-	if streams.look == nil {
-		streams.look = new(look)
+	if streams.text == nil {
+		streams.text = new(textOptions)
 	}
 	root := &cobra.Command{
 		Use:   "reconciler",
@@ -96,7 +96,7 @@ needs no account and no network.
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return wrongFlag(cmd, err) })
 	root.SetVersionTemplate("{{.Version}}\n")
-	streams.look.add(root)
+	streams.text.add(root)
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
@@ -127,18 +127,18 @@ needs no account and no network.
 // withUse adds the command's name to its errors, and its usage to errors about
 // arguments and flags.
 func withUse(cmd *cobra.Command) {
-	told := func(cmd *cobra.Command, err error) error {
+	withUsage := func(cmd *cobra.Command, err error) error {
 		return ofCommand(cmd, message.NewError("cli.usage", "why", err, "usage", cmd.UseLine()))
 	}
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error { return ofCommand(cmd, run(cmd, args)) }
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return told(cmd, wrongFlag(cmd, err)) })
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return withUsage(cmd, wrongFlag(cmd, err)) })
 	// Cobra checks the same later, but its errors name neither the command nor
 	// its usage.
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := errors.Join(requiredFlags(cmd), flagGroups(cmd)); err != nil {
-			return told(cmd, err)
+			return withUsage(cmd, err)
 		}
 		return nil
 	}
@@ -148,7 +148,7 @@ func withUse(cmd *cobra.Command) {
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return told(cmd, message.NewError("cli.meant", "why", argumentsError(cmd, check, args, err), "meant", meantCommand(cmd, args)))
+			return withUsage(cmd, message.NewError("cli.meant", "why", argumentsError(cmd, check, args, err), "meant", meantCommand(cmd, args)))
 		}
 		return nil
 	}

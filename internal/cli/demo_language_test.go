@@ -287,13 +287,13 @@ func TestDemoShowsNoEnglishInAnotherLanguage(t *testing.T) {
 	}
 	var out bytes.Buffer
 	err := runDemo(t.Context(), &demoOptions{
-		streams: Streams{In: strings.NewReader(""), Out: &out, Err: io.Discard, look: &look{color: "never", language: languageChoice{chosen: l}}}, once: true, watch: watch, more: failures(shown),
+		streams: Streams{In: strings.NewReader(""), Out: &out, Err: io.Discard, text: &textOptions{color: "never", language: languageChoice{chosen: l}}}, once: true, watch: watch, more: failures(shown),
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, args := range refusedCommands(t) {
-		root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, look: &look{color: "never", language: languageChoice{chosen: l}}, redactor: &secrets.Redactor{}})
+		root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, text: &textOptions{color: "never", language: languageChoice{chosen: l}}, redactor: &secrets.Redactor{}})
 		root.SetArgs(args)
 		root.SetOut(io.Discard)
 		root.SetErr(io.Discard)

@@ -37,17 +37,17 @@ func (o *demoOutput) await(t *testing.T, what string) string {
 	timeout := time.After(chapterTimeout)
 	for {
 		o.mu.Lock()
-		told := o.text.String()
-		if found := regexp.MustCompile(what).FindStringIndex(told); found != nil {
+		output := o.text.String()
+		if found := regexp.MustCompile(what).FindStringIndex(output); found != nil {
 			o.text.Next(found[1])
 			o.mu.Unlock()
-			return told[found[0]:found[1]]
+			return output[found[0]:found[1]]
 		}
 		o.mu.Unlock()
 		select {
 		case <-o.more:
 		case <-timeout:
-			t.Fatalf("the demo did not tell %q; it told:\n%s", what, told)
+			t.Fatalf("the demo did not tell %q; it told:\n%s", what, output)
 		}
 	}
 }
@@ -71,11 +71,11 @@ func TestTheDemoCanBePlayedWith(t *testing.T) {
 	if code, out := inDemo(t, "demo", "unbind", "edge-gitlab"); code != 1 || !strings.Contains(out, "no demo is running; start one") {
 		t.Errorf("without a demo: %d %s", code, out)
 	}
-	told := &demoOutput{more: make(chan struct{}, 1)}
+	output := &demoOutput{more: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- runDemo(ctx, &demoOptions{streams: Streams{In: strings.NewReader(""), Out: told, Err: io.Discard}})
+		ended <- runDemo(ctx, &demoOptions{streams: Streams{In: strings.NewReader(""), Out: output, Err: io.Discard}})
 	}()
 	defer func() {
 		cancel()
@@ -83,8 +83,8 @@ func TestTheDemoCanBePlayedWith(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	config := strings.TrimPrefix(told.await(t, `RECONCILER_CONFIG=\S+`), "RECONCILER_CONFIG=")
-	url := strings.TrimPrefix(told.await(t, `git clone \S+`), "git clone ")
+	config := strings.TrimPrefix(output.await(t, `RECONCILER_CONFIG=\S+`), "RECONCILER_CONFIG=")
+	url := strings.TrimPrefix(output.await(t, `git clone \S+`), "git clone ")
 	if info, err := os.Lstat(filepath.Join(filepath.Dir(config), demoSocket)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the demo's socket: %v, %v", info.Mode(), err)
 	}
@@ -111,7 +111,7 @@ func TestTheDemoCanBePlayedWith(t *testing.T) {
 			t.Errorf("demo %v: %d %s", tc.args, code, out)
 		}
 		if tc.then != "" {
-			told.await(t, tc.then)
+			output.await(t, tc.then)
 		}
 	}
 	t.Setenv("RECONCILER_CONFIG", config)
@@ -122,7 +122,7 @@ func TestTheDemoCanBePlayedWith(t *testing.T) {
 		t.Errorf("restore: %d %s", code, out)
 	}
 	pushRule(t, url)
-	told.await(t, `✓ prod-hangzhou/payments-gitlab: add-rule payments/api#branch:develop=>latest`)
+	output.await(t, `✓ prod-hangzhou/payments-gitlab: add-rule payments/api#branch:develop=>latest`)
 	if code, out := inDemo(t, "doctor"); code != 0 {
 		t.Errorf("doctor: %d\n%s", code, out)
 	}

@@ -26,20 +26,20 @@ func TestDemoConvergesAndIsWhatTheReadmeShows(t *testing.T) {
 	if err := runDemo(t.Context(), &demoOptions{streams: Streams{In: strings.NewReader(""), Out: &out, Err: &out}, once: true}); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	told := out.String()
+	output := out.String()
 	for _, want := range []string{
 		"bind platform-codeup", "authorize web-github", "authorize data-bitbucket", "link payments/api",
 		"change-rule payments/api", "drift: GitLab is no longer bound", "rebind payments-gitlab",
 		"Everything is as declared.",
 	} {
-		if !strings.Contains(told, want) {
+		if !strings.Contains(output, want) {
 			t.Errorf("the demo does not tell %q", want)
 		}
 	}
-	if strings.Contains(told, "sandbox-token") || strings.Contains(told, demoVaultToken) {
+	if strings.Contains(output, "sandbox-token") || strings.Contains(output, demoVaultToken) {
 		t.Error("the demo shows a token")
 	}
-	if failed := regexp.MustCompile(`(?m)^  ✗.*$`).FindString(told); failed != "" {
+	if failed := regexp.MustCompile(`(?m)^  ✗.*$`).FindString(output); failed != "" {
 		t.Errorf("an action failed: %s", failed)
 	}
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
@@ -50,8 +50,8 @@ func TestDemoConvergesAndIsWhatTheReadmeShows(t *testing.T) {
 	masked := func(text string) string {
 		return regexp.MustCompile(`sha256:[0-9a-f]{64}`).ReplaceAllString(text, "sha256:DIGEST")
 	}
-	if plan := block(t, string(readme), "text"); !strings.Contains(masked(told), masked(plan)) {
-		t.Errorf("the README's plan is not what the demo shows; README:\n%s\ndemo:\n%s", plan, told)
+	if plan := block(t, string(readme), "text"); !strings.Contains(masked(output), masked(plan)) {
+		t.Errorf("the README's plan is not what the demo shows; README:\n%s\ndemo:\n%s", plan, output)
 	}
 	example, err := os.ReadFile(filepath.Join("..", "..", "examples", "bindings", "payments", "gitlab.yaml"))
 	if err != nil {
@@ -89,9 +89,9 @@ func TestTheDemoOfTheDocumentedRegistryConverges(t *testing.T) {
 	if err := runDemo(t.Context(), opts); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	told := out.String()
-	if strings.Contains(told, "Build rule:") || !strings.Contains(told, "add-rule payments/api") || !strings.Contains(told, "Everything is as declared.") {
-		t.Errorf("the demo asks people for rules, or does not make them:\n%s", told)
+	output := out.String()
+	if strings.Contains(output, "Build rule:") || !strings.Contains(output, "add-rule payments/api") || !strings.Contains(output, "Everything is as declared.") {
+		t.Errorf("the demo asks people for rules, or does not make them:\n%s", output)
 	}
 	for action := range byAPI {
 		if !strings.Contains(action, "rule") {
@@ -134,18 +134,18 @@ func block(t *testing.T, text, language string) string {
 
 func TestTheDemoSaysHowToLookAroundWithCommandsThatExist(t *testing.T) {
 	w := demoWorld{configPath: "reconciler.yaml", outside: &sandbox.Sandbox{}}
-	root, told := newRoot(Streams{}), 0
+	root, commands := newRoot(Streams{}), 0
 	for line := range strings.Lines(report.English().Text(w.lookAround())) {
 		rest, ours := strings.CutPrefix(strings.TrimSpace(line), program()+" ")
 		if !ours {
 			continue
 		}
-		told++
+		commands++
 		if cmd, _, err := root.Find(strings.Fields(rest)); err != nil || cmd == root {
 			t.Errorf("%s: %v", strings.TrimSpace(line), err)
 		}
 	}
-	if told < 5 {
-		t.Errorf("only %d commands are told", told)
+	if commands < 5 {
+		t.Errorf("only %d commands are told", commands)
 	}
 }

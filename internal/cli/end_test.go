@@ -23,8 +23,8 @@ func TestAnErrorIsToldWithoutTheSecretsThatWereRead(t *testing.T) {
 	if code := end(streams, fmt.Errorf("registry: bind: %w", errors.New("answered "+value+" and "+encoded))); code != exitError {
 		t.Errorf("got exit code %d", code)
 	}
-	if told := out.String(); !strings.HasPrefix(told, "reconciler: registry: bind: answered ") || strings.Contains(told, value) || strings.Contains(told, encoded) {
-		t.Errorf("got %q", told)
+	if output := out.String(); !strings.HasPrefix(output, "reconciler: registry: bind: answered ") || strings.Contains(output, value) || strings.Contains(output, encoded) {
+		t.Errorf("got %q", output)
 	}
 	out.Reset()
 	if code := end(streams, exitCode(exitFindings)); code != exitFindings || out.Len() > 0 {

@@ -152,9 +152,9 @@ func TestImportedDeclarationsAreCanonical(t *testing.T) {
 
 func TestImportNeverTakesAFailureForAnAbsence(t *testing.T) {
 	for _, test := range []struct {
-		name  string
-		spoil func(*world)
-		code  int
+		name   string
+		damage func(*world)
+		code   int
 		// declared is how many declarations are written, says what stands on
 		// the error stream.
 		declared int
@@ -170,7 +170,7 @@ func TestImportNeverTakesAFailureForAnAbsence(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := importWorld(t)
-			test.spoil(w)
+			test.damage(w)
 			code, out, stderr := runIn(t, w, "import", "prod-hangzhou")
 			if declared := strings.Count(out, "kind: SourceBinding"); code != test.code || declared != test.declared || !strings.Contains(stderr, test.says) {
 				t.Errorf("code %d, %d declarations; want %d, %d, and %q:\n%s%s", code, declared, test.code, test.declared, test.says, out, stderr)

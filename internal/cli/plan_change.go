@@ -195,10 +195,10 @@ func (s *session) withMoves(head, moves []finding.Finding) []finding.Finding {
 		return head
 	}
 	for _, moved := range moves {
-		told := func(f finding.Finding) bool {
+		same := func(f finding.Finding) bool {
 			return f.Code == moved.Code && f.File == moved.File && f.Line == moved.Line && f.Column == moved.Column
 		}
-		if !slices.ContainsFunc(head, told) {
+		if !slices.ContainsFunc(head, same) {
 			head = append(head, moved)
 		}
 	}

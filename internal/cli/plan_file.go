@@ -56,8 +56,8 @@ func expectDigest(digest string) (expectation, error) {
 }
 
 // check refuses a plan other than the expected one. It writes the differences
-// to talk, and what to do to standard error.
-func (e expectation) check(streams Streams, talk io.Writer, s *session, p plan.Plan) error {
+// to out, and what to do to standard error.
+func (e expectation) check(streams Streams, out io.Writer, s *session, p plan.Plan) error {
 	if e.digest == "" {
 		return nil
 	}
@@ -80,28 +80,28 @@ func (e expectation) check(streams Streams, talk io.Writer, s *session, p plan.P
 	if len(reasons) == 0 {
 		return nil
 	}
-	if err := e.refuse(streams, talk, p, reasons); err != nil {
+	if err := e.refuse(streams, out, p, reasons); err != nil {
 		return err
 	}
 	return exitCode(exitRefused)
 }
 
-func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reasons []message.Message) error {
-	style := streams.style(talk)
+func (e expectation) refuse(streams Streams, out io.Writer, p plan.Plan, reasons []message.Message) error {
+	style := streams.style(out)
 	switch {
 	case e.kept == nil:
-		if err := report.Plan(talk, p, style); err != nil {
+		if err := report.Plan(out, p, style); err != nil {
 			return err
 		}
 	case e.digest == p.Digest():
-		if err := streams.say(talk, message.New("apply-text.same")); err != nil {
+		if err := streams.say(out, message.New("apply-text.same")); err != nil {
 			return err
 		}
 	default:
-		if _, err := fmt.Fprintf(talk, "%s\n\n", style.Language.Text(message.New("apply-text.differs", "file", e.name))); err != nil {
+		if _, err := fmt.Fprintf(out, "%s\n\n", style.Language.Text(message.New("apply-text.differs", "file", e.name))); err != nil {
 			return err
 		}
-		if err := report.PlanDifference(talk, e.kept.Plan, p, style); err != nil {
+		if err := report.PlanDifference(out, e.kept.Plan, p, style); err != nil {
 			return err
 		}
 	}

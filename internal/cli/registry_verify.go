@@ -73,11 +73,11 @@ instance, suspend that binding first.
 }
 
 func runRegistryVerify(ctx context.Context, opts *verifyOptions) error {
-	talk := opts.streams.Out
+	out := opts.streams.Out
 	if opts.output.json() {
-		talk = opts.streams.Err
+		out = opts.streams.Err
 	}
-	o, driver, err := opts.prepare(talk)
+	o, driver, err := opts.prepare(out)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func runRegistryVerify(ctx context.Context, opts *verifyOptions) error {
 		return interrupted(ctx)
 	}
 	if !run.Over() {
-		if err := opts.introduce(ctx, talk, o); err != nil {
+		if err := opts.introduce(ctx, out, o); err != nil {
 			return err
 		}
 	}
@@ -102,7 +102,7 @@ func runRegistryVerify(ctx context.Context, opts *verifyOptions) error {
 }
 
 // prepare makes the driver and reads the token.
-func (o *verifyOptions) prepare(talk io.Writer) (verify.Options, registry.Driver, error) {
+func (o *verifyOptions) prepare(out io.Writer) (verify.Options, registry.Driver, error) {
 	account, err := o.account()
 	if err != nil {
 		return verify.Options{}, nil, err
@@ -123,7 +123,7 @@ func (o *verifyOptions) prepare(talk io.Writer) (verify.Options, registry.Driver
 		Instance: o.instance, Region: instance.Region, Account: account, Token: token,
 		Patience: o.timeout, Now: time.Now, Wait: binding.Sleep,
 		Progress: func(m message.Message) {
-			_ = o.streams.say(talk, message.New("registry-verify.progress", "step", m))
+			_ = o.streams.say(out, message.New("registry-verify.progress", "step", m))
 		},
 	}, driver, nil
 }
@@ -166,10 +166,10 @@ func (o *verifyOptions) token() (secrets.Secret, error) {
 }
 
 // introduce shows what will be done, and asks for confirmation.
-func (o *verifyOptions) introduce(ctx context.Context, talk io.Writer, v verify.Options) error {
+func (o *verifyOptions) introduce(ctx context.Context, out io.Writer, v verify.Options) error {
 	steps := []string{"bind", "shown", "projects", "unbind", "gone"}
 	say := func(prefix string, m message.Message) {
-		_, _ = fmt.Fprintln(talk, prefix+report.Harmless(o.streams.style(talk).Language.Text(m)))
+		_, _ = fmt.Fprintln(out, prefix+report.Harmless(o.streams.style(out).Language.Text(m)))
 	}
 	platform, username := v.Account.Platform.Title(), v.Account.Username
 	say("", message.New("registry-verify.intro", "instance", o.instance))
@@ -183,7 +183,7 @@ func (o *verifyOptions) introduce(ctx context.Context, talk io.Writer, v verify.
 	if o.yes {
 		return nil
 	}
-	return confirm(ctx, o.streams, talk, message.New("registry-verify.question"), "--yes")
+	return confirm(ctx, o.streams, out, message.New("registry-verify.question"), "--yes")
 }
 
 func (o *verifyOptions) show(v report.RegistryVerification) error {

@@ -216,7 +216,7 @@ func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	holds := func() bool { return w.told(ctx, args[0], args[1]) }
+	holds := func() bool { return w.hasCondition(ctx, args[0], args[1]) }
 	if ofFile {
 		holds = func() bool {
 			data, err := os.ReadFile(ts.MkAbs(args[1]))
@@ -278,8 +278,8 @@ func storyWait(ts *testscript.TestScript, what string, holds func() bool) {
 	}
 }
 
-// told says whether the daemon tells of a condition of a binding.
-func (w *world) told(ctx context.Context, name, condition string) bool {
+// hasCondition reports whether the daemon reports a condition of a binding.
+func (w *world) hasCondition(ctx context.Context, name, condition string) bool {
 	statuses, err := client.New(filepath.Join(w.folder, "s.sock")).Bindings(ctx)
 	if err != nil {
 		return false

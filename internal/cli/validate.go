@@ -107,7 +107,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	var others []binding.File
 	var ignored int
 	if opts.beside != "" {
-		if files, others, ignored, err = besideFiles(ctx, here, files, opts.beside, limits); err != nil {
+		if files, others, ignored, err = readBeside(ctx, here, files, opts.beside, limits); err != nil {
 			return err
 		}
 	}

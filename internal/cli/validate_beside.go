@@ -13,9 +13,9 @@ import (
 	"reconciler/internal/source"
 )
 
-// besideFiles reads the files of a folder. It removes from files those that the
+// readBeside reads the files of a folder. It removes from files those that the
 // folder's ignore files exclude, as a check of the whole folder does.
-func besideFiles(ctx context.Context, here workingFolder, files []binding.File, folder string, limits source.Limits) (kept, others []binding.File, ignored int, err error) {
+func readBeside(ctx context.Context, here workingFolder, files []binding.File, folder string, limits source.Limits) (kept, others []binding.File, ignored int, err error) {
 	others, findings, err := readPaths(ctx, []string{folder}, limits)
 	if err != nil && !errors.Is(err, errNoDeclaration) {
 		return nil, nil, 0, err

@@ -28,9 +28,9 @@ func withInstances(here workingFolder, files []binding.File, beside string) ([]b
 		}
 	}
 	var named []string
-	looked := map[string]bool{}
+	searched := map[string]bool{}
 	for folder := range folders {
-		file, found, err := instancesAbove(here, folder, looked)
+		file, found, err := instancesAbove(here, folder, searched)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -61,9 +61,9 @@ func belowAnother(folder string, others map[string]bool) bool {
 // instancesAbove finds the nearest instances.yaml in a folder or above, up to the
 // root of the git repository or, without one, the working folder. It stops at a
 // folder that it has searched before.
-func instancesAbove(here workingFolder, folder string, looked map[string]bool) (file binding.File, found bool, err error) {
-	for !looked[folder] {
-		looked[folder] = true
+func instancesAbove(here workingFolder, folder string, searched map[string]bool) (file binding.File, found bool, err error) {
+	for !searched[folder] {
+		searched[folder] = true
 		path := filepath.Join(folder, manifest.InstancesFile)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			if file, err = readFile(path); err != nil || manifest.IsInstances(file) {

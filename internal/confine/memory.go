@@ -107,10 +107,10 @@ func inUse() uint64 {
 
 // afterCollection calls look after each garbage collection, until look returns false.
 // It uses the cleanup of an unreachable object.
-func afterCollection(look func() (again bool)) {
-	runtime.AddCleanup(&struct{ held *int }{}, func(look func() bool) {
-		if look() {
-			afterCollection(look)
+func afterCollection(check func() (again bool)) {
+	runtime.AddCleanup(&struct{ held *int }{}, func(check func() bool) {
+		if check() {
+			afterCollection(check)
 		}
-	}, look)
+	}, check)
 }

@@ -25,9 +25,9 @@ func TestThePlanThatIsToldHoldsNoSecret(t *testing.T) {
 		}},
 		Findings: []finding.Finding{{Message: message.Verbatim("the registry answered " + value)}},
 	}
-	told := plan.Merge(last)
-	d.redactPlan(&told)
-	if text := fmt.Sprintf("%+v", told); strings.Contains(text, value) || !strings.Contains(text, "the host answered ") {
+	merged := plan.Merge(last)
+	d.redactPlan(&merged)
+	if text := fmt.Sprintf("%+v", merged); strings.Contains(text, value) || !strings.Contains(text, "the host answered ") {
 		t.Errorf("got %s", text)
 	}
 	if n := strings.Count(fmt.Sprintf("%+v", last), value); n != 5 {

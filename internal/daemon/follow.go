@@ -214,7 +214,7 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 			"line", finding.Line, "column", finding.Column, "message", report.English().Text(finding.Message))
 	}
 	f.reportBroken(desired, loaded.Findings)
-	f.notifier.Poke()
+	f.notifier.Wake()
 	f.gate.begin(desired, f.instances)
 	// This comes first, so that anybody who sees an effect of the snapshot
 	// finds it trusted.

@@ -38,11 +38,11 @@ type lines struct {
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer poke(l.news)
+	defer signal(l.news)
 	return l.text.Write(p)
 }
 
-func poke(news chan struct{}) {
+func signal(news chan struct{}) {
 	select {
 	case news <- struct{}{}:
 	default:
@@ -75,7 +75,7 @@ func (p *process) event(e plan.Event) {
 	p.mu.Lock()
 	p.events = append(p.events, e)
 	p.mu.Unlock()
-	poke(p.news)
+	signal(p.news)
 }
 
 // logged waits for a text in the log.

@@ -60,8 +60,8 @@ func (i *instance) publish(ctx context.Context) (*report.PublishedInstance, erro
 	if err != nil {
 		return nil, err
 	}
-	told := engine.Publish(i.Name, round)
-	return &told, nil
+	published := engine.Publish(i.Name, round)
+	return &published, nil
 }
 
 // current returns the round that shows the present state. If a sync takes long,

@@ -56,7 +56,7 @@ func (r *runner) event(event plan.Event) {
 	}
 	if event.Kind == plan.SyncDone || event.Kind == plan.SyncFailed {
 		r.readJournal()
-		r.notifier.Poke()
+		r.notifier.Wake()
 	}
 	if next := r.o.Engine.Events; next != nil {
 		next(event)

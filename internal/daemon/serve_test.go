@@ -151,7 +151,7 @@ func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.populate(two())
 	revision := w.commit(two())
-	look := func() (settled bool) {
+	check := func() (settled bool) {
 		t.Helper()
 		opts := w.options(w.process()).Engine
 		opts.ReadOnly = true
@@ -170,7 +170,7 @@ func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 		}
 		return !p[0].Plan.HasChanges()
 	}
-	if look() {
+	if check() {
 		t.Error("nothing is planned though nothing is bound")
 	}
 	if _, err := os.Lstat(filepath.Dir(w.config.State.Path)); err == nil {
@@ -190,7 +190,7 @@ func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 	if len(memory.Records) != 2 {
 		t.Errorf("the daemon's memory: %+v; want two records", memory)
 	}
-	if !look() {
+	if !check() {
 		t.Error("beside a daemon that converged changes are planned: its records are not used")
 	}
 	p.end()
@@ -198,7 +198,7 @@ func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !look() {
+	if !check() {
 		t.Error("after a daemon that converged changes are planned: the state file is not read")
 	}
 	after, err := os.ReadFile(w.config.State.Path)

@@ -53,7 +53,7 @@ func (s *simTime) After(d time.Duration) (<-chan time.Time, func()) {
 	defer s.mu.Unlock()
 	timer := &simTimer{at: s.now.Add(d), fired: make(chan time.Time, 1)}
 	s.timers[timer] = true
-	poke(s.armed)
+	signal(s.armed)
 	return timer.fired, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

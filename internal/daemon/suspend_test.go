@@ -58,12 +58,12 @@ func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := map[string]string{}
+	messages := map[string]string{}
 	for _, e := range report.NewHistory(events).Items {
-		told[e.Action] = e.By + " " + e.Message
+		messages[e.Action] = e.By + " " + e.Message
 	}
-	if !strings.HasPrefix(told["suspend"], "Ada until ") || !strings.HasSuffix(told["resume"], ": migrated") {
-		t.Errorf("the history tells %v", told)
+	if !strings.HasPrefix(messages["suspend"], "Ada until ") || !strings.HasSuffix(messages["resume"], ": migrated") {
+		t.Errorf("the history tells %v", messages)
 	}
 }
 

@@ -30,7 +30,7 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 	for n, i := range asked {
 		instances[n] = report.SyncedInstance{Name: i.Name, Outcome: report.SyncAsked}
 		answers[n] = make(chan reconcile.Synced, 1)
-		request.asks[i.Name] = reconcile.Ask{Binding: req.Binding, BreakGlass: glassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
+		request.asks[i.Name] = reconcile.Ask{Binding: req.Binding, BreakGlass: breakGlassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
 	}
 	var source message.Message
 	if req.Binding == "" {
@@ -101,8 +101,8 @@ func (d *Daemon) beginSync(ctx context.Context, who server.Caller, req client.Sy
 // is wrong with it.
 func (r *runner) checkSync(who server.Caller, req client.SyncRequest) ([]*instance, error) {
 	err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason))
-	if glass := glassOf(who, req); err == nil && glass != nil {
-		err = glass.Check()
+	if breakGlass := breakGlassOf(who, req); err == nil && breakGlass != nil {
+		err = breakGlass.Check()
 	}
 	if err != nil {
 		return nil, err
@@ -281,9 +281,9 @@ func (f *follower) answer(err error) {
 	f.asked = nil
 }
 
-// glassOf is a person's permission to change instances outside of their
+// breakGlassOf is a person's permission to change instances outside of their
 // windows; nil if the request does not ask for it.
-func glassOf(who server.Caller, req client.SyncRequest) *plan.BreakGlass {
+func breakGlassOf(who server.Caller, req client.SyncRequest) *plan.BreakGlass {
 	if !req.BreakGlass {
 		return nil
 	}

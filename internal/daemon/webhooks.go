@@ -91,7 +91,7 @@ func (p *pushes) put(push webhook.Push) {
 // for it since.
 type expectation struct {
 	commit string
-	looks  int
+	reads  int
 	// trace is the traceparent of the push.
 	trace string
 }
@@ -106,12 +106,12 @@ func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Dura
 	case e.commit == seen:
 		*e = expectation{}
 		return 0, false, false
-	case e.looks >= len(pauses):
+	case e.reads >= len(pauses):
 		*e = expectation{}
 		return 0, false, true
 	}
-	e.looks++
-	return pauses[e.looks-1], true, false
+	e.reads++
+	return pauses[e.reads-1], true, false
 }
 
 // pause is how long the follower waits before it fetches on its own.
@@ -124,7 +124,7 @@ func (f *follower) pause() time.Duration {
 	if !ok {
 		return max(interval, f.asksToWait)
 	}
-	f.log.Debug("a commit was pushed, and the source does not show it yet", "commit", commit, "revision", f.seen, "looked_for", f.expected.looks)
+	f.log.Debug("a commit was pushed, and the source does not show it yet", "commit", commit, "revision", f.seen, "looked_for", f.expected.reads)
 	return max(min(pause, interval), f.asksToWait)
 }
 

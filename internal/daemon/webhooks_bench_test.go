@@ -47,7 +47,7 @@ func BenchmarkPushToCall(b *testing.B) {
 	called := make(chan struct{}, 1)
 	w.viaProxy(func(r *http.Request) {
 		if r.Method != http.MethodGet {
-			poke(called)
+			signal(called)
 		}
 	})
 	pay := map[string]string{"pay.yaml": gitlabAt("pay", prod)}

@@ -103,8 +103,8 @@ func (p *process) run() error {
 	return p.daemon.Run(ctx, Reload{})
 }
 
-// looks are how often the source was looked at.
-func (p *process) looks() int {
+// sourceReads returns how often the source was read.
+func (p *process) sourceReads() int {
 	p.t.Helper()
 	n := 0.0
 	for _, result := range []string{metrics.ResultChanged, metrics.ResultUnchanged, metrics.ResultError} {
@@ -142,7 +142,7 @@ func TestAPushIsLookedForThoughTheIntervalIsAnHour(t *testing.T) {
 func TestOnlyAProvenPushIsLookedFor(t *testing.T) {
 	w, p := hooked(t)
 	url := p.hookURL()
-	before := p.looks()
+	before := p.sourceReads()
 	if status := w.push(url, "another-webhook-secret", noCommit); status != http.StatusUnauthorized {
 		t.Errorf("status %d for a wrong secret", status)
 	}
@@ -155,8 +155,8 @@ func TestOnlyAProvenPushIsLookedFor(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	p.at(revision)
-	if got := p.looks() - before; got != 1 {
-		t.Errorf("%d looks at the source, want 1", got)
+	if got := p.sourceReads() - before; got != 1 {
+		t.Errorf("%d reads of the source, want 1", got)
 	}
 }
 
@@ -167,26 +167,26 @@ func TestAPushThatComesBeforeTheServerShowsIt(t *testing.T) {
 	if status := w.push(p.hookURL(), hookSecret, noCommit); status != http.StatusAccepted {
 		t.Fatalf("status %d\n%s", status, p.log)
 	}
-	p.await("two looks for the push", func() bool { return strings.Count(p.log.String(), "the source does not show it yet") >= 2 })
+	p.await("two reads for the push", func() bool { return strings.Count(p.log.String(), "the source does not show it yet") >= 2 })
 	revision := w.buildFrom("release")
 	p.at(revision)
 }
 
 func TestThePushThatNeverShowsIsGivenUp(t *testing.T) {
 	w, p := hooked(t, time.Millisecond, 2*time.Millisecond, 3*time.Millisecond)
-	before := p.looks()
+	before := p.sourceReads()
 	if status := w.push(p.hookURL(), hookSecret, noCommit); status != http.StatusAccepted {
 		t.Fatalf("status %d\n%s", status, p.log)
 	}
 	p.logged("a pushed commit is not what the source shows")
-	if got := p.looks() - before; got != 4 {
-		t.Errorf("%d looks for a commit that is not there, want 4", got)
+	if got := p.sourceReads() - before; got != 4 {
+		t.Errorf("%d reads for a commit that is not there, want 4", got)
 	}
 }
 
 func TestAStormOfPushesCostsFewLooks(t *testing.T) {
 	w, p := hooked(t, time.Nanosecond)
-	url, before, began := p.hookURL(), p.looks(), time.Now()
+	url, before, began := p.hookURL(), p.sourceReads(), time.Now()
 	var storm sync.WaitGroup
 	for i := range 30 {
 		storm.Go(func() {
@@ -201,8 +201,8 @@ func TestAStormOfPushesCostsFewLooks(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	p.at(revision)
-	if got, most := p.looks()-before, int(time.Since(began)/pushSpacing)+2; got > most {
-		t.Errorf("%d looks at the source, want at most %d", got, most)
+	if got, most := p.sourceReads()-before, int(time.Since(began)/pushSpacing)+2; got > most {
+		t.Errorf("%d reads of the source, want at most %d", got, most)
 	}
 }
 
@@ -231,7 +231,7 @@ func TestWebhooksHaveAPortOfTheirOwn(t *testing.T) {
 // TestTheDaemonDoesNotStartWithoutAWebhooksSecret: a port that believes
 // everybody, or nobody, would be found out late.
 func TestTheDaemonDoesNotStartWithoutAWebhooksSecret(t *testing.T) {
-	for name, spoil := range map[string]func(path string) error{
+	for name, damage := range map[string]func(path string) error{
 		"missing": os.Remove,
 		"empty":   func(path string) error { return os.Truncate(path, 0) },
 		"short":   func(path string) error { return os.Truncate(path, 8) },
@@ -240,7 +240,7 @@ func TestTheDaemonDoesNotStartWithoutAWebhooksSecret(t *testing.T) {
 			w := newWorld(t)
 			w.hook()
 			path := w.config.Webhooks.Senders[0].SecretFile
-			if err := spoil(path); err != nil {
+			if err := damage(path); err != nil {
 				t.Fatal(err)
 			}
 			p := w.build()

@@ -162,7 +162,7 @@ func (d *doctor) chosenInstance(name string) bool {
 // section is one group of checks.
 type section struct {
 	group message.Message
-	look  func(context.Context, *list)
+	check func(context.Context, *list)
 }
 
 // run runs all sections at once and returns their checks in order. A panic in a
@@ -178,7 +178,7 @@ func (d *doctor) run(ctx context.Context, sections []section) []report.Check {
 					lists[i].unknown("check", message.Message{}, "Fault", message.New("doctor.fault", "type", fmt.Sprintf("%T", v)), message.Message{})
 				}
 			}()
-			s.look(ctx, lists[i])
+			s.check(ctx, lists[i])
 		})
 	}
 	wait.Wait()

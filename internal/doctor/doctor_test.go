@@ -235,16 +235,16 @@ func TestDoctorSaysWhoHoldsTheState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	look := func() []report.Check {
+	checks := func() []report.Check {
 		return doctor.Diagnose(t.Context(), doctor.Options{Engine: engine.Options{Config: config, RootCAs: p.outside.RootCAs}, Path: path})
 	}
-	if checks := look(); !has(checks, "State", "state-file", "Locked", binding.No) {
+	if checks := checks(); !has(checks, "State", "state-file", "Locked", binding.No) {
 		t.Error("a state file that is held by something that does not answer is refuted")
 	}
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if checks := look(); !has(checks, "State", "state-file", "Usable", binding.Yes) {
+	if checks := checks(); !has(checks, "State", "state-file", "Usable", binding.Yes) {
 		t.Error("a state file that can be opened is usable")
 	}
 }

@@ -222,15 +222,15 @@ func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c co
 		l.notAsked(binding.QuestionTokenValid, object, message.New("doctor.no-token"))
 		return
 	}
-	var told binding.TokenReport
-	if err := d.ask(ctx, func(ctx context.Context) error { told = checker.CheckObserver(ctx, token); return nil }); err != nil {
+	var report binding.TokenReport
+	if err := d.ask(ctx, func(ctx context.Context) error { report = checker.CheckObserver(ctx, token); return nil }); err != nil {
 		l.failed(binding.QuestionTokenValid, object, err)
 		return
 	}
-	for _, a := range told.Answers {
+	for _, a := range report.Answers {
 		l.answer(object, a)
 	}
-	if !told.Expires.IsZero() {
-		d.expiry(l, object, binding.TokenEnd{At: told.Expires, Source: "host"})
+	if !report.Expires.IsZero() {
+		d.expiry(l, object, binding.TokenEnd{At: report.Expires, Source: "host"})
 	}
 }

@@ -96,9 +96,9 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 	desired := plan.Desired{Declarations: result.Declarations}
 	var indexing sync.WaitGroup
 	indexing.Go(func() { desired = desired.Indexed() })
-	told, mayDeclare := endings(snapshot, root, applied, result.Declarations)
+	ended, mayDeclare := endings(snapshot, root, applied, result.Declarations)
 	broken := slices.Sorted(slices.Values(slices.Concat(result.Broken, unreadable, mayDeclare)))
-	findings := finding.Sort(slices.Concat(result.Findings, told))
+	findings := finding.Sort(slices.Concat(result.Findings, ended))
 	indexing.Wait()
 	desired.Revision, desired.Broken, desired.Held, desired.Rewritten = snapshot.Revision, slices.Compact(broken), result.Held, snapshot.Rewritten
 	desired.EmptySnapshot = len(result.Declarations) == 0 && len(broken) == 0 && len(result.Held) == 0

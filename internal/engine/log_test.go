@@ -21,9 +21,9 @@ func TestTheLogIsHarmlessForATerminal(t *testing.T) {
 		if rest != "" || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("%s: got %q", format, out.String())
 		}
-		var told struct{ Err string }
-		if format == "json" && (json.Unmarshal([]byte(line), &told) != nil || told.Err != foreign) {
-			t.Errorf("%s reads as %q", line, told.Err)
+		var entry struct{ Err string }
+		if format == "json" && (json.Unmarshal([]byte(line), &entry) != nil || entry.Err != foreign) {
+			t.Errorf("%s reads as %q", line, entry.Err)
 		}
 	}
 }

@@ -129,13 +129,13 @@ func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned Planned) (pla
 // BreakGlass allows applying loaded outside of windows, in the name of a
 // person. A name and a reason are required.
 func (e *Engine) BreakGlass(loaded *Loaded, who binding.Person, reason string) error {
-	glass := plan.BreakGlass{Person: who, Reason: reason}
-	if err := glass.Check(); err != nil {
+	breakGlass := plan.BreakGlass{Person: who, Reason: reason}
+	if err := breakGlass.Check(); err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(e.instances, (*Instance).HasWindows) {
 		return ErrNoWindows
 	}
-	loaded.Desired.BreakGlass = append(loaded.Desired.BreakGlass, glass)
+	loaded.Desired.BreakGlass = append(loaded.Desired.BreakGlass, breakGlass)
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // Publish returns the part of an instance's round that is published.
 func Publish(name string, seen *plan.Round) report.PublishedInstance {
 	o := seen.Observation
-	told := report.NewPublishedInstance(name, seen.Observed, o)
+	published := report.NewPublishedInstance(name, seen.Observed, o)
 	for _, d := range seen.Declarations {
 		b := report.PublishedBinding{
 			Name: d.Name, Platform: d.Spec.Platform, Username: d.Spec.Username, Address: d.Spec.Address, Projects: report.ProjectObjects(o.Projects[d.Name]),
@@ -29,35 +29,35 @@ func Publish(name string, seen *plan.Round) report.PublishedInstance {
 		if state, asked := o.Tokens[d.Name]; asked {
 			b.Token = report.NewPublishedToken(state)
 		}
-		told.Bindings = append(told.Bindings, b)
+		published.Bindings = append(published.Bindings, b)
 	}
 	for _, r := range seen.Records {
-		told.Records = append(told.Records, report.NewPublishedRecord(r))
+		published.Records = append(published.Records, report.NewPublishedRecord(r))
 	}
 	for _, i := range seen.Intents {
-		told.Intents = append(told.Intents, report.NewPublishedIntent(i))
+		published.Intents = append(published.Intents, report.NewPublishedIntent(i))
 	}
 	for _, e := range seen.RetryStates {
-		told.RetryStates = append(told.RetryStates, report.NewPublishedRetryState(e))
+		published.RetryStates = append(published.RetryStates, report.NewPublishedRetryState(e))
 	}
 	for _, s := range seen.Suspensions {
-		told.Suspensions = append(told.Suspensions, report.NewPublishedSuspension(s))
+		published.Suspensions = append(published.Suspensions, report.NewPublishedSuspension(s))
 	}
-	slices.SortFunc(told.Records, func(a, b report.PublishedRecord) int {
+	slices.SortFunc(published.Records, func(a, b report.PublishedRecord) int {
 		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
 	})
-	slices.SortFunc(told.Intents, func(a, b report.PublishedIntent) int {
+	slices.SortFunc(published.Intents, func(a, b report.PublishedIntent) int {
 		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
 	})
-	return told
+	return published
 }
 
 // observedIn returns the published observation of an instance, and the
 // declarations that it was made for.
-func observedIn(told report.PublishedInstance) (declared []binding.Declaration, seen binding.Observation) {
-	for _, b := range told.Bindings {
+func observedIn(published report.PublishedInstance) (declared []binding.Declaration, seen binding.Observation) {
+	for _, b := range published.Bindings {
 		d := binding.Declaration{Name: b.Name, Spec: binding.Spec{
-			Instance: told.Name, Platform: b.Platform, Username: b.Username, Address: b.Address,
+			Instance: published.Name, Platform: b.Platform, Username: b.Username, Address: b.Address,
 		}}
 		for _, source := range b.Sources {
 			d.Spec.Repositories = append(d.Spec.Repositories, binding.Repository{Source: source})
@@ -67,7 +67,7 @@ func observedIn(told report.PublishedInstance) (declared []binding.Declaration, 
 		}
 		declared = append(declared, d)
 	}
-	return declared, told.Observation()
+	return declared, published.Observation()
 }
 
 // publishedInstances returns the instances of the configuration, for planning
@@ -92,19 +92,19 @@ func (e *Engine) publishedInstances() []*Instance {
 }
 
 // publishedMemory returns the part of an instance's memory that was published.
-func publishedMemory(told report.PublishedInstance) client.Memory {
+func publishedMemory(published report.PublishedInstance) client.Memory {
 	var memory client.Memory
-	for _, r := range told.Records {
-		memory.Records = append(memory.Records, r.OnInstance(told.Name))
+	for _, r := range published.Records {
+		memory.Records = append(memory.Records, r.OnInstance(published.Name))
 	}
-	for _, i := range told.Intents {
-		memory.Intents = append(memory.Intents, i.OnInstance(told.Name))
+	for _, i := range published.Intents {
+		memory.Intents = append(memory.Intents, i.OnInstance(published.Name))
 	}
-	for _, e := range told.RetryStates {
-		memory.RetryStates = append(memory.RetryStates, e.OnInstance(told.Name))
+	for _, e := range published.RetryStates {
+		memory.RetryStates = append(memory.RetryStates, e.OnInstance(published.Name))
 	}
-	for _, s := range told.Suspensions {
-		memory.Suspensions = append(memory.Suspensions, s.OnInstance(told.Name))
+	for _, s := range published.Suspensions {
+		memory.Suspensions = append(memory.Suspensions, s.OnInstance(published.Name))
 	}
 	return memory
 }

@@ -30,8 +30,8 @@ func instancesFile(text string) binding.File {
 	return binding.File{Path: "instances.yaml", Data: []byte(text)}
 }
 
-// told are findings as "file:line:column severity code".
-func told(r manifest.Result) []string {
+// findingLines returns findings as "file:line:column severity code".
+func findingLines(r manifest.Result) []string {
 	var out []string
 	for _, f := range r.Findings {
 		out = append(out, fmt.Sprintf("%s:%d:%d %s %s", f.File, f.Line, f.Column, f.Severity, f.Code))
@@ -83,15 +83,15 @@ func TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			opts := manifest.Options{Now: now}
-			if diff := cmp.Diff(tt.personal, told(manifest.Load(t.Context(), []binding.File{tt.file}, opts))); diff != "" {
+			if diff := cmp.Diff(tt.personal, findingLines(manifest.Load(t.Context(), []binding.File{tt.file}, opts))); diff != "" {
 				t.Errorf("without instances.yaml (-want +got):\n%s", diff)
 			}
 			files := []binding.File{tt.file, instancesFile(enterpriseFile)}
-			if diff := cmp.Diff(tt.enterprise, told(manifest.Load(t.Context(), files, opts))); diff != "" {
+			if diff := cmp.Diff(tt.enterprise, findingLines(manifest.Load(t.Context(), files, opts))); diff != "" {
 				t.Errorf("with instances.yaml (-want +got):\n%s", diff)
 			}
 			opts.Editions = map[string]binding.Edition{"p": binding.Enterprise}
-			if diff := cmp.Diff(tt.enterprise, told(manifest.Load(t.Context(), []binding.File{tt.file}, opts))); diff != "" {
+			if diff := cmp.Diff(tt.enterprise, findingLines(manifest.Load(t.Context(), []binding.File{tt.file}, opts))); diff != "" {
 				t.Errorf("with the configuration (-want +got):\n%s", diff)
 			}
 		})
@@ -116,7 +116,7 @@ func TestInstancesFileIsCheckedWithPlaces(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := manifest.Load(t.Context(), []binding.File{gitee, instancesFile(tt.text)}, manifest.Options{Now: now})
-			if diff := cmp.Diff(tt.want, told(got)); diff != "" {
+			if diff := cmp.Diff(tt.want, findingLines(got)); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
@@ -144,7 +144,7 @@ func TestAnUnusableInstancesFileHoldsItsDeclarations(t *testing.T) {
 			tt.opts.Now = now
 			got := manifest.Load(t.Context(), tt.files, tt.opts)
 			if held := len(got.Declarations) == 0; held != tt.held {
-				t.Errorf("held is %v, want %v; findings %q", held, tt.held, told(got))
+				t.Errorf("held is %v, want %v; findings %q", held, tt.held, findingLines(got))
 			}
 		})
 	}
@@ -157,7 +157,7 @@ func TestADisagreementNamesBothSides(t *testing.T) {
 	})
 	want := []string{"a.yaml:4:18 error instance-edition", "instances.yaml:4:24 error instance-edition"}
 	var edition []string
-	for i, line := range told(got) {
+	for i, line := range findingLines(got) {
 		if strings.HasSuffix(line, "instance-edition") {
 			edition = append(edition, line)
 			if text := report.English().Text(got.Findings[i].Message); !strings.Contains(text, "personal") || !strings.Contains(text, "instances.yaml:4 says enterprise") {
@@ -180,7 +180,7 @@ func TestAChangedEditionChecksUnchangedFilesAgain(t *testing.T) {
 	opts := manifest.Options{Now: time.Now(), Cache: manifest.NewCache()}
 	var got [][]string
 	for _, files := range [][]binding.File{{gitee}, {gitee, file}, {gitee}} {
-		got = append(got, slices.Clone(told(manifest.Load(t.Context(), files, opts))))
+		got = append(got, slices.Clone(findingLines(manifest.Load(t.Context(), files, opts))))
 	}
 	refused := []string{"a.yaml:4:31 error platform-edition"}
 	if diff := cmp.Diff([][]string{refused, nil, refused}, got); diff != "" {
@@ -210,7 +210,7 @@ func TestAMovedBindingIsToldWithWhatDiffers(t *testing.T) {
 			got := manifest.Load(t.Context(), files, manifest.Options{Now: now, Applied: tt.applied})
 			moved := slices.DeleteFunc(got.Findings, func(f finding.Finding) bool { return f.Code != "instance-moved" })
 			if len(moved) != tt.want {
-				t.Fatalf("%d findings, want %d: %q", len(moved), tt.want, told(got))
+				t.Fatalf("%d findings, want %d: %q", len(moved), tt.want, findingLines(got))
 			}
 			if tt.want > 0 && !strings.Contains(report.English().Text(moved[0].Message), "no call removes a source") {
 				t.Errorf("the message does not say what differs: %s", report.English().Text(moved[0].Message))
@@ -273,7 +273,7 @@ func TestADisagreementHoldsItsInstanceOnly(t *testing.T) {
 				declared = append(declared, d.Name)
 			}
 			if diff := cmp.Diff(tt.held, held); diff != "" || len(got.Broken) > 0 {
-				t.Errorf("held (-want +got):\n%s\nbroken %v, %v", diff, got.Broken, told(got))
+				t.Errorf("held (-want +got):\n%s\nbroken %v, %v", diff, got.Broken, findingLines(got))
 			}
 			if diff := cmp.Diff(tt.declared, declared); diff != "" {
 				t.Errorf("declared (-want +got):\n%s", diff)

@@ -135,15 +135,15 @@ func TestPoliciesNarrow(t *testing.T) {
 				t.Fatal(found)
 			}
 			got := manifest.Load(t.Context(), []binding.File{{Path: "team/a.yaml", Data: []byte(document("a", gitlabSpec))}}, manifest.Options{Now: now, Policies: policies})
-			var told []string
+			var lines []string
 			for _, f := range got.Findings {
 				line := f.Code + " " + f.Path
 				if f.Severity != finding.Error {
 					line = string(f.Severity) + " " + line
 				}
-				told = append(told, line)
+				lines = append(lines, line)
 			}
-			if diff := cmp.Diff(tt.want, told); diff != "" {
+			if diff := cmp.Diff(tt.want, lines); diff != "" {
 				t.Error(diff)
 			}
 		})

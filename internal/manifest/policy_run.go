@@ -42,8 +42,8 @@ type policyMemory struct {
 	// out.
 	culprits []culprit
 	until    time.Time
-	// reported are the findings of declarations.
-	told map[policyKey][]finding.Finding
+	// findings are the findings of declarations.
+	findings map[policyKey][]finding.Finding
 }
 
 // culprit is a policy, or without a code a whole file, that passed a limit.
@@ -66,31 +66,31 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 		memory = policyMemory{digest: p.digest, until: opts.Now.Add(culpritPause)}
 	}
 	keys := make([]policyKey, len(declarations))
-	told := make(map[policyKey][]finding.Finding, len(declarations))
+	byKey := make(map[policyKey][]finding.Finding, len(declarations))
 	var due []int
 	for i, d := range declarations {
 		keys[i] = policyKey{d.File, digests[d.File], d.At(""), p.digest, opts.policyPath(d.File), binding.DateOf(opts.Now).String()}
-		if found, ok := memory.told[keys[i]]; ok && keys[i].digest != "" {
-			told[keys[i]] = found
+		if found, ok := memory.findings[keys[i]]; ok && keys[i].digest != "" {
+			byKey[keys[i]] = found
 		} else {
 			due = append(due, i)
 		}
 	}
 	if (len(due) > 0 || !known) && len(memory.culprits) < maxCulprits {
-		e := evaluation{policies: p, declarations: declarations, due: due, keys: keys, now: opts.Now, memory: memory, told: told}
+		e := evaluation{policies: p, declarations: declarations, due: due, keys: keys, now: opts.Now, memory: memory, findings: byKey}
 		if fault := e.all(ctx); !fault.IsZero() {
 			return append(findings, finding.New("internal-error", fault).At(p.first(), 0, 0)), false
 		}
 		memory = e.memory
 	}
-	memory.told = told
+	memory.findings = byKey
 	if len(memory.culprits) == 0 {
 		// What is known of sound policies is known forever.
 		memory.until = opts.Now.AddDate(1, 0, 0)
 	}
 	opts.Cache.keepPolicies(memory)
 	for _, key := range keys {
-		findings = append(findings, told[key]...)
+		findings = append(findings, byKey[key]...)
 	}
 	own := p.ownFindings(memory)
 	return append(findings, own...), !finding.HasErrors(own)
@@ -153,7 +153,7 @@ type evaluation struct {
 	keys         []policyKey
 	now          time.Time
 	memory       policyMemory
-	told         map[policyKey][]finding.Finding
+	findings     map[policyKey][]finding.Finding
 }
 
 // all evaluates until a child ends well. The result says why there is none.
@@ -215,7 +215,7 @@ func (o *policyOrder) leaveOut(c culprit) {
 // take makes findings of a whole answer.
 func (e *evaluation) take(answer policyAnswer) {
 	for _, at := range e.due {
-		e.told[e.keys[at]] = nil
+		e.findings[e.keys[at]] = nil
 	}
 	for _, b := range answer.breaches {
 		at := e.due[b.Declaration]
@@ -226,13 +226,13 @@ func (e *evaluation) take(answer policyAnswer) {
 		}
 		for _, path := range b.Paths {
 			place := d.At(path)
-			e.told[key] = append(e.told[key], finding.Finding{
+			e.findings[key] = append(e.findings[key], finding.Finding{
 				Code: p.Code, Severity: p.Severity, Message: said,
 				Rule: message.Verbatim(p.Text), Hint: message.Verbatim(p.Hint),
 			}.At(d.File, place.Line, place.Column).In(path))
 		}
 		if b.More > 0 {
-			e.told[key] = append(e.told[key], finding.New("too-many-findings", message.New("check.more", "count", b.More)).At(d.File, 0, 0))
+			e.findings[key] = append(e.findings[key], finding.New("too-many-findings", message.New("check.more", "count", b.More)).At(d.File, 0, 0))
 		}
 	}
 }

@@ -69,7 +69,7 @@ func TestADeputyGetsWhatTheOwnerGotBefore(t *testing.T) {
 	m := notify.Matter{Subject: notify.Subject{Kind: notify.Step, Instance: "prod", Binding: "pay", Of: "account"}, State: "due", Ask: &notify.Ask{Contact: binding.Contact{Name: "Ada"}}}
 	rules := notify.Rules{Receivers: []string{"ops", "team"}, Routes: []notify.Route{{Receivers: []string{"ops"}}}}
 	var l notify.Ledger
-	look := func(a *notify.Ask) {
+	decide := func(a *notify.Ask) {
 		now = now.Add(time.Minute)
 		m.Ask = a
 		l = notify.Decide(l, notify.World{Now: now, Matters: []notify.Matter{m}}, rules)
@@ -77,7 +77,7 @@ func TestADeputyGetsWhatTheOwnerGotBefore(t *testing.T) {
 	owner := &notify.Ask{Contact: binding.Contact{Name: "Ada"}}
 	deputy := &notify.Ask{Contact: binding.Contact{Name: "Bob", Receiver: "team", Address: "u2"}, Deputy: true}
 	for _, a := range []*notify.Ask{owner, owner, deputy, deputy, owner, deputy} {
-		look(a)
+		decide(a)
 	}
 	if len(l.Queues["ops"]) != 2 || len(l.Queues["team"]) != 1 || l.Queues["team"][0].Ask.Name != "Bob" {
 		t.Errorf("ops gets %d, team %d: %+v", len(l.Queues["ops"]), len(l.Queues["team"]), l.Queues)

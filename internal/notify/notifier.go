@@ -74,9 +74,9 @@ type Options struct {
 }
 
 const (
-	// lookInterval is how often the facts are checked without a Poke.
-	lookInterval = 15 * time.Second
-	defaultPause = 4 * time.Second
+	// checkInterval is how often the facts are checked without a Wake.
+	checkInterval = 15 * time.Second
+	defaultPause  = 4 * time.Second
 	// firstRetry doubles with each failure, up to longestRetry. refusedRetry is for
 	// a refusal by the receiver: somebody may change its settings meanwhile.
 	firstRetry, longestRetry, refusedRetry = 10 * time.Second, 10 * time.Minute, time.Hour
@@ -88,7 +88,7 @@ const (
 // concurrent use.
 type Notifier struct {
 	o    Options
-	poke chan struct{}
+	wake chan struct{}
 
 	mu        sync.Mutex
 	ledger    Ledger
@@ -110,7 +110,7 @@ func New(ctx context.Context, o Options) (*Notifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Notifier{o: o, poke: make(chan struct{}, 1), receivers: map[string]Receiver{}, tries: map[string]*tries{}}
+	n := &Notifier{o: o, wake: make(chan struct{}, 1), receivers: map[string]Receiver{}, tries: map[string]*tries{}}
 	var unreadable int
 	if n.ledger, unreadable = readLedger(rows); unreadable > 0 {
 		o.Log.Warn("cannot read all of what was reported to receivers; open matters may be reported again", "entries", unreadable)
@@ -134,13 +134,13 @@ func (n *Notifier) Use(rules Rules, receivers []Receiver) {
 		}
 	}
 	n.mu.Unlock()
-	n.Poke()
+	n.Wake()
 }
 
-// Poke makes Run check the facts at once.
-func (n *Notifier) Poke() {
+// Wake makes Run check the facts at once.
+func (n *Notifier) Wake() {
 	select {
-	case n.poke <- struct{}{}:
+	case n.wake <- struct{}{}:
 	default:
 	}
 }
@@ -158,27 +158,27 @@ func (n *Notifier) Run(ctx context.Context, facts func() Facts) {
 	var sending sync.WaitGroup
 	defer sending.Wait()
 	for {
-		n.look(ctx, facts)
+		n.checkFacts(ctx, facts)
 		for _, name := range n.due() {
 			sending.Go(func() {
 				n.deliver(ctx, name)
-				n.Poke()
+				n.Wake()
 			})
 		}
-		fired, stop := n.o.After(lookInterval)
+		fired, stop := n.o.After(checkInterval)
 		select {
 		case <-ctx.Done():
 			stop()
 			return
 		case <-fired:
-		case <-n.poke:
+		case <-n.wake:
 			stop()
 		}
 	}
 }
 
-// look decides what is due, and stores that before anything is sent.
-func (n *Notifier) look(ctx context.Context, facts func() Facts) {
+// checkFacts decides what is due, and stores that before anything is sent.
+func (n *Notifier) checkFacts(ctx context.Context, facts func() Facts) {
 	n.mu.Lock()
 	idle := len(n.receivers) == 0
 	n.mu.Unlock()

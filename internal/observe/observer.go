@@ -91,7 +91,7 @@ func (ob *Observer) Observe(ctx context.Context, declared []binding.Declaration,
 // instances are sent. It returns an observation for each snapshot, in order, as if made
 // for that one alone.
 func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declaration, targets []binding.SecretTargets, records []binding.Record, depth binding.Depth) []binding.Observation {
-	l := newLook(ob, slices.Concat(declared...), records)
+	l := newObservation(ob, slices.Concat(declared...), records)
 	tokens := make([]map[string]*tokenObservation, len(declared))
 	if depth == binding.DepthOffline {
 		l.seen.Unknown = &binding.Unknown{Reason: binding.Offline, Message: message.New("unknown.offline")}
@@ -113,7 +113,7 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 }
 
 // tokens observes the tokens of declarations, by name, each of them only once.
-func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, depth binding.Depth) map[string]*tokenObservation {
+func (l *observation) tokens(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, depth binding.Depth) map[string]*tokenObservation {
 	own := map[string]*tokenObservation{}
 	for _, d := range declared {
 		if depth == binding.DepthOffline {
@@ -122,24 +122,24 @@ func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targe
 		}
 		moves := func(host string) bool { return targets.Move(d, host).Refused(l.o.AllowAddressChangeWithSecret) }
 		key := binding.DigestOf(d.Name, d.Spec, moves(""))
-		if l.looks[key] == nil {
+		if l.tokenObservations[key] == nil {
 			t := newTokenObservation(d)
-			l.looks[key] = t
+			l.tokenObservations[key] = t
 			l.goSafely(func() { l.declaration(ctx, d, depth, moves, t) })
 		}
-		own[d.Name] = l.looks[key]
+		own[d.Name] = l.tokenObservations[key]
 	}
 	return own
 }
 
-// look is an observation in progress.
-type look struct {
+// observation is an observation in progress.
+type observation struct {
 	*Observer
 	records []binding.Record
 	wait    sync.WaitGroup
 	gates   map[string]chan struct{}
-	// looks are the observations of tokens, by what is asked.
-	looks map[string]*tokenObservation
+	// tokenObservations are the observations of tokens, by what is asked.
+	tokenObservations map[string]*tokenObservation
 	// made are the image repositories to create if they do not exist.
 	made  map[string]bool
 	count sync.Once
@@ -162,7 +162,7 @@ func unasked() *binding.Unknown {
 	return &binding.Unknown{Reason: binding.NotAsked, Message: message.New("unknown.not-asked")}
 }
 
-// newTokenObservation begins with everything unknown, as newLook does.
+// newTokenObservation begins with everything unknown, as newObservation does.
 func newTokenObservation(d binding.Declaration) *tokenObservation {
 	return &tokenObservation{asked: d.Spec.Token != nil, state: binding.TokenState{Unknown: unasked()}}
 }
@@ -173,11 +173,11 @@ const (
 	peerSecrets  = "secrets"
 )
 
-// newLook begins with everything unknown, so that an unanswered question is
+// newObservation begins with everything unknown, so that an unanswered question is
 // never taken for an absence.
-func newLook(ob *Observer, declared []binding.Declaration, records []binding.Record) *look {
-	l := &look{
-		Observer: ob, records: records, gates: map[string]chan struct{}{}, looks: map[string]*tokenObservation{}, made: made(declared),
+func newObservation(ob *Observer, declared []binding.Declaration, records []binding.Record) *observation {
+	l := &observation{
+		Observer: ob, records: records, gates: map[string]chan struct{}{}, tokenObservations: map[string]*tokenObservation{}, made: made(declared),
 		seen: binding.Observation{
 			Instance:     ob.o.Instance,
 			Accounts:     map[binding.Platform]binding.AccountState{},
@@ -201,7 +201,7 @@ func newLook(ob *Observer, declared []binding.Declaration, records []binding.Rec
 
 // result returns the observation of one snapshot, with what was seen of its
 // declarations' tokens.
-func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenObservation) binding.Observation {
+func (l *observation) result(declared []binding.Declaration, tokens map[string]*tokenObservation) binding.Observation {
 	o := l.seen
 	o.Accounts, o.Repositories = map[binding.Platform]binding.AccountState{}, map[string]binding.RepositoryState{}
 	if o.Unknown == nil {
@@ -229,7 +229,7 @@ func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenOb
 
 // goSafely runs f in a goroutine. A panic in it makes the instance unknown instead of
 // ending the process.
-func (l *look) goSafely(f func()) {
+func (l *observation) goSafely(f func()) {
 	l.wait.Go(func() {
 		defer func() {
 			if v := recover(); v != nil {
@@ -240,7 +240,7 @@ func (l *look) goSafely(f func()) {
 	})
 }
 
-func (l *look) note(write func(*binding.Observation)) {
+func (l *observation) note(write func(*binding.Observation)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	write(&l.seen)
@@ -249,7 +249,7 @@ func (l *look) note(write func(*binding.Observation)) {
 // ask makes one call to a peer, within the limits of time and of calls in
 // flight. Each peer has its own limit, so that a slow one does not delay the
 // others.
-func (l *look) ask(ctx context.Context, peer string, call func(context.Context) error) error {
+func (l *observation) ask(ctx context.Context, peer string, call func(context.Context) error) error {
 	select {
 	case l.gates[peer] <- struct{}{}:
 		defer func() { <-l.gates[peer] }()
@@ -264,7 +264,7 @@ func (l *look) ask(ctx context.Context, peer string, call func(context.Context) 
 }
 
 // registry asks for capabilities, and then for everything that they allow.
-func (l *look) registry(ctx context.Context) {
+func (l *observation) registry(ctx context.Context) {
 	var can binding.Capabilities
 	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
 		can, err = l.o.Registry.Capabilities(ctx)
@@ -290,7 +290,7 @@ func (l *look) registry(ctx context.Context) {
 	}
 }
 
-func (l *look) account(ctx context.Context, p binding.Platform, can binding.Capabilities) {
+func (l *observation) account(ctx context.Context, p binding.Platform, can binding.Capabilities) {
 	if !can.ListAccounts {
 		l.note(func(o *binding.Observation) {
 			o.Accounts[p] = binding.AccountState{Unknown: incapable(can, "listAccounts")}
@@ -313,7 +313,7 @@ func (l *look) account(ctx context.Context, p binding.Platform, can binding.Capa
 
 // usage counts what the instance has. If counting is not allowed, the rest can still be
 // read.
-func (l *look) usage(ctx context.Context) {
+func (l *observation) usage(ctx context.Context) {
 	var used binding.Usage
 	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
 		used, err = l.o.Registry.Usage(ctx)
@@ -325,7 +325,7 @@ func (l *look) usage(ctx context.Context) {
 	l.note(func(o *binding.Observation) { o.Usage = &used })
 }
 
-func (l *look) repository(ctx context.Context, image string, can binding.Capabilities) {
+func (l *observation) repository(ctx context.Context, image string, can binding.Capabilities) {
 	if !can.ReadRepositories {
 		l.note(func(o *binding.Observation) {
 			o.Repositories[image] = binding.RepositoryState{Unknown: incapable(can, "readRepositories")}

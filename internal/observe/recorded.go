@@ -76,11 +76,11 @@ func (rec *Recorded) registry(o *binding.Observation, declared []binding.Declara
 // the rest of the declaration, from any declaration of the same secret.
 func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) {
 	asked := rec.asked(d)
-	state, told := binding.TokenState{}, false
+	state, known := binding.TokenState{}, false
 	if asked != nil {
-		state, told = rec.seen.Tokens[asked.Name]
+		state, known = rec.seen.Tokens[asked.Name]
 	}
-	if d.Spec.Token != nil && !told {
+	if d.Spec.Token != nil && !known {
 		state = binding.TokenState{Unknown: notObserved(message.New("unknown.token", "vault", d.Spec.Token.Vault))}
 	}
 	same := asked != nil && asked.Name == d.Name && asked.Spec.Account() == d.Spec.Account()

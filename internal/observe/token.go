@@ -18,7 +18,7 @@ import (
 // declaration observes one declaration's token and, at depth binding.DepthPreflight, asks
 // its code host. If the token would be sent to a different host than its own, it is not
 // read and no host is asked.
-func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves func(host string) bool, seen *tokenObservation) {
+func (l *observation) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves func(host string) bool, seen *tokenObservation) {
 	state := new(binding.TokenState)
 	if d.Spec.Token != nil {
 		*state = l.metadata(ctx, d)
@@ -37,7 +37,7 @@ func (l *look) declaration(ctx context.Context, d binding.Declaration, depth bin
 }
 
 // metadata asks the secret store about a token, without reading its value.
-func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.TokenState {
+func (l *observation) metadata(ctx context.Context, d binding.Declaration) binding.TokenState {
 	var meta secrets.Metadata
 	err := l.ask(ctx, peerSecrets, func(ctx context.Context) (err error) {
 		meta, err = l.o.Tokens.Metadata(ctx, secrets.Ref(d.Spec.Token.Vault))
@@ -60,7 +60,7 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 // valid, and then calls saw with the answers about the projects, possibly after it
 // has returned. It is false if no host is asked. If the secret store has no versions,
 // it always reads the token, because only the fingerprint shows whether it is the same.
-func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState, saw func(map[string]binding.ProjectState)) bool {
+func (l *observation) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState, saw func(map[string]binding.ProjectState)) bool {
 	var token secrets.Secret
 	if d.Spec.Token != nil && state.Version == 0 {
 		token = l.read(ctx, d, state)
@@ -97,7 +97,7 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 }
 
 // known is the declared account, with its number if that is recorded.
-func (l *look) known(d binding.Declaration) binding.Account {
+func (l *observation) known(d binding.Declaration) binding.Account {
 	applied, ok := l.applied(d)
 	if !ok {
 		return d.Spec.Account()
@@ -107,7 +107,7 @@ func (l *look) known(d binding.Declaration) binding.Account {
 
 // identified returns a code host's answers about a declaration's projects, with
 // a no if the path now belongs to a different project than the recorded one.
-func (l *look) identified(d binding.Declaration, projects map[string]binding.ProjectState) map[string]binding.ProjectState {
+func (l *observation) identified(d binding.Declaration, projects map[string]binding.ProjectState) map[string]binding.ProjectState {
 	applied, _ := l.applied(d)
 	said, own := projects, false
 	for _, img := range applied.Images {
@@ -128,7 +128,7 @@ func (l *look) identified(d binding.Declaration, projects map[string]binding.Pro
 
 // read reads the version that the metadata reported, so that what is checked is
 // what will be bound.
-func (l *look) read(ctx context.Context, d binding.Declaration, state *binding.TokenState) secrets.Secret {
+func (l *observation) read(ctx context.Context, d binding.Declaration, state *binding.TokenState) secrets.Secret {
 	ref := secrets.Ref(d.Spec.Token.Vault)
 	ref.Version = state.Version
 	var token secrets.Secret
@@ -157,7 +157,7 @@ func secretUnknown(err error) *binding.Unknown {
 // previous asks whether the secret store still has the token that was applied
 // last; nil if that is the current one. If the secret was deleted and created
 // again, the same version is a different token.
-func (l *look) previous(ctx context.Context, d binding.Declaration, state binding.TokenState) *binding.PreviousToken {
+func (l *observation) previous(ctx context.Context, d binding.Declaration, state binding.TokenState) *binding.PreviousToken {
 	applied, ok := l.applied(d)
 	if !ok || state.Unknown != nil && !state.Unknown.Certain || applied.TokenVersion == 0 {
 		return nil
@@ -186,7 +186,7 @@ func (l *look) previous(ctx context.Context, d binding.Declaration, state bindin
 
 // boundAnswers asks the bound token's own code host about that token, because
 // builds depend on it as long as the current one is not bound.
-func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state binding.TokenState) []binding.Answer {
+func (l *observation) boundAnswers(ctx context.Context, d binding.Declaration, state binding.TokenState) []binding.Answer {
 	host := l.o.Hosts[d.Spec.Platform]
 	applied, ok := l.applied(d)
 	if host == nil || !ok || state.Previous.Unknown != nil {
@@ -229,7 +229,7 @@ func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state bi
 }
 
 // applied is the record of a declaration, or else of its earlier name.
-func (l *look) applied(d binding.Declaration) (found binding.Record, ok bool) {
+func (l *observation) applied(d binding.Declaration) (found binding.Record, ok bool) {
 	for _, r := range l.records {
 		if r.Managed && r.Platform == d.Spec.Platform && (!ok || r.Binding == d.Name) {
 			found, ok = r, true
@@ -242,7 +242,7 @@ func (l *look) applied(d binding.Declaration) (found binding.Record, ok bool) {
 // returns. The last one calls done. So no goroutine waits while it holds the large
 // stack that reading the secret store needed. Several calls use the token at once:
 // done wipes it.
-func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret, done func(*hostSaid)) {
+func (l *observation) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret, done func(*hostSaid)) {
 	account, paths, peer := l.known(d), d.Spec.Sources(), string(d.Spec.Platform)
 	said := &hostSaid{projects: map[string]binding.ProjectState{}}
 	var (

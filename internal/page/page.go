@@ -62,11 +62,11 @@ type Options struct {
 // pages is the handler of all pages.
 type pages struct {
 	Options
-	gate     *server.Gate
-	sessions *sessions
-	tongues  []*tongue
-	streams  chan struct{}
-	files    map[string]file
+	gate      *server.Gate
+	sessions  *sessions
+	languages []*siteLanguage
+	streams   chan struct{}
+	files     map[string]file
 }
 
 // New makes a function that makes the handler of the pages for a gate that checks
@@ -74,7 +74,7 @@ type pages struct {
 func New(o Options) func(*server.Gate) http.Handler {
 	return func(gate *server.Gate) http.Handler {
 		p := &pages{
-			Options: o, gate: gate, sessions: newSessions(o.Session, o.Now), tongues: tongues(o.Now),
+			Options: o, gate: gate, sessions: newSessions(o.Session, o.Now), languages: siteLanguages(o.Now),
 			streams: make(chan struct{}, mostStreams), files: readFiles(),
 		}
 		same := http.NewCrossOriginProtection()
@@ -140,9 +140,9 @@ type view struct {
 	// Here is the address of this page below Root.
 	Here string
 	// Page is the name of the template, and Of what the page is about.
-	Page, Of string
-	Lang     string
-	Tongues  []*tongue
+	Page, Of  string
+	Lang      string
+	Languages []*siteLanguage
 	// Person is the session; nil if the page needs none.
 	Person *session
 	Now    time.Time
@@ -169,15 +169,15 @@ func (p *pages) screen(show func(*http.Request) (screen, error)) http.HandlerFun
 const footer = "<footer"
 
 func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s screen) {
-	tongue := p.tongueOf(r)
+	language := p.languageOf(r)
 	v := view{
-		Root: rootOf(r), Here: strings.TrimPrefix(r.URL.RequestURI(), "/"), Page: s.name, Of: s.of, Lang: tongue.Tag, Tongues: p.tongues,
+		Root: rootOf(r), Here: strings.TrimPrefix(r.URL.RequestURI(), "/"), Page: s.name, Of: s.of, Lang: language.Tag, Languages: p.languages,
 		Person: personOf(r), Now: p.Now(), Data: s.data,
 	}
 	var body bytes.Buffer
-	if err := tongue.pages[s.name].ExecuteTemplate(&body, "layout", v); err != nil {
+	if err := language.pages[s.name].ExecuteTemplate(&body, "layout", v); err != nil {
 		p.Log.Error("cannot make a page", "page", s.name, "err", err)
-		http.Error(w, tongue.words.Text(message.New("page.not-made")), http.StatusInternalServerError)
+		http.Error(w, language.words.Text(message.New("page.not-made")), http.StatusInternalServerError)
 		return
 	}
 	text := clean(body.String())
@@ -185,7 +185,7 @@ func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s scre
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", tongue.Tag)
+	h.Set("Content-Language", language.Tag)
 	h.Set("ETag", tag)
 	if status == http.StatusOK && r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)

@@ -15,7 +15,8 @@ import (
 	"reconciler/internal/report"
 )
 
-type tongue struct {
+// siteLanguage is a language of the pages, with the templates in it.
+type siteLanguage struct {
 	// Tag is for <html lang>, and Name is the language's name in that language.
 	Tag, Name string
 	words     *report.Language
@@ -26,15 +27,15 @@ type tongue struct {
 // screens are the names of the templates.
 var screens = []string{"overview", "waiting", "tokens", "binding", "syncs", "problems", "login", "again", "not-found", "unknown", "foreign"}
 
-// tongues returns the languages of the catalogue. The first one is the default.
-func tongues(now func() time.Time) []*tongue {
-	var all []*tongue
+// siteLanguages returns the languages of the catalogue. The first one is the default.
+func siteLanguages(now func() time.Time) []*siteLanguage {
+	var all []*siteLanguage
 	for _, tag := range report.Languages() {
 		words, err := report.LanguageNamed(tag)
 		if err != nil {
 			panic(err) // The catalogue has it.
 		}
-		t := &tongue{Tag: tag, words: words, pages: map[string]*template.Template{}, now: now}
+		t := &siteLanguage{Tag: tag, words: words, pages: map[string]*template.Template{}, now: now}
 		t.Name = t.words.Text(message.New("page.language-name"))
 		layout := template.Must(template.New("layout.html").Funcs(t.funcs()).ParseFS(assets, "assets/layout.html", "assets/parts.html"))
 		for _, name := range screens {
@@ -48,9 +49,9 @@ func tongues(now func() time.Time) []*tongue {
 // languageCookie is the cookie with the language that a person chose.
 const languageCookie = "reconciler-language"
 
-// tongueOf is the language that a person chose, or else the first of the
+// languageOf is the language that a person chose, or else the first of the
 // browser's languages that the catalogue has, or else the default.
-func (p *pages) tongueOf(r *http.Request) *tongue {
+func (p *pages) languageOf(r *http.Request) *siteLanguage {
 	var tags []string
 	if c, err := r.Cookie(languageCookie); err == nil {
 		tags = append(tags, c.Value)
@@ -63,16 +64,16 @@ func (p *pages) tongueOf(r *http.Request) *tongue {
 		}
 	}
 	for _, tag := range tags {
-		if i := slices.IndexFunc(p.tongues, func(t *tongue) bool { return t.Tag == tag }); i >= 0 {
-			return p.tongues[i]
+		if i := slices.IndexFunc(p.languages, func(t *siteLanguage) bool { return t.Tag == tag }); i >= 0 {
+			return p.languages[i]
 		}
 	}
-	return p.tongues[0]
+	return p.languages[0]
 }
 
 func (p *pages) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	chosen := r.PostFormValue("language")
-	if slices.ContainsFunc(p.tongues, func(t *tongue) bool { return t.Tag == chosen }) {
+	if slices.ContainsFunc(p.languages, func(t *siteLanguage) bool { return t.Tag == chosen }) {
 		http.SetCookie(w, &http.Cookie{
 			Name: languageCookie, Value: chosen, Path: "/", MaxAge: int(365 * 24 * time.Hour / time.Second),
 			Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -81,7 +82,7 @@ func (p *pages) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	goTo(w, r, nextOf(r.PostFormValue("next")))
 }
 
-func (t *tongue) funcs() template.FuncMap {
+func (t *siteLanguage) funcs() template.FuncMap {
 	return template.FuncMap{
 		"t":      t.text,
 		"say":    func(m message.Message) string { return report.Clean(t.words.Text(m)) },
@@ -107,7 +108,7 @@ type tab struct {
 
 // text returns an entry of the catalogue, with arguments as pairs of a name and
 // a value. A test checks that the catalogue has what the templates use.
-func (t *tongue) text(id string, pairs ...any) string {
+func (t *siteLanguage) text(id string, pairs ...any) string {
 	m := message.Message{ID: id}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		m.Args = m.Args.With(fmt.Sprint(pairs[i]), pairs[i+1])

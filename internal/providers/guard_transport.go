@@ -40,8 +40,8 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	asked := g.pace.now()
 	err := g.pace.wait(req.Context(), slot, req.URL.Host)
 	begun := g.pace.now()
-	told := Exchange{Waited: begun.Sub(asked), Unsent: err != nil}
-	defer func() { g.observe(told) }()
+	exchange := Exchange{Waited: begun.Sub(asked), Unsent: err != nil}
+	defer func() { g.observe(exchange) }()
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	_, span := trace.Start(req.Context(), "http", "host", req.URL.Host)
 	resp, err := g.send(sent)
 	span.Answered(resp)
-	told.Took = g.pace.now().Sub(begun)
+	exchange.Took = g.pace.now().Sub(begun)
 	if err != nil {
 		cancel()
 		if req.Context().Err() == nil && notConnected(err) {
@@ -61,7 +61,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	told.Status = resp.StatusCode
+	exchange.Status = resp.StatusCode
 	g.pace.notePause(slot, resp)
 	// The answer refers to the caller's own request, so that later steps do not
 	// depend on our deadline.

@@ -22,9 +22,9 @@ func TestEveryRequestIsToldToTheObserver(t *testing.T) {
 		ok(w, r)
 	}))
 	var tick atomic.Int64
-	var told []providers.Exchange
+	var exchanges []providers.Exchange
 	client := providers.NewHTTPClient(providers.Options{
-		AllowPrivate: true, Observe: func(x providers.Exchange) { told = append(told, x) },
+		AllowPrivate: true, Observe: func(x providers.Exchange) { exchanges = append(exchanges, x) },
 		// Each look at the clock is a second later.
 		Now: func() time.Time { return time.Unix(1795348800+tick.Add(1), 0) },
 	})
@@ -33,14 +33,14 @@ func TestEveryRequestIsToldToTheObserver(t *testing.T) {
 	}
 	server.Close()
 	_, _ = get(t.Context(), client, server.URL, "t")
-	if len(told) != 4 {
-		t.Fatalf("%d requests were told, want 4: %+v", len(told), told)
+	if len(exchanges) != 4 {
+		t.Fatalf("%d requests were told, want 4: %+v", len(exchanges), exchanges)
 	}
 	for i, want := range []struct {
 		status int
 		unsent bool
 	}{{200, false}, {429, false}, {0, true}, {0, false}} {
-		x := told[i]
+		x := exchanges[i]
 		if x.Status != want.status || x.Unsent != want.unsent || x.Waited <= 0 || (x.Took > 0) == want.unsent {
 			t.Errorf("request %d: told %+v, want status %d, unsent %v", i, x, want.status, want.unsent)
 		}

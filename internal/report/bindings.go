@@ -154,13 +154,13 @@ func (p *page) say(m message.Message) { p.fold("", p.style.Language.Text(m)) }
 
 // closed lists the instances whose windows are closed now, and until when.
 func (p *page) closed(statuses []binding.Status) {
-	told := map[string]bool{}
+	shown := map[string]bool{}
 	for _, s := range statuses {
 		c := binding.FindCondition(s.Conditions, binding.WindowOpen)
-		if c == nil || c.Status != binding.False || told[s.Spec.Instance] {
+		if c == nil || c.Status != binding.False || shown[s.Spec.Instance] {
 			continue
 		}
-		told[s.Spec.Instance] = true
+		shown[s.Spec.Instance] = true
 		p.say(message.New("held.window", "instance", s.Spec.Instance, "why", c.Message))
 	}
 }

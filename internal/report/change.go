@@ -95,15 +95,15 @@ const shownFields = 20
 
 // touched writes one binding with the changed fields of its declaration.
 func (p *page) touched(t Touched) {
-	look := fieldLook(t.Change != Added, t.Change != Removed)
-	p.line("  ", p.style.paint(look.color, look.symbol), " ", p.style.paint(bold, clean(p.words(t.words()))))
+	symbol := changeSymbol(t.Change != Added, t.Change != Removed)
+	p.line("  ", p.style.paint(symbol.color, symbol.text), " ", p.style.paint(bold, clean(p.words(t.words()))))
 	changes := t.Changes
 	if !p.style.Full && len(changes) > shownFields {
 		changes = changes[:shownFields]
 	}
 	for _, c := range changes {
-		look := fieldLook(c.From != "", c.To != "")
-		p.line("      ", p.style.paint(look.color, look.symbol), " ", clean(c.Field), ": ", p.field(c))
+		symbol := changeSymbol(c.From != "", c.To != "")
+		p.line("      ", p.style.paint(symbol.color, symbol.text), " ", clean(c.Field), ": ", p.field(c))
 	}
 	if left := len(t.Changes) - len(changes); left > 0 {
 		p.line("      … ", p.words(message.New("plan-text.more-fields", "count", left)))
@@ -138,16 +138,16 @@ func (l *Language) change(c plan.Change) (field, from, to string) {
 	return l.Text(t.Field), l.Text(t.From), l.Text(t.To)
 }
 
-// fieldLook returns the symbol and colour of something that was added, removed or
+// changeSymbol returns the symbol and colour of something that was added, removed or
 // changed.
-func fieldLook(was, is bool) look {
+func changeSymbol(was, is bool) actionSymbol {
 	switch {
 	case !was:
-		return lookOf(plan.Link)
+		return symbolOf(plan.Link)
 	case !is:
-		return lookOf(plan.Unlink)
+		return symbolOf(plan.Unlink)
 	}
-	return lookOf(plan.Relink)
+	return symbolOf(plan.Relink)
 }
 
 func (t Touched) words() message.Message {
@@ -207,13 +207,13 @@ func (c *Change) summary(p plan.Plan) message.Message {
 // changeParts returns the rows of what a change touches and of what is pending.
 func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 	for _, t := range c.Touched {
-		symbol, removal := fieldLook(t.Change != Added, t.Change != Removed).symbol, ""
+		symbol, removal := changeSymbol(t.Change != Added, t.Change != Removed).text, ""
 		if t.Removal != "" {
 			removal = ": " + m.words(t.removal())
 		}
 		touched = append(touched, fmt.Sprintf("- `%s` %s%s\n", symbol, m.words(t.change().Map(markdownCode)), removal))
 		for _, f := range t.Changes {
-			symbol, values := fieldLook(f.From != "", f.To != "").symbol, markdownCode(f.To)
+			symbol, values := changeSymbol(f.From != "", f.To != "").text, markdownCode(f.To)
 			switch {
 			case f.To == "":
 				values = markdownCode(f.From)

@@ -179,7 +179,7 @@ func (m *markdown) action(a plan.Action) string {
 		changes = append(changes, m.change(c))
 	}
 	return fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n",
-		lookOf(a.Kind).symbol, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, "<br>"), m.text(a.Reason))
+		symbolOf(a.Kind).text, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, "<br>"), m.text(a.Reason))
 }
 
 // title says what an action is done to, as text does.

@@ -182,8 +182,8 @@ func keptOf(pl plan.Plan) []plan.Action {
 }
 
 func (p *page) action(a plan.Action) {
-	look := lookOf(a.Kind)
-	p.line("  ", p.style.paint(look.color, pad(look.symbol, 3)), " ",
+	symbol := symbolOf(a.Kind)
+	p.line("  ", p.style.paint(symbol.color, pad(symbol.text, 3)), " ",
 		p.style.paint(bold, string(a.Kind)), " ", clean(p.title(a)))
 	p.fold("        ", p.words(a.Reason))
 	widest := 0
@@ -240,45 +240,45 @@ func (p *page) change(c plan.Change) (field, values string) {
 	return field, p.style.paint(red, from) + " → " + p.style.paint(green, to)
 }
 
-type look struct {
-	symbol string
+type actionSymbol struct {
+	text string
 	// meaning is the ID of its text, below legend.
 	meaning string
 	color   color
 }
 
-func lookOf(k plan.Kind) look {
+func symbolOf(k plan.Kind) actionSymbol {
 	switch k {
 	case plan.Bind, plan.Create, plan.Link, plan.AddRule:
-		return look{"+", "add", green}
+		return actionSymbol{"+", "add", green}
 	case plan.Relink, plan.ChangeRule:
-		return look{"~", "change", yellow}
+		return actionSymbol{"~", "change", yellow}
 	case plan.Rebind:
-		return look{"-/+", "replace", yellow}
+		return actionSymbol{"-/+", "replace", yellow}
 	case plan.Unbind, plan.Unlink, plan.RemoveRule:
-		return look{"-", "remove", red}
+		return actionSymbol{"-", "remove", red}
 	case plan.Authorize, plan.Manual:
-		return look{"?", "person", cyan}
+		return actionSymbol{"?", "person", cyan}
 	case plan.Adopt:
-		return look{"=", "adopt", cyan}
+		return actionSymbol{"=", "adopt", cyan}
 	case plan.Forbidden:
-		return look{"!", "forbidden", red}
+		return actionSymbol{"!", "forbidden", red}
 	case plan.Noop:
-		return look{"", "", dim}
+		return actionSymbol{"", "", dim}
 	}
-	return look{"", "", dim}
+	return actionSymbol{"", "", dim}
 }
 
 // legend explains the symbols that the plan uses.
 func (p *page) legend(pl plan.Plan) {
 	seen := map[string]bool{"": true}
 	for _, k := range kinds() {
-		look := lookOf(k)
-		if pl.Counts()[k] == 0 || seen[look.symbol] {
+		symbol := symbolOf(k)
+		if pl.Counts()[k] == 0 || seen[symbol.text] {
 			continue
 		}
-		seen[look.symbol] = true
-		p.line("  ", p.style.paint(look.color, pad(look.symbol, 3)), " ", p.words(message.New("legend."+look.meaning)))
+		seen[symbol.text] = true
+		p.line("  ", p.style.paint(symbol.color, pad(symbol.text, 3)), " ", p.words(message.New("legend."+symbol.meaning)))
 	}
 	if len(seen) > 1 {
 		p.line()

@@ -171,9 +171,9 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 		t.Errorf("token (-want +got)\n%s", diff)
 	}
 	retry := filled[binding.RetryState](t)
-	told := report.NewPublishedRetryState(retry).OnInstance(retry.Instance)
+	restored := report.NewPublishedRetryState(retry).OnInstance(retry.Instance)
 	retry.Failed, retry.BindForbidden = nil, time.Time{} // No plan is made of them.
-	if diff := cmp.Diff(retry, told); diff != "" {
+	if diff := cmp.Diff(retry, restored); diff != "" {
 		t.Errorf("retry state (-want +got)\n%s", diff)
 	}
 	suspension := filled[binding.Suspension](t)

@@ -78,9 +78,9 @@ type CodeHosts struct {
 	moved map[string]int64
 	// hooks are the webhooks, by platform and project number.
 	hooks map[string][]hostHook
-	// talks are the comments, by platform, project number and pull request;
-	// statuses are by platform, project number and commit.
-	talks    map[string][]*HostComment
+	// comments are by platform, project number and pull request; statuses are
+	// by platform, project number and commit.
+	comments map[string][]*HostComment
 	statuses map[string][]HostStatus
 }
 
@@ -96,7 +96,7 @@ func NewCodeHosts(now func() time.Time) *CodeHosts {
 		faults: map[string]*Faults{HostCodeup: {}, HostGitHub: {}, HostBitbucket: {}, HostGitLab: {}},
 		users:  map[string][]*HostUser{}, tokens: map[string][]*HostToken{}, projects: map[string][]*HostProject{},
 		moved: map[string]int64{}, hooks: map[string][]hostHook{},
-		talks: map[string][]*HostComment{}, statuses: map[string][]HostStatus{},
+		comments: map[string][]*HostComment{}, statuses: map[string][]HostStatus{},
 	}
 }
 

@@ -34,7 +34,7 @@ func (c *CodeHosts) bitbucket(r *http.Request) hostAnswer {
 	case len(path) == 2 && path[0] == "workspaces":
 		return bitbucketWorkspace(c.workspace(path[1]))
 	case len(path) > 3 && path[0] == "repositories":
-		return c.bitbucketTalk(r, t, path[1:])
+		return c.serveBitbucketComments(r, t, path[1:])
 	case len(path) == 3 && path[0] == "repositories":
 		return c.bitbucketRepository(t, path[1], path[2])
 	}

@@ -138,7 +138,7 @@ func (c *CodeHosts) codeupProject(r *http.Request, t *HostToken, p *HostProject,
 	case path[0] == "webhooks" && r.Method == http.MethodGet:
 		return t.guarded(PermissionWebhooksRead, func() hostAnswer { return c.codeupHooks(p) })
 	case path[0] == "changeRequests", path[0] == "commits":
-		return c.codeupTalk(r, t, p, path)
+		return c.serveCodeupComments(r, t, p, path)
 	case path[0] == "webhooks":
 		return t.guarded(PermissionWebhooksWrite, func() hostAnswer { return c.codeupWrite(r, p, path[1:]) })
 	}

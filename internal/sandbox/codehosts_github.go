@@ -74,7 +74,7 @@ func (c *CodeHosts) githubSelf(t *HostToken) hostAnswer {
 // githubBelow serves a repository and what is below it.
 func (c *CodeHosts) githubBelow(r *http.Request, t *HostToken, path []string) hostAnswer {
 	if len(path) > 2 {
-		return c.githubTalk(r, t, path)
+		return c.serveGitHubComments(r, t, path)
 	}
 	return c.githubRepository(r, t, path[0]+"/"+path[1])
 }

@@ -46,8 +46,8 @@ func (c *CodeHosts) gitlab(r *http.Request) hostAnswer {
 		return hostAnswer{status: http.StatusUnauthorized, body: hostObject{"message": "401 Unauthorized"}}
 	case u.State == "blocked":
 		return hostAnswer{status: http.StatusForbidden, body: hostObject{"message": "403 Forbidden - Your account has been blocked."}}
-	case gitlabTalks(path):
-		return c.gitlabTalk(r, t, path[1:])
+	case isGitLabComments(path):
+		return c.serveGitLabComments(r, t, path[1:])
 	case r.Method != http.MethodGet:
 		return hostAnswer{status: http.StatusMethodNotAllowed, body: hostObject{"error": "405 Not Allowed"}}
 	case len(path) == 1 && (path[0] == "version" || path[0] == "metadata"):

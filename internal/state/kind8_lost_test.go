@@ -16,7 +16,7 @@ import (
 // that cannot be read, and that has no journal yet, is not known to be nothing.
 func TestKind8AnUnusableStateFileWithoutAJournalChangesNothing(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(t *testing.T, path string){
+	for name, damage := range map[string]func(t *testing.T, path string){
 		"of an earlier version, cut short": func(t *testing.T, path string) {
 			earlier(t, path)
 			truncate(t, path, 2)
@@ -31,7 +31,7 @@ func TestKind8AnUnusableStateFileWithoutAJournalChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "state.db")
-			spoil(t, path)
+			damage(t, path)
 			loaded, err := state.Load(path)
 			must(t, err)
 			if loaded.Damage() == nil {

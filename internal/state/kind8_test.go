@@ -96,7 +96,7 @@ func segments(t *testing.T, path string) []string {
 
 func TestKind8ALostOrDamagedIndexIsMadeAnewFromTheJournal(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(t *testing.T, path string){
+	for name, damage := range map[string]func(t *testing.T, path string){
 		"missing":   func(t *testing.T, path string) { must(t, os.Remove(path)) },
 		"empty":     func(t *testing.T, path string) { must(t, os.WriteFile(path, nil, 0o600)) },
 		"foreign":   func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("hello"), 0o600)) },
@@ -116,7 +116,7 @@ func TestKind8ALostOrDamagedIndexIsMadeAnewFromTheJournal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "state.db")
 			holds := filled(t, path)
-			spoil(t, path)
+			damage(t, path)
 			if name == "an older copy" {
 				s := open(t, path)
 				if events, err := s.Events(t.Context(), 1); err != nil || events[0].Message != "" {

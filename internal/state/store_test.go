@@ -196,7 +196,7 @@ func TestASecondProcessIsToldWhatToDo(t *testing.T) {
 }
 
 func TestAFileThatCannotBeUsedIsPutAsideAndRebuilt(t *testing.T) {
-	for name, spoil := range map[string]func(t *testing.T, path string){
+	for name, damage := range map[string]func(t *testing.T, path string){
 		"text": func(t *testing.T, path string) {
 			must(t, os.WriteFile(path, []byte("hello\n"), 0o600))
 		},
@@ -241,7 +241,7 @@ func TestAFileThatCannotBeUsedIsPutAsideAndRebuilt(t *testing.T) {
 			s := open(t, path)
 			must(t, s.PutRecord(t.Context(), record("one", "a")))
 			must(t, s.Close())
-			spoil(t, path)
+			damage(t, path)
 
 			s = open(t, path)
 			if !strings.Contains(message.English(s.Notice()), path+".broken-1") {

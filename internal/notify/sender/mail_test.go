@@ -55,13 +55,13 @@ func serveMail(t *testing.T) *mailServer {
 			if err != nil {
 				return
 			}
-			go m.talk(conn)
+			go m.serve(conn)
 		}
 	}()
 	return m
 }
 
-func (m *mailServer) talk(conn net.Conn) {
+func (m *mailServer) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	in := bufio.NewReader(conn)
 	say := func(line string) { _, _ = conn.Write([]byte(line + "\r\n")) }

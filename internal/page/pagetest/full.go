@@ -99,13 +99,13 @@ func Many(n int) *World {
 func Hostile(text string) *World {
 	w := Full()
 	for _, v := range []any{&w.Bindings, &w.Trouble, &w.Own, &w.Described, &w.Synced, &w.Tokens} {
-		spoil(reflect.ValueOf(v), text)
+		replaceStrings(reflect.ValueOf(v), text)
 	}
 	return w
 }
 
-// spoil sets every string in v.
-func spoil(v reflect.Value, text string) {
+// replaceStrings sets every string in v.
+func replaceStrings(v reflect.Value, text string) {
 	if v.Type() == reflect.TypeFor[message.Message]() {
 		v.Set(reflect.ValueOf(message.Verbatim(text)))
 		return
@@ -113,18 +113,18 @@ func spoil(v reflect.Value, text string) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			spoil(v.Elem(), text)
+			replaceStrings(v.Elem(), text)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			spoil(v.Index(i), text)
+			replaceStrings(v.Index(i), text)
 		}
 	case reflect.Map:
-		spoilMap(v, text)
+		replaceStringsOfMap(v, text)
 	case reflect.Struct:
 		for _, field := range v.Fields() {
 			if field.CanSet() {
-				spoil(field, text)
+				replaceStrings(field, text)
 			}
 		}
 	case reflect.String:
@@ -133,8 +133,8 @@ func spoil(v reflect.Value, text string) {
 	}
 }
 
-// spoilMap sets the strings of a map, and the first key that is a name.
-func spoilMap(v reflect.Value, text string) {
+// replaceStringsOfMap sets the strings of a map, and the first key that is a name.
+func replaceStringsOfMap(v reflect.Value, text string) {
 	for _, key := range v.MapKeys() {
 		if v.Type().Elem().Kind() == reflect.Interface {
 			v.SetMapIndex(key, reflect.ValueOf(text))
@@ -142,7 +142,7 @@ func spoilMap(v reflect.Value, text string) {
 		}
 		value := reflect.New(v.Type().Elem()).Elem()
 		value.Set(v.MapIndex(key))
-		spoil(value, text)
+		replaceStrings(value, text)
 		v.SetMapIndex(key, value)
 	}
 }

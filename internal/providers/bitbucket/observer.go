@@ -59,11 +59,11 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []bi
 // tokens, the permission to write does not include the permission to read.
 func observerScope(h http.Header) binding.Answer {
 	question := binding.QuestionTokenScope
-	told := h.Get("X-OAuth-Scopes")
-	if told == "" {
+	header := h.Get("X-OAuth-Scopes")
+	if header == "" {
 		return providers.Unknown(question, providers.ReasonScopeUnseen, message.New("bitbucket.no-scopes"))
 	}
-	scopes := strings.Split(strings.ReplaceAll(told, " ", ""), ",")
+	scopes := strings.Split(strings.ReplaceAll(header, " ", ""), ",")
 	for _, enough := range []string{"repository", "repository:write", "repository:admin", "read:repository:bitbucket"} {
 		if slices.Contains(scopes, enough) {
 			return providers.Yes(question, providers.ReasonScopePresent, message.New("observer.sees-private", "scope", enough))

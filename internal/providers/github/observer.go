@@ -55,8 +55,8 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) bind
 // OAuth tokens. An empty one means public data only.
 func observerScope(resp *github.Response) binding.Answer {
 	question := binding.QuestionTokenScope
-	values, told := resp.Header[http.CanonicalHeaderKey("X-OAuth-Scopes")]
-	if !told {
+	values, sent := resp.Header[http.CanonicalHeaderKey("X-OAuth-Scopes")]
+	if !sent {
 		return providers.Unknown(question, providers.ReasonScopeUnseen,
 			message.New("github.observer-fine-grained"))
 	}

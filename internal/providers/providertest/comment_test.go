@@ -24,12 +24,12 @@ import (
 )
 
 const (
-	talkToken  = "talk-token-canary-7731"
-	talkMarker = "<!-- reconciler:plan -->"
+	commentToken  = "comment-token-canary-7731"
+	commentMarker = "<!-- reconciler:plan -->"
 )
 
-// talkHost is one host as a comment meets it.
-type talkHost struct {
+// commentHost is one host as a comment meets it.
+type commentHost struct {
 	platform string
 	// prefix stands before the API's paths; project is how the host names the
 	// project, path how the sandbox does.
@@ -40,8 +40,8 @@ type talkHost struct {
 	failed string
 }
 
-func talkHosts() []talkHost {
-	return []talkHost{
+func commentHosts() []commentHost {
+	return []commentHost{
 		{
 			sandbox.HostGitHub, "", "octocat/bindings", "octocat/bindings", (*sandbox.CodeHosts).GitHub,
 			func(a *providers.API, token string) providers.Commenter { return github.NewCommenter(a, token) }, "failure",
@@ -61,23 +61,23 @@ func talkHosts() []talkHost {
 	}
 }
 
-// talk is one host with its commenter; waits are the waits that were asked.
-type talk struct {
-	talkHost
+// commentWorld is one host with its commenter; waits are the waits that were asked.
+type commentWorld struct {
+	commentHost
 	hosts *sandbox.CodeHosts
 	to    providers.Commenter
 	pr    providers.PullRequest
 	waits []time.Duration
 }
 
-func newTalk(t *testing.T, h talkHost, around func(http.Handler) http.Handler) *talk {
+func newCommentWorld(t *testing.T, h commentHost, around func(http.Handler) http.Handler) *commentWorld {
 	t.Helper()
 	clock := now()
-	k := &talk{talkHost: h, hosts: sandbox.NewCodeHosts(now)}
+	k := &commentWorld{commentHost: h, hosts: sandbox.NewCodeHosts(now)}
 	for _, name := range []string{"ci", "mallory"} {
 		k.hosts.AddUser(h.platform, sandbox.HostUser{Username: name, Login: name})
 	}
-	k.hosts.AddToken(h.platform, sandbox.HostToken{Value: talkToken, Username: "ci"})
+	k.hosts.AddToken(h.platform, sandbox.HostToken{Value: commentToken, Username: "ci"})
 	k.hosts.AddProject(h.platform, sandbox.HostProject{Path: h.path})
 	played := h.played(k.hosts)
 	if around != nil {
@@ -98,14 +98,14 @@ func newTalk(t *testing.T, h talkHost, around func(http.Handler) http.Handler) *
 			clock = clock.Add(d)
 			return nil
 		},
-	}, talkToken)
+	}, commentToken)
 	k.pr = providers.PullRequest{Project: h.project, Number: "12", Commit: strings.Repeat("a", 40)}
 	return k
 }
 
-func (k *talk) publish(t *testing.T, post providers.Post) providers.Publication {
+func (k *commentWorld) publish(t *testing.T, post providers.Post) providers.Publication {
 	t.Helper()
-	post.Marker = talkMarker
+	post.Marker = commentMarker
 	done, err := providers.Publish(t.Context(), k.to, k.pr, post)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func (k *talk) publish(t *testing.T, post providers.Post) providers.Publication 
 	return done
 }
 
-func (k *talk) bodies() []string {
+func (k *commentWorld) bodies() []string {
 	var list []string
 	for _, c := range k.hosts.PullRequestComments(k.platform, k.path, "12") {
 		list = append(list, c.Author+": "+c.Body)
@@ -121,19 +121,19 @@ func (k *talk) bodies() []string {
 	return list
 }
 
-func eachHost(t *testing.T, test func(*testing.T, talkHost)) {
-	for _, h := range talkHosts() {
+func eachHost(t *testing.T, test func(*testing.T, commentHost)) {
+	for _, h := range commentHosts() {
 		t.Run(h.platform, func(t *testing.T) { test(t, h) })
 	}
 }
 
 func TestOneCommentIsUpdatedAndNobodyElsesTouched(t *testing.T) {
-	eachHost(t, func(t *testing.T, h talkHost) {
-		k := newTalk(t, h, nil)
-		first, second := talkMarker+"\n\n## one", talkMarker+"\n\n## two"
-		k.hosts.AddComment(h.platform, h.path, "12", "mallory", talkMarker+" forged by a stranger")
-		k.hosts.AddComment(h.platform, h.path, "12", "mallory", talkMarker+"\n\n## forged")
-		k.hosts.AddComment(h.platform, h.path, "12", "ci", "quoted: "+talkMarker)
+	eachHost(t, func(t *testing.T, h commentHost) {
+		k := newCommentWorld(t, h, nil)
+		first, second := commentMarker+"\n\n## one", commentMarker+"\n\n## two"
+		k.hosts.AddComment(h.platform, h.path, "12", "mallory", commentMarker+" forged by a stranger")
+		k.hosts.AddComment(h.platform, h.path, "12", "mallory", commentMarker+"\n\n## forged")
+		k.hosts.AddComment(h.platform, h.path, "12", "ci", "quoted: "+commentMarker)
 		for range 120 { // the comment is on another page
 			k.hosts.AddComment(h.platform, h.path, "12", "mallory", "a word")
 		}
@@ -146,8 +146,8 @@ func TestOneCommentIsUpdatedAndNobodyElsesTouched(t *testing.T) {
 		}
 		all := k.bodies()
 		want := []string{
-			"mallory: " + talkMarker + " forged by a stranger", "mallory: " + talkMarker + "\n\n## forged",
-			"ci: quoted: " + talkMarker, "ci: " + second,
+			"mallory: " + commentMarker + " forged by a stranger", "mallory: " + commentMarker + "\n\n## forged",
+			"ci: quoted: " + commentMarker, "ci: " + second,
 		}
 		if diff := cmp.Diff(want, append(all[:3:3], all[len(all)-1])); diff != "" || len(all) != 124 {
 			t.Errorf("%d comments\n%s", len(all), diff)
@@ -156,13 +156,13 @@ func TestOneCommentIsUpdatedAndNobodyElsesTouched(t *testing.T) {
 }
 
 func TestAQuietPostMakesNoCommentAndUpdatesOne(t *testing.T) {
-	eachHost(t, func(t *testing.T, h talkHost) {
-		k := newTalk(t, h, nil)
-		quiet := providers.Post{Body: talkMarker + "\nnothing", Quiet: true}
+	eachHost(t, func(t *testing.T, h commentHost) {
+		k := newCommentWorld(t, h, nil)
+		quiet := providers.Post{Body: commentMarker + "\nnothing", Quiet: true}
 		if done := k.publish(t, quiet); done != providers.Silent || len(k.bodies()) != 0 {
 			t.Errorf("%s, comments %q", done, k.bodies())
 		}
-		k.publish(t, providers.Post{Body: talkMarker + "\nchanges"})
+		k.publish(t, providers.Post{Body: commentMarker + "\nchanges"})
 		if done := k.publish(t, quiet); done != providers.Updated {
 			t.Errorf("%s: an old comment tells what is not so any more", done)
 		}
@@ -170,8 +170,8 @@ func TestAQuietPostMakesNoCommentAndUpdatesOne(t *testing.T) {
 }
 
 func TestStatusIsSetAndSetAgain(t *testing.T) {
-	eachHost(t, func(t *testing.T, h talkHost) {
-		k := newTalk(t, h, nil)
+	eachHost(t, func(t *testing.T, h commentHost) {
+		k := newCommentWorld(t, h, nil)
 		status := providers.CommitStatus{
 			State: providers.StateFailure, Name: "reconciler", Description: strings.Repeat("é", 200), URL: "https://ci.example.com/1",
 		}
@@ -188,8 +188,8 @@ func TestStatusIsSetAndSetAgain(t *testing.T) {
 }
 
 func TestWhatTheHostAsksToSendLaterIsSentLater(t *testing.T) {
-	eachHost(t, func(t *testing.T, h talkHost) {
-		k := newTalk(t, h, nil)
+	eachHost(t, func(t *testing.T, h commentHost) {
+		k := newCommentWorld(t, h, nil)
 		writes := func(r *http.Request) bool {
 			return r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/list")
 		}
@@ -197,7 +197,7 @@ func TestWhatTheHostAsksToSendLaterIsSentLater(t *testing.T) {
 		k.hosts.Faults(h.platform).Add(sandbox.Fault{
 			Match: writes, Times: 1, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"7"}},
 		})
-		k.publish(t, providers.Post{Body: talkMarker})
+		k.publish(t, providers.Post{Body: commentMarker})
 		if diff := cmp.Diff([]time.Duration{time.Second, 7 * time.Second}, k.waits); diff != "" {
 			t.Error(diff)
 		}
@@ -208,20 +208,20 @@ func TestWhatTheHostAsksToSendLaterIsSentLater(t *testing.T) {
 }
 
 func TestARefusalIsTriedOnceAndHoldsNoSecret(t *testing.T) {
-	eachHost(t, func(t *testing.T, h talkHost) {
+	eachHost(t, func(t *testing.T, h commentHost) {
 		for _, status := range []int{401, 404, 422, 500, 302} {
-			k := newTalk(t, h, nil)
+			k := newCommentWorld(t, h, nil)
 			asked := 0
 			k.hosts.Faults(h.platform).Add(sandbox.Fault{
 				Match:  func(*http.Request) bool { asked++; return true },
 				Status: status, Header: http.Header{"Location": {"https://elsewhere.example.com/"}},
-				ContentType: "application/json", Body: `{"echo":"` + talkToken + `"}`,
+				ContentType: "application/json", Body: `{"echo":"` + commentToken + `"}`,
 			})
-			_, err := providers.Publish(t.Context(), k.to, k.pr, providers.Post{Marker: talkMarker, Body: talkMarker})
+			_, err := providers.Publish(t.Context(), k.to, k.pr, providers.Post{Marker: commentMarker, Body: commentMarker})
 			if _, ok := errors.AsType[*binding.Failure](err); !ok || asked != 1 || len(k.waits) > 0 {
 				t.Errorf("%d: asked %d times, waits %v: %v", status, asked, k.waits, err)
 			}
-			if strings.Contains(err.Error(), talkToken) {
+			if strings.Contains(err.Error(), commentToken) {
 				t.Errorf("%d: the error shows the token: %v", status, err)
 			}
 		}
@@ -232,9 +232,9 @@ func TestARefusalIsTriedOnceAndHoldsNoSecret(t *testing.T) {
 // pages moves the next page's first to the page that was read before.
 func TestACommentThatMovesWhileTheListIsReadIsFound(t *testing.T) {
 	for name, before := range map[string]int{"first of the second page": 100, "in the second page": 150, "first of the third page": 200} {
-		for _, h := range talkHosts()[:3] { // Codeup's list has no pages.
+		for _, h := range commentHosts()[:3] { // Codeup's list has no pages.
 			moved := false
-			k := newTalk(t, h, func(next http.Handler) http.Handler {
+			k := newCommentWorld(t, h, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					rec := httptest.NewRecorder()
 					next.ServeHTTP(rec, r)
@@ -250,7 +250,7 @@ func TestACommentThatMovesWhileTheListIsReadIsFound(t *testing.T) {
 			for range before {
 				k.hosts.AddComment(h.platform, h.path, "12", "mallory", "a word")
 			}
-			body := talkMarker + "\n\n## one"
+			body := commentMarker + "\n\n## one"
 			k.hosts.AddComment(h.platform, h.path, "12", "ci", body)
 			if did := k.publish(t, providers.Post{Body: body}); did != providers.Unchanged || !moved {
 				t.Errorf("%s, %s: %s", h.platform, name, did)
@@ -261,14 +261,14 @@ func TestACommentThatMovesWhileTheListIsReadIsFound(t *testing.T) {
 
 // TestALostAnswerMakesNoSecondComment: the next run finds the comment.
 func TestALostAnswerMakesNoSecondComment(t *testing.T) {
-	eachHost(t, func(t *testing.T, h talkHost) {
-		k := newTalk(t, h, nil)
+	eachHost(t, func(t *testing.T, h commentHost) {
+		k := newCommentWorld(t, h, nil)
 		k.hosts.Faults(h.platform).Add(sandbox.Fault{
 			Match: func(r *http.Request) bool {
 				return r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/list")
 			}, Times: 1, LoseAnswer: true,
 		})
-		post := providers.Post{Marker: talkMarker, Body: talkMarker}
+		post := providers.Post{Marker: commentMarker, Body: commentMarker}
 		if _, err := providers.Publish(t.Context(), k.to, k.pr, post); err == nil {
 			t.Error("a lost answer is no success")
 		}
@@ -280,7 +280,7 @@ func TestALostAnswerMakesNoSecondComment(t *testing.T) {
 
 // TestAnActionsJobKnowsItsOwnComment: its token may not ask whose it is.
 func TestAnActionsJobKnowsItsOwnComment(t *testing.T) {
-	k := newTalk(t, talkHosts()[0], nil)
+	k := newCommentWorld(t, commentHosts()[0], nil)
 	k.hosts.AddToken(sandbox.HostGitHub, sandbox.HostToken{Value: "ghs_job", Username: "ci"})
 	server := httptest.NewServer(k.hosts.GitHub())
 	t.Cleanup(server.Close)
@@ -289,10 +289,10 @@ func TestAnActionsJobKnowsItsOwnComment(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.to = github.NewCommenter(&providers.API{Base: base, Client: providers.NewHTTPClient(providers.Options{AllowPrivate: true})}, "ghs_job")
-	if did := k.publish(t, providers.Post{Body: talkMarker + "\na"}); did != providers.Created {
+	if did := k.publish(t, providers.Post{Body: commentMarker + "\na"}); did != providers.Created {
 		t.Error(did)
 	}
-	if did := k.publish(t, providers.Post{Body: talkMarker + "\nb"}); did != providers.Updated {
+	if did := k.publish(t, providers.Post{Body: commentMarker + "\nb"}); did != providers.Updated {
 		t.Error(did)
 	}
 }
@@ -302,14 +302,14 @@ func TestAnActionsJobKnowsItsOwnComment(t *testing.T) {
 // have neither comments nor statuses; those are held to nothing but the hosts'
 // written references, by hand.
 func TestCommentsKeepToWhatTheDescriptionsTell(t *testing.T) {
-	for _, h := range talkHosts()[:3] {
+	for _, h := range commentHosts()[:3] {
 		t.Run(h.platform, func(t *testing.T) {
 			d := load(t, h.platform)
 			if h.platform != sandbox.HostGitLab {
 				d.prefix = h.prefix
 			}
-			k := newTalk(t, h, func(played http.Handler) http.Handler { return d.hold(t, played) })
-			k.publish(t, providers.Post{Body: talkMarker})
+			k := newCommentWorld(t, h, func(played http.Handler) http.Handler { return d.hold(t, played) })
+			k.publish(t, providers.Post{Body: commentMarker})
 			if len(d.checked) == 0 {
 				t.Error("nothing was held to the description")
 			}
@@ -337,14 +337,14 @@ func TestARefusalGivesTheHostsOwnReason(t *testing.T) {
 		"Codeup":                {400, `{"errorCode":"INVALID","errorMessage":"content is too long"}`, "content is too long"},
 		"too long itself":       {422, `{"message":"` + strings.Repeat("é", 5000) + `"}`, strings.Repeat("é", 200)},
 		"a page":                {413, `<html>Request Entity Too Large</html>`, "too long for this host"},
-		"the token is in it":    {422, `{"message":"bad ` + talkToken + `"}`, "bad [secret]"},
+		"the token is in it":    {422, `{"message":"bad ` + commentToken + `"}`, "bad [secret]"},
 		"several lines, colour": {422, `{"message":"a\n::error::b \u001b[31m"}`, "a ::error::b"},
 	} {
-		eachHost(t, func(t *testing.T, h talkHost) {
-			k := newTalk(t, h, nil)
+		eachHost(t, func(t *testing.T, h commentHost) {
+			k := newCommentWorld(t, h, nil)
 			k.hosts.Faults(h.platform).Add(sandbox.Fault{Status: tt.status, ContentType: "application/json", Body: tt.body})
-			_, err := providers.Publish(t.Context(), k.to, k.pr, providers.Post{Marker: talkMarker, Body: talkMarker})
-			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), talkToken) || len(err.Error()) > 1200 {
+			_, err := providers.Publish(t.Context(), k.to, k.pr, providers.Post{Marker: commentMarker, Body: commentMarker})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), commentToken) || len(err.Error()) > 1200 {
 				t.Errorf("%s: %v, want %q", name, err, tt.want)
 			}
 		})

@@ -69,8 +69,8 @@ func Fuzz(f *testing.F, s Subject) {
 			if strings.Contains(fmt.Sprintf("%+v", a), Canary) && !strings.Contains(string(body)+content+location, Canary) {
 				t.Errorf("the token is in the answer to %s", a.Question)
 			}
-			told := status < 300 || status == 400 || status == 401 || status == 403 || status == 404
-			if fixed := a.Question == "subgroup" && s.Platform != binding.GitLab; a.Verdict == binding.No && !told && !fixed {
+			conclusive := status < 300 || status == 400 || status == 401 || status == 403 || status == 404
+			if fixed := a.Question == "subgroup" && s.Platform != binding.GitLab; a.Verdict == binding.No && !conclusive && !fixed {
 				t.Errorf("status %d is read as a no: %+v", status, a)
 			}
 		}

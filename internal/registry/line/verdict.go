@@ -39,7 +39,7 @@ var (
 	hintDeclared   = message.New("registry.hint.declared")
 	hintUnknown    = message.New("registry.hint.unknown")
 	hintForeign    = message.New("registry.hint.foreign")
-	hintLook       = message.New("registry.hint.look")
+	hintReadFirst  = message.New("registry.hint.look")
 )
 
 // knownCodes are the known codes, by their part before the first dot: the
@@ -100,7 +100,7 @@ func (l *Line) verdictOf(c Call, status int, code string) verdict {
 	case v.kind == binding.Transient, v.kind == binding.Throttled && status == http.StatusServiceUnavailable && first != throttling:
 		v.kind = binding.OutcomeUnknown
 	case v.kind == binding.Unreadable:
-		v.kind, v.hint = binding.OutcomeUnknown, hintLook
+		v.kind, v.hint = binding.OutcomeUnknown, hintReadFirst
 	}
 	return v
 }

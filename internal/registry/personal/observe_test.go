@@ -59,12 +59,12 @@ func TestEveryAttemptIsToldInWordsOfAFixedSet(t *testing.T) {
 func TestWhatIsHeldBackIsToldAsUnsent(t *testing.T) {
 	w := newWorld(t, sandbox.Principal{})
 	w.registry.Faults.Add(sandbox.Throttling(1, time.Minute))
-	var told []line.Attempt
-	d := w.driver(t, func(o *line.Options) { o.Observe = func(a line.Attempt) { told = append(told, a) } })
+	var attempts []line.Attempt
+	d := w.driver(t, func(o *line.Options) { o.Observe = func(a line.Attempt) { attempts = append(attempts, a) } })
 	for range 2 {
 		_, _ = d.Account(t.Context(), binding.GitLab)
 	}
-	if len(told) != 2 || told[0].Unsent || !told[1].Unsent {
-		t.Errorf("told %+v, want one attempt that was sent and one that was not", told)
+	if len(attempts) != 2 || attempts[0].Unsent || !attempts[1].Unsent {
+		t.Errorf("told %+v, want one attempt that was sent and one that was not", attempts)
 	}
 }

@@ -174,9 +174,9 @@ func contractV1(t *testing.T, w world) {
 	wantFailure(t, err, vault.CodeMissingKey, binding.NotFound)
 	_, _, err = c.Read(t.Context(), secrets.Ref{Mount: m, Path: "a/b", Key: "token", Version: 3})
 	wantFailure(t, err, vault.CodeNotFound, binding.Refused)
-	told := w.options(t, w.root())
-	told.KVVersions = map[string]int{m: 1}
-	if value, _ := readAll(t, newClient(t, told), secrets.Ref{Mount: m, Path: "a/b", Key: "token"}); value != canary {
+	configured := w.options(t, w.root())
+	configured.KVVersions = map[string]int{m: 1}
+	if value, _ := readAll(t, newClient(t, configured), secrets.Ref{Mount: m, Path: "a/b", Key: "token"}); value != canary {
 		t.Errorf("got %q with the version configured", value)
 	}
 }

@@ -22,14 +22,14 @@ func TestEveryRequestIsToldByItsOperation(t *testing.T) {
 	w.Put("secret", "auth/login", map[string]string{"token": canary})
 	roleID, secretID := w.role(t, sandbox.VaultToken{TTL: time.Hour, Renewable: true, Paths: []string{"secret/"}})
 	var mu sync.Mutex
-	told := map[vault.Exchange]int{}
+	exchanges := map[vault.Exchange]int{}
 	o := withAppRole(t, w.options(t, ""), roleID, secretID)
 	o.Now = clock.Now
 	o.Observe = func(x vault.Exchange) {
 		mu.Lock()
 		defer mu.Unlock()
 		x.Took = 0
-		told[x]++
+		exchanges[x]++
 	}
 	c := newClient(t, o)
 	if !c.Ends().IsZero() {
@@ -63,7 +63,7 @@ func TestEveryRequestIsToldByItsOperation(t *testing.T) {
 	}
 	want[vault.Exchange{Operation: "read", Status: 200}] = 3
 	want[vault.Exchange{Operation: "read", Status: http.StatusServiceUnavailable}] = 1
-	if diff := cmp.Diff(want, told); diff != "" {
+	if diff := cmp.Diff(want, exchanges); diff != "" {
 		t.Errorf("requests (-want +told):\n%s", diff)
 	}
 }

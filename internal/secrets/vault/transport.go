@@ -168,11 +168,11 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, span := trace.Start(r.Context(), "vault", "operation", operation(r.URL.Path))
 	resp, err := g.inner.RoundTrip(r.WithContext(ctx))
 	span.Answered(resp)
-	told := Exchange{Operation: operation(r.URL.Path), Took: g.now().Sub(begun)}
+	exchange := Exchange{Operation: operation(r.URL.Path), Took: g.now().Sub(begun)}
 	if resp != nil {
-		told.Status = resp.StatusCode
+		exchange.Status = resp.StatusCode
 	}
-	g.observe(told)
+	g.observe(exchange)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // A RoundTripper returns the transport's error unchanged.
 	}

@@ -12,13 +12,13 @@ import (
 func TestEveryRequestToTheServerIsTold(t *testing.T) {
 	repo := gittest.New(t)
 	first := repo.Commit("one", text("a.yaml", "a"))
-	var told []string
+	var operations []string
 	s := open(t, git.Options{URL: repo.Serve(), Branch: "main", Observe: func(x git.Exchange) {
 		word := x.Operation
 		if !x.OK {
 			word += " failed"
 		}
-		told = append(told, word)
+		operations = append(operations, word)
 		if x.Took <= 0 {
 			t.Errorf("%s took %s", x.Operation, x.Took)
 		}
@@ -28,12 +28,12 @@ func TestEveryRequestToTheServerIsTold(t *testing.T) {
 		t.Fatalf("unchanged %v, %v", unchanged, err)
 	}
 	lost := open(t, git.Options{URL: repo.Serve() + "x", Branch: "main", Observe: func(x git.Exchange) {
-		told = append(told, x.Operation+map[bool]string{true: "", false: " failed"}[x.OK])
+		operations = append(operations, x.Operation+map[bool]string{true: "", false: " failed"}[x.OK])
 	}})
 	if _, _, err := lost.Snapshot(t.Context(), ""); err == nil {
 		t.Fatal("a repository that is not there was read")
 	}
-	if diff := cmp.Diff([]string{"list", "fetch", "list", "list failed"}, told); diff != "" {
+	if diff := cmp.Diff([]string{"list", "fetch", "list", "list failed"}, operations); diff != "" {
 		t.Errorf("requests (-want +told):\n%s", diff)
 	}
 }

@@ -14,13 +14,13 @@ import (
 	"reconciler/internal/report"
 )
 
-// look says how all commands format text for people.
-type look struct {
+// textOptions say how all commands format text for people.
+type textOptions struct {
 	color    colorFlag
 	language languageChoice
 }
 
-func (l *look) add(root *cobra.Command) {
+func (l *textOptions) add(root *cobra.Command) {
 	l.color = "auto"
 	root.PersistentFlags().Var(&l.color, "color", "use colours: auto (at a terminal, unless NO_COLOR is set), always or never")
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions(colors(), cobra.ShellCompDirectiveNoFileComp))
@@ -47,12 +47,12 @@ func (*colorFlag) Type() string { return "WHEN" }
 // colour, and NO_COLOR turns it off (https://no-color.org).
 func (s Streams) style(w io.Writer) report.Style {
 	color := isTerminal(w) && os.Getenv("NO_COLOR") == "" && !strings.EqualFold(os.Getenv("TERM"), "dumb")
-	if s.look != nil && s.look.color != "auto" {
-		color = s.look.color == "always"
+	if s.text != nil && s.text.color != "auto" {
+		color = s.text.color == "always"
 	}
 	style := report.Style{Color: color, Width: widthOf(w)}
-	if s.look != nil {
-		style.Language = s.look.language.chosen
+	if s.text != nil {
+		style.Language = s.text.language.chosen
 	}
 	return style
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// talkBytes bounds the body of a comment.
-const talkBytes = 1 << 20
+// maxCommentBytes bounds the body of a comment.
+const maxCommentBytes = 1 << 20
 
 // HostComment is a comment at a pull request.
 type HostComment struct {
@@ -27,7 +27,7 @@ func (c *CodeHosts) AddComment(platform, path, number, author, body string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p := c.project(platform, path); p != nil {
-		c.say(platform, p, number, author, body)
+		c.addComment(platform, p, number, author, body)
 	}
 }
 
@@ -37,7 +37,7 @@ func (c *CodeHosts) PullRequestComments(platform, path, number string) []HostCom
 	defer c.mu.Unlock()
 	var list []HostComment
 	if p := c.project(platform, path); p != nil {
-		for _, one := range c.talks[talkKey(platform, p, number)] {
+		for _, one := range c.comments[projectKey(platform, p, number)] {
 			list = append(list, *one)
 		}
 	}
@@ -52,25 +52,25 @@ func (c *CodeHosts) CommitStatuses(platform, path, commit string) []HostStatus {
 	if p == nil {
 		return nil
 	}
-	return slices.Clone(c.statuses[talkKey(platform, p, commit)])
+	return slices.Clone(c.statuses[projectKey(platform, p, commit)])
 }
 
-func talkKey(platform string, p *HostProject, of string) string {
+func projectKey(platform string, p *HostProject, of string) string {
 	return platform + " " + strconv.FormatInt(p.ID, 10) + " " + of
 }
 
-// say, find and mark work on the state; c.mu is held.
-func (c *CodeHosts) say(platform string, p *HostProject, number, author, body string) *HostComment {
+// addComment, findComment and setStatus work on the state; c.mu is held.
+func (c *CodeHosts) addComment(platform string, p *HostProject, number, author, body string) *HostComment {
 	c.next++
 	one := &HostComment{ID: c.next, Author: author, Body: body}
-	key := talkKey(platform, p, number)
-	c.talks[key] = append(c.talks[key], one)
+	key := projectKey(platform, p, number)
+	c.comments[key] = append(c.comments[key], one)
 	return one
 }
 
-func (c *CodeHosts) find(platform string, p *HostProject, id string) *HostComment {
-	for key, list := range c.talks {
-		if !strings.HasPrefix(key, talkKey(platform, p, "")) {
+func (c *CodeHosts) findComment(platform string, p *HostProject, id string) *HostComment {
+	for key, list := range c.comments {
+		if !strings.HasPrefix(key, projectKey(platform, p, "")) {
 			continue
 		}
 		for _, one := range list {
@@ -82,9 +82,9 @@ func (c *CodeHosts) find(platform string, p *HostProject, id string) *HostCommen
 	return nil
 }
 
-// mark sets a status; false where it has this state already.
-func (c *CodeHosts) mark(platform string, p *HostProject, commit string, s HostStatus) bool {
-	key := talkKey(platform, p, commit)
+// setStatus sets a status; false where it has this state already.
+func (c *CodeHosts) setStatus(platform string, p *HostProject, commit string, s HostStatus) bool {
+	key := projectKey(platform, p, commit)
 	for i, one := range c.statuses[key] {
 		if one.Name == s.Name {
 			c.statuses[key][i] = s
@@ -126,7 +126,7 @@ func page[T any](r *http.Request, size string, list []T) (part []T, more bool) {
 // spoken reads a JSON body; nil where there is none.
 func spoken(r *http.Request) map[string]any {
 	var body map[string]any
-	if json.NewDecoder(io.LimitReader(r.Body, talkBytes)).Decode(&body) != nil {
+	if json.NewDecoder(io.LimitReader(r.Body, maxCommentBytes)).Decode(&body) != nil {
 		return nil
 	}
 	return body

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// githubTalk serves below /repos: comments of issues and pull requests, and
+// serveGitHubComments serves below /repos: comments of issues and pull requests, and
 // commit statuses.
-func (c *CodeHosts) githubTalk(r *http.Request, t *HostToken, path []string) hostAnswer {
+func (c *CodeHosts) serveGitHubComments(r *http.Request, t *HostToken, path []string) hostAnswer {
 	p := c.project(HostGitHub, path[0]+"/"+path[1])
 	if p == nil || t == nil {
 		return githubRefusal(http.StatusNotFound, "Not Found")
@@ -18,16 +18,16 @@ func (c *CodeHosts) githubTalk(r *http.Request, t *HostToken, path []string) hos
 	case asks(r, rest, http.MethodPost, "statuses/*"):
 		return c.githubStatus(spoken(r), p, rest[1])
 	case asks(r, rest, http.MethodGet, "issues/*/comments"):
-		part, _ := page(r, "per_page", c.talks[talkKey(HostGitHub, p, rest[1])])
+		part, _ := page(r, "per_page", c.comments[projectKey(HostGitHub, p, rest[1])])
 		return hostAnswer{status: http.StatusOK, body: shown(part, githubComment)}
 	case asks(r, rest, http.MethodPost, "issues/*/comments"):
 		text := said(spoken(r), "body")
 		if text == "" || len(text) > 4*65536 {
 			return githubRefusal(http.StatusUnprocessableEntity, "Validation Failed")
 		}
-		return hostAnswer{status: http.StatusCreated, body: githubComment(c.say(HostGitHub, p, rest[1], t.writer(), text))}
+		return hostAnswer{status: http.StatusCreated, body: githubComment(c.addComment(HostGitHub, p, rest[1], t.writer(), text))}
 	case asks(r, rest, http.MethodPatch, "issues/comments/*"):
-		one := c.find(HostGitHub, p, rest[2])
+		one := c.findComment(HostGitHub, p, rest[2])
 		if one == nil {
 			return githubRefusal(http.StatusNotFound, "Not Found")
 		}
@@ -42,7 +42,7 @@ func (c *CodeHosts) githubStatus(in map[string]any, p *HostProject, commit strin
 	if !slices.Contains([]string{"error", "failure", "pending", "success"}, s.State) || len([]rune(s.Description)) > 140 {
 		return githubRefusal(http.StatusUnprocessableEntity, "Validation Failed")
 	}
-	c.mark(HostGitHub, p, commit, s)
+	c.setStatus(HostGitHub, p, commit, s)
 	return hostAnswer{status: http.StatusCreated, body: hostObject{"state": s.State, "context": s.Name, "description": s.Description}}
 }
 
@@ -59,14 +59,15 @@ func githubComment(one *HostComment) hostObject {
 	return hostObject{"id": one.ID, "body": one.Body, "user": hostObject{"login": one.Author}, "created_at": githubDate, "updated_at": githubDate}
 }
 
-// gitlabTalks says that a path is below a project and served by gitlabTalk.
-func gitlabTalks(path []string) bool {
+// isGitLabComments reports whether serveGitLabComments serves a path below a
+// project.
+func isGitLabComments(path []string) bool {
 	return len(path) > 3 && path[0] == "projects" && (path[2] == "merge_requests" || path[2] == "statuses")
 }
 
-// gitlabTalk serves below /projects: notes of merge requests, and commit
+// serveGitLabComments serves below /projects: notes of merge requests, and commit
 // statuses.
-func (c *CodeHosts) gitlabTalk(r *http.Request, t *HostToken, path []string) hostAnswer {
+func (c *CodeHosts) serveGitLabComments(r *http.Request, t *HostToken, path []string) hostAnswer {
 	p := c.project(HostGitLab, path[0])
 	if p == nil {
 		p = c.projectByID(HostGitLab, path[0])
@@ -79,12 +80,12 @@ func (c *CodeHosts) gitlabTalk(r *http.Request, t *HostToken, path []string) hos
 	case asks(r, rest, http.MethodPost, "statuses/*"):
 		return c.gitlabStatus(spoken(r), p, rest[1])
 	case asks(r, rest, http.MethodGet, "merge_requests/*/notes"):
-		part, _ := page(r, "per_page", c.talks[talkKey(HostGitLab, p, rest[1])])
+		part, _ := page(r, "per_page", c.comments[projectKey(HostGitLab, p, rest[1])])
 		return hostAnswer{status: http.StatusOK, body: shown(part, gitlabNote)}
 	case asks(r, rest, http.MethodPost, "merge_requests/*/notes"):
-		return hostAnswer{status: http.StatusCreated, body: gitlabNote(c.say(HostGitLab, p, rest[1], t.Username, said(spoken(r), "body")))}
+		return hostAnswer{status: http.StatusCreated, body: gitlabNote(c.addComment(HostGitLab, p, rest[1], t.Username, said(spoken(r), "body")))}
 	case asks(r, rest, http.MethodPut, "merge_requests/*/notes/*"):
-		if one := c.find(HostGitLab, p, rest[3]); one != nil {
+		if one := c.findComment(HostGitLab, p, rest[3]); one != nil {
 			one.Body = said(spoken(r), "body")
 			return hostAnswer{status: http.StatusOK, body: gitlabNote(one)}
 		}
@@ -98,7 +99,7 @@ func (c *CodeHosts) gitlabStatus(in map[string]any, p *HostProject, commit strin
 	if !slices.Contains([]string{"pending", "running", "success", "failed", "canceled", "skipped"}, s.State) {
 		return hostAnswer{status: http.StatusBadRequest, body: hostObject{"error": "state does not have a valid value"}}
 	}
-	if !c.mark(HostGitLab, p, commit, s) {
+	if !c.setStatus(HostGitLab, p, commit, s) {
 		return hostAnswer{status: http.StatusBadRequest, body: hostObject{
 			"message": "Cannot transition status via :enqueue from :" + s.State + " (Reason(s): Status cannot transition via \"enqueue\")",
 		}}
@@ -110,9 +111,9 @@ func gitlabNote(one *HostComment) hostObject {
 	return hostObject{"id": one.ID, "body": one.Body, "system": false, "author": hostObject{"username": one.Author}}
 }
 
-// bitbucketTalk serves below /repositories: comments of pull requests, and
+// serveBitbucketComments serves below /repositories: comments of pull requests, and
 // build statuses.
-func (c *CodeHosts) bitbucketTalk(r *http.Request, t *HostToken, path []string) hostAnswer {
+func (c *CodeHosts) serveBitbucketComments(r *http.Request, t *HostToken, path []string) hostAnswer {
 	p := c.project(HostBitbucket, path[0]+"/"+path[1])
 	if p == nil || t == nil {
 		return bitbucketRefusal(http.StatusNotFound, "Repository not found")
@@ -121,16 +122,16 @@ func (c *CodeHosts) bitbucketTalk(r *http.Request, t *HostToken, path []string) 
 	case asks(r, rest, http.MethodPost, "commit/*/statuses/build"):
 		return c.bitbucketStatus(spoken(r), p, rest[1])
 	case asks(r, rest, http.MethodGet, "pullrequests/*/comments"):
-		part, more := page(r, "pagelen", c.talks[talkKey(HostBitbucket, p, rest[1])])
+		part, more := page(r, "pagelen", c.comments[projectKey(HostBitbucket, p, rest[1])])
 		body := hostObject{"values": shown(part, c.bitbucketComment), "pagelen": len(part)}
 		if more {
 			body["next"] = "https://api.bitbucket.org/2.0/next"
 		}
 		return hostAnswer{status: http.StatusOK, body: body}
 	case asks(r, rest, http.MethodPost, "pullrequests/*/comments"):
-		return hostAnswer{status: http.StatusCreated, body: c.bitbucketComment(c.say(HostBitbucket, p, rest[1], t.Username, bitbucketRaw(r)))}
+		return hostAnswer{status: http.StatusCreated, body: c.bitbucketComment(c.addComment(HostBitbucket, p, rest[1], t.Username, bitbucketRaw(r)))}
 	case asks(r, rest, http.MethodPut, "pullrequests/*/comments/*"):
-		if one := c.find(HostBitbucket, p, rest[3]); one != nil {
+		if one := c.findComment(HostBitbucket, p, rest[3]); one != nil {
 			one.Body = bitbucketRaw(r)
 			return hostAnswer{status: http.StatusOK, body: c.bitbucketComment(one)}
 		}
@@ -143,7 +144,7 @@ func (c *CodeHosts) bitbucketStatus(in map[string]any, p *HostProject, commit st
 	if s.URL == "" || !slices.Contains([]string{"INPROGRESS", "SUCCESSFUL", "FAILED", "STOPPED"}, s.State) {
 		return bitbucketRefusal(http.StatusBadRequest, "Bad request")
 	}
-	c.mark(HostBitbucket, p, commit, s)
+	c.setStatus(HostBitbucket, p, commit, s)
 	return hostAnswer{status: http.StatusCreated, body: hostObject{"type": "build", "key": s.Name, "state": s.State, "url": s.URL}}
 }
 
@@ -160,9 +161,9 @@ func (c *CodeHosts) bitbucketComment(one *HostComment) hostObject {
 	return o
 }
 
-// codeupTalk serves below a repository: comments of merge requests, and commit
+// serveCodeupComments serves below a repository: comments of merge requests, and commit
 // statuses, as the product's reference describes them.
-func (c *CodeHosts) codeupTalk(r *http.Request, t *HostToken, p *HostProject, path []string) hostAnswer {
+func (c *CodeHosts) serveCodeupComments(r *http.Request, t *HostToken, p *HostProject, path []string) hostAnswer {
 	switch {
 	case asks(r, path, http.MethodPost, "commits/*/statuses"):
 		in := spoken(r)
@@ -170,19 +171,19 @@ func (c *CodeHosts) codeupTalk(r *http.Request, t *HostToken, p *HostProject, pa
 		if len([]rune(s.Name)) > 50 || !slices.Contains([]string{"error", "failure", "pending", "success"}, s.State) {
 			return codeupRefusal(http.StatusBadRequest, "INVALID_PARAMETER")
 		}
-		c.mark(HostCodeup, p, path[1], s)
+		c.setStatus(HostCodeup, p, path[1], s)
 		return hostAnswer{status: http.StatusOK, body: hostObject{"sha": path[1], "state": s.State, "context": s.Name}}
 	case asks(r, path, http.MethodPost, "changeRequests/*/comments/list"):
-		return hostAnswer{status: http.StatusOK, body: shown(c.talks[talkKey(HostCodeup, p, path[1])], c.codeupComment)}
+		return hostAnswer{status: http.StatusOK, body: shown(c.comments[projectKey(HostCodeup, p, path[1])], c.codeupComment)}
 	case asks(r, path, http.MethodPost, "changeRequests/*/comments"):
 		in := spoken(r)
 		text := said(in, "content")
 		if n := len([]rune(text)); n == 0 || n > 65535 || !strings.HasSuffix(said(in, "comment_type"), "_COMMENT") {
 			return codeupRefusal(http.StatusBadRequest, "INVALID_PARAMETER")
 		}
-		return hostAnswer{status: http.StatusOK, body: c.codeupComment(c.say(HostCodeup, p, path[1], t.Username, text))}
+		return hostAnswer{status: http.StatusOK, body: c.codeupComment(c.addComment(HostCodeup, p, path[1], t.Username, text))}
 	case asks(r, path, http.MethodPut, "changeRequests/*/comments/*"):
-		if one := c.find(HostCodeup, p, path[3]); one != nil {
+		if one := c.findComment(HostCodeup, p, path[3]); one != nil {
 			one.Body = said(spoken(r), "content")
 			return hostAnswer{status: http.StatusOK, body: hostObject{"result": true}}
 		}
