@@ -106,7 +106,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 		token.Wipe()
 		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
-	if err != nil && !x.isWritten(a) && !errors.Is(err, plan.ErrNotVisible) {
+	if err != nil && !x.isWritten(a) && !errors.Is(err, plan.ErrNotVisible) && !binding.SaysExists(err) {
 		return message.NewError("apply.lost-until", "lost", plan.ErrLost, "why", err)
 	}
 	return err
@@ -216,6 +216,9 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	}
 	if errors.Is(err, plan.ErrUnrecorded) { // It is done, but it is not what was declared.
 		return message.NewError("apply.fell-back-unrecorded", "again", plan.ErrFellBack, "version", before.TokenVersion, "why", cause, "unrecorded", message.Says(err))
+	}
+	if binding.SaysExists(err) {
+		err = message.NewError("apply.there-already", "unseen", plan.ErrNotVisible, "why", err)
 	}
 	if errors.Is(err, plan.ErrNotVisible) {
 		return message.NewError("apply.fallback-not-visible", "why", cause, "version", before.TokenVersion, "unseen", err)

@@ -31,6 +31,8 @@ type run struct {
 
 	mu     sync.Mutex
 	failed map[string]bool
+	// hidden are the bindings for which a write was rejected as there already.
+	hidden map[string]bool
 	// glasses let the run change the instance outside of its windows; unbound
 	// are the bindings whose account is bound when a window opens.
 	glasses []plan.BreakGlass
@@ -59,7 +61,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	result := plan.Result{Digest: p.Digest(), Outcomes: make([]plan.Outcome, len(p.Actions))}
 	x := &run{
 		Applier: a, round: round, ledger: newLedger(a.o.Store, a.o.Now, round.Records), digest: result.Digest,
-		number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, unbound: map[string]bool{},
+		number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, hidden: map[string]bool{}, unbound: map[string]bool{},
 		states: map[int]plan.OutcomeState{}, secured: map[int]bool{}, changed: map[objectKey]bool{}, said: map[binding.Object]bool{}, back: map[string]secrets.Secret{}, mayBind: map[string]bool{}, gated: map[objectKey]bool{},
 	}
 	for _, d := range round.Declarations {
@@ -120,6 +122,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		outcome.State = cmp.Or(x.first(i), x.second(ctx, i))
 	}
 	if outcome.State != "" {
+		outcome.Unseen = outcome.State == plan.Kept && a.Kind.Changes()
 		return outcome
 	}
 	event := plan.Event{Kind: plan.ActionStarted, Revision: x.round.Revision, Action: a, Index: x.number[i], Count: len(x.number)}
@@ -139,16 +142,27 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		event.Kind, event.Outcome, event.Took = plan.ActionDone, new(outcome), x.o.Now().Sub(started)
 		x.o.Emit(event)
 		return outcome
+	case binding.SaysExists(outcome.Err):
+		outcome.State, outcome.Unseen = plan.Kept, true
+		x.mark(x.hidden, a.Binding)
 	case outcome.Err != nil:
 		outcome.State = plan.Failed
-		x.mu.Lock()
-		x.failed[a.Binding] = true
-		x.mu.Unlock()
+		x.mark(x.failed, a.Binding)
 	}
 	x.history(context.WithoutCancel(ctx), &outcome, glass)
+	if outcome.Unseen {
+		outcome.Err = nil // Nothing failed.
+	}
 	event.Kind, event.Outcome, event.Err, event.Took = plan.ActionDone, new(outcome), outcome.Err, x.o.Now().Sub(started)
 	x.o.Emit(event)
 	return outcome
+}
+
+// mark notes something of a binding.
+func (x *run) mark(of map[string]bool, name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	of[name] = true
 }
 
 // hindrance is why an action is not begun; empty if it is. The glass, if not nil,
@@ -156,7 +170,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.BreakGlass) {
 	a := x.round.Plan.Actions[i]
 	x.mu.Lock()
-	failed, secured := x.failed[a.Binding], x.secured[i]
+	failed, hidden, secured := x.failed[a.Binding], x.hidden[a.Binding], x.secured[i]
 	x.mu.Unlock()
 	switch {
 	case !a.Kind.Changes():
@@ -171,6 +185,8 @@ func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.Br
 		return plan.Stopped, nil
 	case failed:
 		return plan.Skipped, nil
+	case hidden:
+		return plan.Kept, nil
 	}
 	waits, glass := x.outside(a)
 	switch {
@@ -232,6 +248,9 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 	switch {
 	case errors.Is(outcome.Err, plan.ErrUnrecorded):
 		event.Outcome = string(plan.Done)
+	case outcome.Unseen:
+		f, _ := errors.AsType[*binding.Failure](outcome.Err)
+		event = event.Saying(message.New("history.there-already", "code", f.Code))
 	case outcome.Err != nil:
 		event = event.Saying(message.Says(outcome.Err))
 	}
@@ -311,15 +330,24 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 		x.wrote(objectKey{intent.Platform, intent.Object})
 		return errors.Join(err, unrecorded(x.ledger.done(ctx, intent)))
 	case undone:
-		return errors.Join(err, x.ledger.undone(ctx, intent))
+		return besides(err, x.ledger.undone(ctx, intent))
 	case unbound:
-		if intent.Answered = true; rejected(err) {
+		if intent.Answered = true; rejected(err) || binding.SaysExists(err) {
 			intent.Action = string(plan.Rebind)
 		}
-		return errors.Join(err, x.ledger.begin(ctx, intent))
+		return besides(err, x.ledger.begin(ctx, intent))
 	case open:
 	}
 	return err
+}
+
+// besides is the error of a write, and that of remembering it. Where something is there
+// already, only the latter is a failure.
+func besides(err, other error) error {
+	if other != nil && binding.SaysExists(err) {
+		return other
+	}
+	return errors.Join(err, other)
 }
 
 // send writes the intent, makes the call, and finds out what became of it. An

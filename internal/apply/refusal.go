@@ -9,9 +9,10 @@ import (
 )
 
 // rejected says that the registry certainly did not bind: it answered, and said
-// no. Whose fault that is, is another question.
+// no. Whose fault that is, is another question. That an account is there already
+// rejects nothing: see binding.SaysExists.
 func rejected(err error) bool {
-	if err == nil {
+	if err == nil || binding.SaysExists(err) {
 		return false
 	}
 	switch binding.KindOf(err) {

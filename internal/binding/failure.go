@@ -2,6 +2,7 @@ package binding
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"reconciler/internal/message"
@@ -65,6 +66,14 @@ func (f *Failure) Says() message.Message {
 
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
+
+// SaysExists reports whether the outside world refused to make something because it
+// is there already. A read that did not show it was old, or somebody else made it
+// since: what is there is not known until a read shows it.
+func SaysExists(err error) bool {
+	f, ok := errors.AsType[*Failure](err)
+	return ok && f.Kind == Refused && (strings.HasSuffix(f.Code, "_EXIST") || strings.HasSuffix(f.Code, "_EXISTS"))
+}
 
 // KindOf is the kind of the first Failure in err's chain; Transient if there is
 // none, because such an error proves nothing.

@@ -57,7 +57,9 @@ type Outcome struct {
 	State  OutcomeState
 	// Err is why it failed; nil otherwise.
 	Err error
-	// Unseen says that a write is done and that the registry does not show it yet.
+	// Unseen says that a write is done and that the registry does not show it yet. Of
+	// one that is kept, it says that the registry refused it because something is there
+	// already that no read shows, or that it depends on such a one.
 	Unseen bool
 	// Record is what is remembered of the action's binding and platform after
 	// the round; nil where nothing is.

@@ -145,6 +145,9 @@ func shortfall(o plan.Outcome, window *plan.WindowState) (reason string, m messa
 			return "", message.Message{}
 		}
 	case plan.Kept:
+		if o.Unseen {
+			return ReasonNotVisibleYet, message.New("condition.there-already")
+		}
 		return kept(o.Action)
 	case plan.Failed:
 		switch {

@@ -7,7 +7,8 @@ const (
 	ReasonAsDeclared = "AsDeclared"
 	// ReasonConfirmed: a person confirmed it, and the registry cannot be asked.
 	ReasonConfirmed = "Confirmed"
-	// ReasonNotVisibleYet: reconciler wrote it, and the registry does not show that yet.
+	// ReasonNotVisibleYet: reconciler wrote it, or the registry says that it is there
+	// already, and no read shows that yet.
 	ReasonNotVisibleYet = "NotVisibleYet"
 	// ReasonNotManaged: the declaration leaves it out.
 	ReasonNotManaged = "NotManaged"

@@ -171,7 +171,7 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 	if planned && done(o) && !o.Unseen && !o.Action.Target.Unconfirmed {
 		return verdict{status: binding.True}, true
 	}
-	decides := o.State != plan.Kept || o.Action.Kind == plan.Forbidden || o.Action.Cause == plan.CauseFileBroken || o.Action.Cause == plan.CauseNotVisible
+	decides := o.State != plan.Kept || o.Unseen || o.Action.Kind == plan.Forbidden || o.Action.Cause == plan.CauseFileBroken || o.Action.Cause == plan.CauseNotVisible
 	if planned && decides {
 		if reason, m := shortfall(o, v.window); reason != "" {
 			return verdict{shortOf(reason), reason, message.New("condition.of-object", "object", object, "why", m)}, true

@@ -142,10 +142,10 @@ func NoRepository(err error) (state binding.RepositoryState, ok bool) {
 
 // Existing makes an error wrap registry.ErrExists if it says so.
 func Existing(err error) error {
-	f, ok := errors.AsType[*binding.Failure](err)
-	if !ok || f.Kind != binding.Refused || !strings.HasSuffix(f.Code, "_EXIST") && !strings.HasSuffix(f.Code, "_EXISTS") {
+	if !binding.SaysExists(err) {
 		return err
 	}
+	f, _ := errors.AsType[*binding.Failure](err)
 	f.Err, f.Hint = message.Within(registry.ErrExists, f.Err), message.New("registry.next-plan")
 	f.Fault = binding.FaultRequest
 	return err
