@@ -10,8 +10,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// account plans the binding itself and says whether it is bound as declared
-// now, or will be by this plan, so that image repositories may follow.
+// account plans the account of a binding. It reports whether the account is bound
+// as declared now, or will be by this plan, so that its image repositories can be
+// planned too.
 func (m *maker) account(s subject) bool {
 	m.reportAnswers(s)
 	switch {
@@ -38,9 +39,9 @@ func (m *maker) account(s subject) bool {
 	return m.equal(s)
 }
 
-// asApplied says that what is bound is what we bound, because what is declared
-// still: the registry only writes it another way, and to bind it once more
-// would change nothing, forever.
+// asApplied reports whether the bound account is the one that we bound for what is
+// still declared. Then the registry only writes it in a different way, and binding
+// it again would never change that.
 func (s subject) asApplied() bool {
 	return s.ours() && s.record.Is(*s.state.Account) && len(accountChanges(s.d, s.record.Wanted())) == 0
 }
@@ -50,8 +51,8 @@ func (m *maker) unknownAccount(s subject, u binding.Unknown) {
 	m.find(s.d, "", finding.New(unknownCode(u), message.New("plan.of", "name", s.d.Name, "text", u.Message)))
 }
 
-// unknownCode is the rule of what is not known: that something new was not
-// looked at yet is nobody's failure.
+// unknownCode is the rule of the finding about an unknown. An object that was not
+// observed yet because it is new has its own rule: nothing failed.
 func unknownCode(u binding.Unknown) string {
 	if u.Reason == binding.NotObserved {
 		return "not-observed"
@@ -63,8 +64,8 @@ func (m *maker) noop(s subject, cause Cause, reason message.Message) {
 	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Noop, Cause: cause, Reason: reason})
 }
 
-// accountChanges compares a declaration with a binding by meaning. A field
-// that either side leaves out is not compared.
+// accountChanges compares a declaration with an account by meaning. A field that
+// either side omits is not compared.
 func accountChanges(d *binding.Declaration, a binding.Account) []Change {
 	var changes []Change
 	username, address := d.Spec.Account().Differs(a)
@@ -77,9 +78,9 @@ func accountChanges(d *binding.Declaration, a binding.Account) []Change {
 	return changes
 }
 
-// drifted says that what was applied last is what is declared, so that a
-// difference in the registry is somebody else's doing. Our own unfinished
-// call is not.
+// drifted reports whether what was applied last is what is declared, so that
+// somebody else caused a difference in the registry. It is false while a call of
+// ours is unfinished, because that may have caused it.
 func (m *maker) drifted(s subject) bool {
 	if !s.ours() || len(accountChanges(s.d, s.record.Wanted())) > 0 || vaultChanged(s) {
 		return false
@@ -87,23 +88,25 @@ func (m *maker) drifted(s subject) bool {
 	return !m.unfinished(s)
 }
 
-// unfinished says that a call of ours on the account has no outcome yet.
+// unfinished reports whether a call of ours on the account has no outcome yet.
 func (m *maker) unfinished(s subject) bool {
 	return slices.ContainsFunc(m.in.Intents, func(in binding.Intent) bool {
 		return in.Platform == s.d.Spec.Platform && in.Object.IsAccount()
 	})
 }
 
-// rotationVanished says that we unbound the account for another token, and that the
-// registry accepted the bind and never showed the account, not even its number. If drift
-// is only reported, the account would stay unbound. If it is corrected, this counts as
-// drift: somebody may undo each bind, and repairs have to stop then.
+// rotationVanished reports whether we unbound the account for a different token,
+// the registry accepted the bind, and it never showed the account, not even its
+// number. This counts only if drift is only reported, because the account would
+// stay unbound otherwise. If drift is corrected, this is drift like any other:
+// somebody may undo each bind, and repairs have to stop then.
 func (m *maker) rotationVanished(s subject) bool {
 	return s.d.Spec.DriftPolicy == binding.Report && s.state.Account == nil && s.ours() &&
 		s.record.Unbound != "" && s.record.AccountID == "" && s.record.Written.NeverShown()
 }
 
-// reportDrift keeps drift that the declaration wants reported and not corrected.
+// reportDrift plans the report of drift that the declaration does not want
+// corrected. It reports whether there is such drift.
 func (m *maker) reportDrift(s subject, what message.Message) bool {
 	if s.d.Spec.DriftPolicy != binding.Report || s.observesOnly() || !m.drifted(s) || m.rotationVanished(s) {
 		return false
@@ -115,12 +118,12 @@ func (m *maker) reportDrift(s subject, what message.Message) bool {
 	return true
 }
 
-// onlyReported is the reason of drift that is not corrected.
+// onlyReported is the reason of an action on drift that is not corrected.
 func onlyReported(drift message.Message) message.Message {
 	return message.New("reason.drift-reported", "drift", drift)
 }
 
-// unbound plans a platform that is certainly not bound.
+// unbound plans a declaration whose platform is certainly not bound.
 func (m *maker) unbound(s subject) bool {
 	title := s.d.Spec.Platform.Title()
 	gone := message.New("drift.unbound", "platform", title)
@@ -152,8 +155,8 @@ func (m *maker) unbound(s subject) bool {
 	return m.bind(s, a)
 }
 
-// bind plans to bind an account where none is; a has the reason and whose doing
-// it is that none is.
+// bind plans to bind an account to a platform without one; a has the cause and the
+// reason.
 func (m *maker) bind(s subject, a Action) bool {
 	a.Object, a.Kind, a.Steps = binding.AccountObject(), Bind, triggerURLSteps(s.d)
 	if a.Changes == nil {
@@ -192,8 +195,8 @@ func renameChange(s subject) []Change {
 	return []Change{{Field: "binding", From: s.record.Binding, To: s.d.Name}}
 }
 
-// authorize plans a person's authorization in a browser; nothing follows in
-// this plan.
+// authorize plans a person's authorization in a browser. The image repositories
+// have to wait for a later plan.
 func (m *maker) authorize(s subject, a Action) bool {
 	if m.answersForbid(s) {
 		return false
@@ -203,7 +206,7 @@ func (m *maker) authorize(s subject, a Action) bool {
 	return false
 }
 
-// differing plans a binding that is not as declared.
+// differing plans an account that is bound and differs from the declaration.
 func (m *maker) differing(s subject, changes []Change) bool {
 	title := s.d.Spec.Platform.Title()
 	if !s.ours() && !s.d.Spec.Adopt && !s.observesOnly() {
@@ -235,9 +238,9 @@ func (m *maker) differing(s subject, changes []Change) bool {
 	return m.rebind(s, a)
 }
 
-// rebind plans to let the account go and to bind it again; a has the reason and
-// the changes. Where the token cannot be had or was refused, the account stays
-// as it is.
+// rebind plans to unbind the account and to bind it again; a has the reason and the
+// changes. If the token is not available or was refused, the account is not
+// changed.
 func (m *maker) rebind(s subject, a Action) bool {
 	if m.tokenBlocks(s) {
 		return false
@@ -253,8 +256,8 @@ func (m *maker) rebind(s subject, a Action) bool {
 	return a.Kind == Rebind
 }
 
-// equal plans a binding that is as declared: its token may have changed, and
-// our memory may not be up to date.
+// equal plans an account that is bound as declared: its token may have changed, and
+// our memory may be outdated.
 func (m *maker) equal(s subject) bool {
 	if !s.d.Spec.Platform.OAuth() && !m.tokenKnown(s) {
 		return s.ours()
@@ -269,14 +272,14 @@ func (m *maker) equal(s subject) bool {
 			a.Cause, a.Reason = CauseTokenMoved, message.New("reason.token-moved")
 		}
 		m.rebind(s, a)
-		return true // Bound before and, whatever becomes of the rebind, after.
+		return true // It was bound before, and is after the rebind, whatever its outcome.
 	}
 	m.remembered(s, false)
 	return true
 }
 
-// settledOften says that the account was bound again so often, because nobody
-// knew its token, that somebody else seems to bind it each time.
+// settledOften reports whether we bound the account again so often, because its
+// token was unknown, that somebody else seems to bind it each time.
 func (m *maker) settledOften(s subject, a Action) bool {
 	a.Object = binding.AccountObject()
 	made, _ := m.repairs(s.d.Name, a.Object)
@@ -284,13 +287,13 @@ func (m *maker) settledOften(s subject, a Action) bool {
 	return m.in.Policy.MaxRepairs > 0 && len(same) >= m.in.Policy.MaxRepairs
 }
 
-// tokenGood says that nothing keeps the token from being bound.
+// tokenGood reports whether nothing prevents binding the token.
 func (m *maker) tokenGood(s subject) bool {
 	return !m.refusedBefore(s) && !tokenEnd(s).Ended(m.in.Now) && binding.VerdictOf(s.token.Answers) != binding.No
 }
 
-// remembered brings our memory up to date with a binding that stays as it is.
-// With unknown it is not known which token it was bound with.
+// remembered updates our memory of a binding that is not changed. If unknown is
+// true, it is unknown which token it was bound with.
 func (m *maker) remembered(s subject, unknown bool) {
 	cause, reason, changes := m.adoptReason(s)
 	if unknown && !reason.IsZero() {
@@ -306,8 +309,7 @@ func (m *maker) remembered(s subject, unknown bool) {
 	}
 }
 
-// adoptReason says why our memory has to be brought up to date; zero if it
-// need not be.
+// adoptReason says why our memory has to be updated; zero if it is up to date.
 func (m *maker) adoptReason(s subject) (Cause, message.Message, []Change) {
 	r := s.record
 	switch {
@@ -330,8 +332,8 @@ func (m *maker) adoptReason(s subject) (Cause, message.Message, []Change) {
 
 func policyOf(p binding.DeletionPolicy) binding.DeletionPolicy { return cmp.Or(p, binding.Retain) }
 
-// unobserved plans for a driver that cannot ask: what a person confirmed is
-// all that is known.
+// unobserved plans an account if the driver cannot list accounts. All that is known
+// then is what a person confirmed.
 func (m *maker) unobserved(s subject) bool {
 	asRecorded := s.ours() && len(accountChanges(s.d, s.record.Wanted())) == 0
 	if asRecorded && !s.d.Spec.Platform.OAuth() && !m.tokenKnown(s) {
@@ -370,6 +372,6 @@ func (m *maker) unobserved(s subject) bool {
 	}
 	a.Object = binding.AccountObject()
 	m.act(s, takeAccount, a)
-	// Who binds by hand and has to link by hand too is shown both at once.
+	// A person who has to link by hand too sees the steps for both at once.
 	return asRecorded || !m.in.Observation.Capabilities.ReadSources
 }

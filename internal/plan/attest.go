@@ -6,8 +6,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Attestable says whether an action waits for a person's word: it is for a
-// person to do, and the registry cannot be asked whether it is done.
+// Attestable reports whether a person has to confirm the action: a person has to do
+// it, and the registry cannot be asked whether it is done.
 func (a Action) Attestable(c binding.Capabilities) bool {
 	if a.Object.IsAccount() {
 		return a.Kind.ByPerson() && !c.ListAccounts
@@ -16,8 +16,9 @@ func (a Action) Attestable(c binding.Capabilities) bool {
 	return a.Kind.ByPerson() && a.Object.Kind == binding.ObjectRepository && (!c.ReadSources || !c.ReadRules && onRules)
 }
 
-// askWord ends the steps of each binding with the way to say that they are
-// done: once, after the last of them, for a person's word is on all of them.
+// askWord adds to the steps of each binding how to confirm that they are done. It
+// does so once, after the last step, because a person confirms all of them
+// together.
 func (m *maker) askWord() {
 	last, count := map[string]int{}, map[string]int{}
 	for i, s := range m.steps {
@@ -30,11 +31,11 @@ func (m *maker) askWord() {
 	}
 }
 
-// Attested is the record of a binding after a person said that actions of it,
-// all of them Attestable with the capabilities c, are done; nil where the binding
-// was removed and nothing of ours is left. old is its record as it is now, nil if there is none, and is kept
-// as it is. The time of applying is the caller's to set, and where old has another
-// name, so is the removal of that record.
+// Attested returns the record of a binding after a person confirmed that actions
+// are done. All of them are Attestable with the capabilities c. The result is nil
+// if the binding was removed and nothing of ours is left. old is its record before,
+// nil if there is none, and is not changed. The caller sets the time of applying
+// and, if old has a different name, removes that record.
 func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *binding.Record {
 	r := old
 	for _, a := range actions {
@@ -66,14 +67,14 @@ func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *bi
 	return r
 }
 
-// leavesRules says that rules of ours are left, which a person did not have to remove:
-// declared again, they are ours.
+// leavesRules reports whether rules of ours are left that a person did not have to
+// remove. If they are declared again, they are recognized as ours.
 func leavesRules(r *binding.Record) bool {
 	return r != nil && slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool { return len(i.RuleKeys()) > 0 })
 }
 
-// confirmLink notes the fields of a link that no declaration asked a person to
-// look at, now or before.
+// confirmLink notes which fields of a link nobody has confirmed, because no
+// declaration has named them so far.
 func confirmLink(r *binding.Record, a Action, before *binding.RecordedImage) {
 	img := r.Image(a.Target.Image)
 	for _, declared := range a.Target.Declaration.Spec.Repositories {
@@ -91,8 +92,8 @@ func confirmLink(r *binding.Record, a Action, before *binding.RecordedImage) {
 	}
 }
 
-// confirmRules puts the declared build rules of an action's image repository
-// instead of those remembered; where none are managed, these stay.
+// confirmRules replaces the remembered build rules of an action's image repository
+// with the declared ones. If no rules are declared, those remembered stay.
 func confirmRules(r *binding.Record, a Action) {
 	i := slices.IndexFunc(r.Images, func(i binding.RecordedImage) bool { return binding.NormalImage(i.Image) == a.Target.Image })
 	for _, declared := range a.Target.Declaration.Spec.Repositories {

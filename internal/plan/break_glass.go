@@ -9,18 +9,18 @@ import (
 	"reconciler/internal/binding"
 )
 
-// BreakGlass lets one run change an instance outside of its windows, on the
-// word of a person. It lifts neither a suspension nor what is refused for
-// safety or by a rule.
+// BreakGlass lets one run change an instance outside of its windows, because a
+// person asked for it. It does not allow what is suspended, or refused for safety
+// or by a rule.
 type BreakGlass struct {
 	Person binding.Person
 	Reason string
-	// Binding is the only one that is let through; empty for all.
+	// Binding is the only binding that may be changed; empty means all.
 	Binding string
 }
 
-// Check is an error where it is not said, in words that could be in a
-// history, who breaks the glass and why.
+// Check returns an error unless it names the person and the reason, both in a form
+// that the history can show.
 func (g BreakGlass) Check() error {
 	err := g.Person.Check()
 	if strings.TrimSpace(g.Reason) == "" {

@@ -13,8 +13,8 @@ type Change struct {
 	// English where the value is a message.
 	From string `json:"from"`
 	To   string `json:"to"`
-	// FromMessage and ToMessage are values that need words, such as a version
-	// that is not known. From and To do not count then.
+	// FromMessage and ToMessage are values that are messages, such as an unknown
+	// version. They replace From and To.
 	FromMessage message.Message `json:"fromMessage,omitzero"`
 	ToMessage   message.Message `json:"toMessage,omitzero"`
 }
@@ -23,10 +23,10 @@ type Change struct {
 // not in the declaration.
 const FieldTokenVersion = "token version"
 
-// Had says that there was a value before.
+// Had reports whether there was a value before.
 func (c Change) Had() bool { return c.From != "" || !c.FromMessage.IsZero() }
 
-// MarshalJSON writes values that need words in English too.
+// MarshalJSON writes values that are messages in English too.
 func (c Change) MarshalJSON() ([]byte, error) {
 	out := exactly(c)
 	if !c.FromMessage.IsZero() {
@@ -38,10 +38,10 @@ func (c Change) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// exact is a change without words, for the digest.
+// exact is a change without English texts, for the digest.
 type exact Change
 
-// exactly is a change as an exact one.
+// exactly returns a change as an exact one.
 func exactly(c Change) exact {
 	if !c.FromMessage.IsZero() {
 		c.From = ""

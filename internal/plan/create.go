@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// create plans an image repository that does not exist, and says whether this plan
-// makes it with a source that can be read.
+// create plans an image repository that does not exist. It reports whether this
+// plan creates it with a source that can be read.
 func (m *maker) create(r image) bool {
 	caps, made := m.in.Observation.Capabilities, r.Create
 	if u, is := m.unseenOn("", binding.RepositoryObject(r.name)); is && made != nil {
@@ -48,7 +48,7 @@ func (m *maker) create(r image) bool {
 	return a.Kind == Create && caps.ReadSources
 }
 
-// creationChanges are all fields of what is made.
+// creationChanges are all fields of an image repository that is created.
 func creationChanges(r image) []Change {
 	changes := append(linkChanges(r, nil),
 		Change{Field: "visibility", To: string(r.Create.Visibility)}, Change{Field: "summary", To: r.Create.Summary})

@@ -9,48 +9,48 @@ import (
 	"reconciler/internal/message"
 )
 
-// Desired is what one snapshot asks for, of all instances.
+// Desired is what one snapshot asks of all instances.
 type Desired struct {
-	// Revision is the snapshot's.
+	// Revision is the revision of the snapshot.
 	Revision     string
 	Declarations []binding.Declaration
 	// Broken are the files that could not be read, parsed or validated.
 	Broken []string
-	// Held are the instances that stay as they are; none of their declarations is
-	// among Declarations.
+	// Held are the instances that are not changed; Declarations has none of theirs.
 	Held []binding.HeldInstance
-	// Rewritten says that the snapshot does not descend from the previous one.
+	// Rewritten is true if the snapshot does not descend from the previous one.
 	Rewritten bool
-	// EmptySnapshot says that the whole snapshot declares nothing.
+	// EmptySnapshot is true if the whole snapshot declares nothing.
 	EmptySnapshot bool
-	// BreakGlass lets the one run that this is given to change the instance
-	// outside of its windows. It is a person's, and no snapshot has it.
+	// BreakGlass lets one run with this Desired change the instance outside of its
+	// windows. A person asks for it; it is not part of the snapshot.
 	BreakGlass []BreakGlass
-	// Trace is the traceparent of what read the snapshot; empty for none.
+	// Trace is the traceparent of the call that read the snapshot; empty if there
+	// is none.
 	Trace string
-	// index is nil where nobody asked for it; see Indexed.
+	// index is nil unless Indexed made it.
 	index *desiredIndex
 }
 
-// desiredIndex is what the instances ask of a snapshot, found once for all of
-// them.
+// desiredIndex has the parts of a snapshot for each instance, computed once for all
+// of them.
 type desiredIndex struct {
-	// of are the declarations that it was made of.
+	// of are the declarations that the index was made from.
 	of         []binding.Declaration
 	byInstance map[string][]binding.Declaration
 	targets    binding.SecretTargets
 }
 
-// Indexed returns the same snapshot with an index: an instance gets its part
-// without a look at what the others declare. What it gets is shared: nobody
-// changes it.
+// Indexed returns the same snapshot with an index, so that an instance gets its
+// part without a search through all declarations. That part is shared, so do not
+// change it.
 func (d Desired) Indexed() Desired {
 	d.index = &desiredIndex{of: d.Declarations, byInstance: byInstance(d.Declarations), targets: binding.SecretTargets{}.With(nil, d.Declarations)}
 	return d
 }
 
-// byInstance are the declarations of each instance, sorted by name: parts of one copy
-// of all.
+// byInstance returns the declarations of each instance, sorted by name. They are
+// parts of one copy of all declarations.
 func byInstance(declarations []binding.Declaration) map[string][]binding.Declaration {
 	counts := map[string]int{}
 	for i := range declarations {
@@ -72,7 +72,7 @@ func byInstance(declarations []binding.Declaration) map[string][]binding.Declara
 	return parts
 }
 
-// indexed is the index, if it is one of the present declarations.
+// indexed returns the index if it was made from the current declarations.
 func (d Desired) indexed() (index *desiredIndex, ok bool) {
 	if d.index == nil || len(d.index.of) != len(d.Declarations) {
 		return nil, false
@@ -82,8 +82,9 @@ func (d Desired) indexed() (index *desiredIndex, ok bool) {
 
 func byName(a, b binding.Declaration) int { return cmp.Compare(a.Name, b.Name) }
 
-// BrokenOf are the files that hold an instance, since what is invalid may declare
-// something of each, and why the instance itself is held; zero if it is not.
+// BrokenOf returns the files that prevent changes to an instance or to parts of it:
+// an invalid file may declare something of any instance. held says why the whole
+// instance is not changed; zero if that is not so.
 func (d Desired) BrokenOf(instance string) (files []string, held message.Message) {
 	files = d.Broken
 	for _, h := range d.Held {
@@ -94,7 +95,7 @@ func (d Desired) BrokenOf(instance string) (files []string, held message.Message
 	return sortedOnce(files), held
 }
 
-// AllBroken are the files that hold anything.
+// AllBroken returns the files that prevent changes to anything.
 func (d Desired) AllBroken() []string {
 	files := d.Broken
 	for _, h := range d.Held {
@@ -110,8 +111,9 @@ func sortedOnce(files []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(files)))
 }
 
-// SameFor says whether a snapshot asks the same of an instance as an earlier one,
-// except for the revision. One of a rewritten history asks to be checked.
+// SameFor reports whether a snapshot asks the same of an instance as an earlier
+// one, apart from the revision. It is false for a snapshot with a rewritten
+// history, because that has to be checked.
 func (d Desired) SameFor(instance string, before Desired) bool {
 	files, held := d.BrokenOf(instance)
 	filesBefore, heldBefore := before.BrokenOf(instance)
@@ -121,8 +123,8 @@ func (d Desired) SameFor(instance string, before Desired) bool {
 		sameButRevision(own, ownBefore) && d.SecretTargets().SameFor(own, before.SecretTargets())
 }
 
-// sameButRevision compares by field, because a copy of each declaration without its
-// revision takes longer than the rest.
+// sameButRevision compares field by field, because copying each declaration without
+// its revision would take longer than the rest.
 func sameButRevision(own, before []binding.Declaration) bool {
 	if len(own) != len(before) {
 		return false

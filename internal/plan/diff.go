@@ -7,13 +7,14 @@ import (
 	"reconciler/internal/message"
 )
 
-// Difference is one action in which two plans differ: Was alone is gone, Is
-// alone is new, and both are the same thing done otherwise.
+// Difference is one action in which two plans differ. If only Was is set, the
+// action is gone; if only Is is set, it is new. If both are set, the action on the
+// same object is a different one.
 type Difference struct{ Was, Is *Action }
 
-// Compare says in which actions two plans differ, in the order of the actions
-// of is, and what is gone after them. Plans of equal actions in another order
-// have no difference.
+// Compare returns the actions in which two plans differ: first in the order of is,
+// then the actions that are gone. Plans with equal actions in a different order do
+// not differ.
 func Compare(was, is Plan) []Difference {
 	gone := rest(was.Actions, is.Actions, whole)
 	var differences []Difference
@@ -32,8 +33,8 @@ func Compare(was, is Plan) []Difference {
 	return differences
 }
 
-// Moved says field by field in what the instances of two plans differ, sorted
-// by instance. An instance that only one of them has is no difference.
+// Moved returns the fields in which the instances of two plans differ, sorted by
+// instance. An instance that only one of them has does not count as a difference.
 func Moved(was, is []Instance) []Move {
 	var moves []Move
 	for _, now := range is {
@@ -61,8 +62,8 @@ type Move struct {
 	Change
 }
 
-// rest gives the actions of list that have no equal in without, by key; what
-// stands twice needs two equals.
+// rest returns the actions of list that have no equal in without, compared by key.
+// An action that occurs twice needs two equals.
 func rest(list, without []Action, key func(Action) string) []Action {
 	left := map[string]int{}
 	for _, a := range without {
@@ -79,7 +80,7 @@ func rest(list, without []Action, key func(Action) string) []Action {
 	return own
 }
 
-// whole is an action with all that is reported about it.
+// whole is the text of an action with everything that is reported about it.
 func whole(a Action) string {
 	return encoded(struct {
 		essence
@@ -88,17 +89,17 @@ func whole(a Action) string {
 	}{essenceOf(a), a.Reason, a.Steps})
 }
 
-// object names what an action is done to, whatever is done.
+// object identifies the object of an action, whatever its kind.
 func object(a Action) string {
 	return strings.Join([]string{a.Instance, a.Binding, string(a.Platform), a.Object.String()}, "\x00")
 }
 
-// Split parts the plan of a change's head by what the plan of its base would
-// do too: change are the actions that the change brings, pending those that
-// were due without it. An action is the same where it does the same thing to
-// the same object, whatever the reason and the steps say. What stays as it is,
-// is in neither, except for what head keeps for a reason that base does not have:
-// that the change leaves it alone is the change's doing.
+// Split divides the plan of a pull request's head by comparing it with the plan of
+// its base: change are the actions that the pull request adds, pending those that
+// are due without it. Two actions are the same if they do the same to the same
+// object, whatever their reasons and steps. Neither part has noops, with one
+// exception: if head keeps an object unchanged for a reason that base does not
+// have, the pull request causes that, so the noop is in change.
 func Split(base, head Plan) (change, pending []Action) {
 	does := func(a Action) string { return encoded(effectOf(a)) }
 	doing := withoutNoop(head.Actions)

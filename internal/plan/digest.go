@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// effect is what an action does, to what. Two actions of equal effect do the
-// same, whatever their causes are.
+// effect is what an action does to which object. Two actions with equal effects do
+// the same, whatever their causes are.
 type effect struct {
 	Instance string           `json:"instance"`
 	Binding  string           `json:"binding"`
@@ -21,8 +21,8 @@ type effect struct {
 	Safety   bool             `json:"safety,omitempty"`
 }
 
-// essence is all that the digest covers of an action: its effect and why it is
-// in the plan. It holds no sentence, no secret and no time.
+// essence is the part of an action that the digest covers: its effect and its
+// cause. It contains no sentence, no secret and no time.
 type essence struct {
 	effect
 	Cause Cause `json:"cause"`
@@ -38,9 +38,9 @@ func effectOf(a Action) effect {
 
 func essenceOf(a Action) essence { return essence{effectOf(a), a.Cause} }
 
-// Digest identifies what the plan would do and where: "sha256:" and the hash of
-// its actions (what, to what, why, with which values) and of the instances that
-// they go to. Findings are not part of it, for they depend on the time.
+// Digest identifies what the plan would do and where: "sha256:" and the hash of its
+// actions (what, to what, why, with which values) and of their instances. Findings
+// are not part of it, because they depend on the time.
 func (p Plan) Digest() string {
 	covered := struct {
 		Instances []Instance `json:"instances"`
@@ -58,7 +58,7 @@ func (p Plan) Digest() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// encoded is a value as text. It is hashed, and serves as a key.
+// encoded is a value as text, to be hashed or used as a key.
 func encoded(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package plan makes plans: the ordered actions that take an observation to
-// the declarations, and the findings met on the way. It is pure: no I/O, no
-// clock, no imports of ours except the nouns. Making a plan changes nothing.
+// Package plan makes plans: the ordered actions that lead from an observation to
+// the declarations, and findings about problems. It is pure: it does no I/O and
+// reads no clock. Making a plan changes nothing.
 //
 // The order of calls:
 //
@@ -15,6 +15,6 @@
 //	    plan            the actions in their order, and the findings
 //	Plan.Digest         digest.go: identifies what was reviewed
 //
-// Package apply carries out a round and returns a Result (outcome.go): the
-// outcome of each action, with the records that they leave.
+// Package apply carries out a round and returns a Result (outcome.go): the outcome
+// of each action, and the records after it.
 package plan

@@ -6,9 +6,9 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Due is when the same input may give another plan, or ask for another event, for
-// the first time at Now or later; zero if the clock changes nothing. Everything in
-// a plan that depends on the time is here.
+// Due is the first time, now or later, at which the same input may lead to a
+// different plan or to an event; zero if time changes nothing. It covers everything
+// in a plan that depends on the time.
 func (in Input) Due() time.Time {
 	d := due{now: in.Now}
 	for _, r := range in.Records {
@@ -35,14 +35,14 @@ func (in Input) Due() time.Time {
 	if !in.Windows.Always() {
 		until := in.Windows.At(in.Now)
 		if !until.Open || until.Until.IsZero() {
-			until.Until = in.Now // What closes them may change before they open.
+			until.Until = in.Now // The reason why they are closed may change before they open.
 		}
 		d.at(until.Until)
 	}
 	return d.first
 }
 
-// due finds the first of some times that are not over.
+// due finds the earliest of several times that are not past.
 type due struct{ now, first time.Time }
 
 func (d *due) at(t time.Time) {
@@ -65,8 +65,8 @@ func (d *due) retryState(e binding.RetryState, p Policy) {
 	}
 }
 
-// declaration adds what is due of a declaration. The days that a token lasts are
-// counted by the calendar.
+// declaration adds the times of a declaration. The remaining days of a token are
+// calendar days, so they change at midnight.
 func (d *due) declaration(declared binding.Declaration, token binding.TokenState) {
 	if s := declared.Spec.Suspend; s != nil {
 		d.at(s.End())

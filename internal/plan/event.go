@@ -11,9 +11,9 @@ import (
 // EventKind says what an Event reports.
 type EventKind string
 
-// Event kinds, in the order in which one sync gives them.
+// Event kinds, in the order in which one sync reports them.
 const (
-	// SyncStarted carries Waited. Only a loop gives it.
+	// SyncStarted carries Waited. Only a loop reports it.
 	SyncStarted EventKind = "SyncStarted"
 	// PlanMade carries Plan, and Round.
 	PlanMade EventKind = "PlanMade"
@@ -21,22 +21,23 @@ const (
 	ActionStarted EventKind = "ActionStarted"
 	// ActionDone carries Action, Index, Count, Outcome, and Err when it failed.
 	ActionDone EventKind = "ActionDone"
-	// Recovered carries Intent: a call that a crash had left open was answered
-	// by observing.
+	// Recovered carries Intent: an observation showed the outcome of a call that a
+	// crash had interrupted.
 	Recovered EventKind = "Recovered"
 	// RepairsStopped carries Action: drift of its object is no longer
 	// repaired, because repairs do not last.
 	RepairsStopped EventKind = "RepairsStopped"
 	// StepDue, StepOverdue and StepDone carry Action and Since: a step begins to
-	// wait for a person, waits past its deadline, or is seen done. Each is reported
-	// once, over restarts too.
+	// wait for a person, waits past its deadline, or is observed to be done. Each
+	// is reported once, also across restarts.
 	StepDue     EventKind = "StepDue"
 	StepOverdue EventKind = "StepOverdue"
 	StepDone    EventKind = "StepDone"
 	// GlassBroken carries Glass and Digest: a person lets the run change the
 	// instance outside of its windows.
 	GlassBroken EventKind = "GlassBroken"
-	// SyncDone carries Statuses, Conditions, what both were before, and Result.
+	// SyncDone carries Statuses and Conditions, both also as they were before, and
+	// Result.
 	SyncDone EventKind = "SyncDone"
 	// SyncFailed carries Err: nothing was applied.
 	SyncFailed EventKind = "SyncFailed"
@@ -64,8 +65,8 @@ const (
 	StepsAttested EventKind = "Attested"
 )
 
-// Event is something that happened: log, metrics, the list of events and the
-// history are made from it. It never holds a secret.
+// Event is something that happened. The log, metrics, the list of events and the
+// history are made from events. It never contains a secret.
 type Event struct {
 	Kind     EventKind
 	Time     time.Time
@@ -76,12 +77,12 @@ type Event struct {
 	Action   Action
 	// Index counts the plan's actions that change something, from 1 to Count.
 	Index, Count int
-	// Outcome is the action's, and Intent the one that was answered; nil where there
-	// is none.
+	// Outcome is the outcome of Action, and Intent the one whose outcome was found;
+	// nil if there is none.
 	Outcome *Outcome
 	Intent  *binding.Intent
 	Glass   BreakGlass
-	// Digest is the plan's.
+	// Digest is the digest of the plan.
 	Digest string
 	Result *Result
 	// Since is when a person's step began to wait.
@@ -94,8 +95,8 @@ type Event struct {
 	Err                          error
 	// Took is how long the action or the sync took.
 	Took time.Duration
-	// Waited is how long ago the oldest snapshot, or the wish of a person, came
-	// that the sync begins with; zero where it begins of itself.
+	// Waited is how long the snapshot or the request that started the sync had
+	// waited, the oldest if there are several; zero if the sync started by itself.
 	Waited time.Duration
 	// Binding, Person and Reason are those of a person's request; Until is when
 	// a suspension ends.
@@ -105,7 +106,7 @@ type Event struct {
 	Until   time.Time
 	// Attested is what a person confirmed.
 	Attested message.Message
-	// Findings are those of invalid files.
+	// Findings are the findings of invalid files.
 	Findings []finding.Finding
 	// From is the source, sender or file of the daemon's own events.
 	From string

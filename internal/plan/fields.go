@@ -10,12 +10,12 @@ import (
 	"reconciler/internal/binding"
 )
 
-// SpecChanges says field by field in what two declarations of a binding
-// differ, sorted by field; a nil one is none. List elements are named by what
-// identifies them and not by their place, so that one more in front changes
-// nothing of the others: repositories[payments/api].trigger,
-// repositories[payments/api].rules[branch:main=>latest].dockerfile. A side that
-// does not have a field is empty.
+// SpecChanges returns the fields in which two declarations of a binding differ,
+// sorted by field; nil stands for no declaration. List elements are named by what
+// identifies them, not by their position, so that inserting one does not change the
+// others: repositories[payments/api].trigger,
+// repositories[payments/api].rules[branch:main=>latest].dockerfile. A value is
+// empty if its side does not have the field.
 func SpecChanges(was, is *binding.Spec) []Change {
 	if reflect.DeepEqual(was, is) {
 		return nil
@@ -61,7 +61,7 @@ func flatten(path string, value any, fields map[string]string) {
 		}
 	case []any:
 		if len(v) == 0 {
-			fields[path] = "[]" // None, which is not the same as not managed.
+			fields[path] = "[]" // An empty list is not the same as an absent one.
 		}
 		for _, element := range v {
 			key, rest := elementKey(element)
@@ -75,8 +75,8 @@ func flatten(path string, value any, fields map[string]string) {
 	}
 }
 
-// elementKey is what identifies an element of a list, and the element without
-// it.
+// elementKey returns what identifies an element of a list, and the rest of the
+// element.
 func elementKey(element any) (key string, rest any) {
 	object, ok := element.(map[string]any)
 	if !ok {

@@ -8,12 +8,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// CodeFlapping is the rule that ends repairs that do not hold.
+// CodeFlapping is the rule that stops repairs if drift comes back after each of
+// them.
 const CodeFlapping = string(CauseFlapping)
 
-// unlessFlapping returns a repair as it is. If repairs of the object do not
-// hold, it returns the forbidden action in its place. The object of the action
-// has to be set.
+// unlessFlapping returns the action unchanged unless it is a repair of an object
+// that is flapping. It forbids such a repair. The object of the action must be set.
 func (m *maker) unlessFlapping(s subject, path string, a Action) Action {
 	if !a.Repairs() || a.Cause == CauseTokenUnknown || a.Kind.ByPerson() || s.observesOnly() {
 		return a
@@ -33,12 +33,13 @@ func (m *maker) unlessFlapping(s subject, path string, a Action) Action {
 	return a
 }
 
-// repairs returns the repairs of an object that count, and whether no more are
-// made. Once they are stopped, they stay stopped until the declaration changes
-// or a person resumes them.
+// repairs returns the repairs of an object that still count, and whether repairs
+// are stopped. They stay stopped until the declaration changes or a person resumes
+// them.
 func (m *maker) repairs(name string, object binding.Object) (made []binding.Repair, stopped bool) {
 	i := slices.IndexFunc(m.in.RetryStates, func(e binding.RetryState) bool { return e.Binding == name })
-	// As it is declared: a subject may be about an earlier version of the token.
+	// The digest is that of the declaration itself: a subject may have an earlier
+	// version of the token.
 	d := slices.IndexFunc(m.in.Declarations, func(d binding.Declaration) bool { return d.Name == name })
 	if i < 0 || d < 0 {
 		return nil, false
@@ -51,7 +52,8 @@ func (m *maker) repairs(name string, object binding.Object) (made []binding.Repa
 	return made, m.in.Policy.MaxRepairs > 0 && len(made) >= m.in.Policy.MaxRepairs
 }
 
-// likelyCause says who probably undoes the repairs, by what was found each time.
+// likelyCause says who probably undoes the repairs, judging by what was found each
+// time.
 func likelyCause(s subject, a Action, made []binding.Repair) message.Message {
 	if slices.ContainsFunc(made, func(r binding.Repair) bool { return !r.FoundSame(a.Found()) }) {
 		return message.New("flapping.various", "found", a.Found())

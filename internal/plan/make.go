@@ -31,8 +31,8 @@ func Make(in Input) Plan {
 	return p
 }
 
-// phase orders actions: first what frees, then each binding's account, links
-// and rules. Accounts are unbound last: see rank.
+// phase orders actions: first those that remove something, then those on each
+// binding's account, links and rules. Accounts are unbound last: see rank.
 type phase int
 
 const (
@@ -50,7 +50,7 @@ type step struct {
 	Action
 }
 
-// maker holds one plan while it is made.
+// maker makes one plan.
 type maker struct {
 	in       Input
 	targets  binding.SecretTargets
@@ -58,17 +58,17 @@ type maker struct {
 	findings []finding.Finding
 	removals []removal
 	// postponed counts the bindings whose removal waits for the end of a
-	// suspension: one by one they must not pass a threshold that they break
-	// together.
+	// suspension. They count for the threshold, so that they do not pass it one by
+	// one when they would exceed it together.
 	postponed int
 	// claimed are the records that belong to a declaration.
 	claimed map[recordKey]bool
-	// memory is what each record has of its image repositories, by name.
+	// memory is what each record has about its image repositories, by name.
 	memory map[recordKey]map[string]*binding.RecordedImage
 	// declared are the image repositories that some declaration names.
 	declared map[string]bool
-	// unseen are the writes of ours that the observation does not show; repeatable are
-	// those without an answer that may be repeated.
+	// unseen are the writes of ours that the observation does not show. repeatable
+	// are those that got no answer and may be repeated.
 	unseen, repeatable map[unseenKey]unseen
 }
 
@@ -79,7 +79,7 @@ type recordKey struct {
 
 func keyOf(r binding.Record) recordKey { return recordKey{r.Binding, r.Platform} }
 
-// newMaker copies what it sorts, so that the caller's slices stay as they are.
+// newMaker copies what it sorts, so that the caller's slices are not changed.
 func newMaker(in Input) *maker {
 	in.Declarations = inOrder(in.Declarations, func(a, b binding.Declaration) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Spec.Platform, b.Spec.Platform),
@@ -109,7 +109,8 @@ func newMaker(in Input) *maker {
 	return m
 }
 
-// inOrder is a sorted list: the same one if it is sorted already, else a copy.
+// inOrder returns the sorted list: the same one if it is sorted already, otherwise
+// a copy.
 func inOrder[T any](list []T, compare func(a, b T) int) []T {
 	if slices.IsSortedFunc(list, compare) {
 		return list
@@ -119,7 +120,7 @@ func inOrder[T any](list []T, compare func(a, b T) int) []T {
 	return list
 }
 
-// instance reports once what is not known of the whole instance.
+// instance reports once if nothing is known about the whole instance.
 func (m *maker) instance() {
 	if u := m.in.Observation.Unknown; u != nil {
 		f := finding.New("observation-unknown", message.New("plan.instance-unknown", "instance", m.in.Instance.Name, "unknown", u.Message))
@@ -128,8 +129,8 @@ func (m *maker) instance() {
 	}
 }
 
-// declaration plans one declaration: its account, then, where that is bound
-// or will be, its image repositories.
+// declaration plans one declaration: its account and, if that is bound or will be,
+// its image repositories.
 func (m *maker) declaration(d *binding.Declaration) {
 	s := m.subject(d)
 	m.expiry(s)
@@ -157,8 +158,9 @@ func (m *maker) declaration(d *binding.Declaration) {
 	m.refusedRepositories(s)
 }
 
-// claimedTwice says whether several declarations claim the platform. That is an
-// error of the snapshot, and the checker reports it; nothing is done for either.
+// claimedTwice reports whether several declarations claim the platform. That is an
+// error of the snapshot, and the checker reports it. Nothing is done for any of
+// them.
 func (m *maker) claimedTwice(d *binding.Declaration) bool {
 	n := 0
 	for _, o := range m.in.Declarations {
@@ -175,7 +177,7 @@ func (m *maker) suspendEnded(s subject) {
 	}
 }
 
-// brokenReason is why something is kept as it is: what nobody can read may
+// brokenReason is the reason to leave an object unchanged: an invalid file may
 // declare it.
 func (m *maker) brokenReason() message.Message {
 	if !m.in.Held.IsZero() {
@@ -184,9 +186,9 @@ func (m *maker) brokenReason() message.Message {
 	return message.New("reason.file-broken", "files", m.in.Broken)
 }
 
-// holderBroken says that we bound the platform under a name that has no
-// declaration here while some file is broken: that file may declare it. A
-// binding that was applied under its own name since holds the platform itself.
+// holderBroken reports whether we bound the platform under a name that has no
+// declaration here, and some file is invalid: that file may declare it. It is false
+// if this binding was applied under its own name, because it has the platform now.
 func (m *maker) holderBroken(s subject) bool {
 	if len(m.in.Broken) == 0 || s.ours() && !s.renamed() {
 		return false
@@ -196,8 +198,8 @@ func (m *maker) holderBroken(s subject) bool {
 	})
 }
 
-// hasDeclaration says whether the binding of a record is declared under the
-// same name and platform.
+// hasDeclaration reports whether the binding of a record is declared under the same
+// name and platform.
 func (m *maker) hasDeclaration(r binding.Record) bool {
 	return slices.ContainsFunc(m.in.Declarations, func(d binding.Declaration) bool {
 		return d.Name == r.Binding && d.Spec.Platform == r.Platform
@@ -214,12 +216,12 @@ type subject struct {
 	// record is what was applied last, also under an earlier name; nil if
 	// nothing was.
 	record *binding.Record
-	// state is the registry's word on the account; asked is false where the
-	// observation has none.
+	// state is the registry's answer about the account; asked is false if the
+	// observation has no answer.
 	state binding.AccountState
 	asked bool
 	token binding.TokenState
-	// tokenAsked is false where the observation has nothing on the token.
+	// tokenAsked is false if the observation has nothing about the token.
 	tokenAsked bool
 }
 
@@ -227,7 +229,7 @@ func (m *maker) subject(d *binding.Declaration) subject {
 	s := subject{d: d}
 	s.state, s.asked = m.in.Observation.Accounts[d.Spec.Platform]
 	if !m.in.Observation.Capabilities.ListAccounts {
-		s.state.Account = nil // Who cannot ask knows of none.
+		s.state.Account = nil // An account that cannot be listed is unknown.
 	}
 	s.token, s.tokenAsked = m.in.Observation.Tokens[d.Name]
 	if s.record = m.recordOf(d, s.state.Account); s.record != nil {
@@ -236,10 +238,10 @@ func (m *maker) subject(d *binding.Declaration) subject {
 	return s
 }
 
-// recordOf finds the record of a declaration: that of its own name, or that of
-// another name whose binding is still there, because a renamed declaration takes its
-// binding along. What is left of a removed binding of its own name comes last: it may
-// have been renamed twice.
+// recordOf finds the record of a declaration: the record with its name, or one with
+// a different name whose binding is still there, because a renamed declaration
+// keeps its binding. A record of a removed binding with its name comes last: the
+// declaration may have been renamed twice.
 func (m *maker) recordOf(d *binding.Declaration, account *binding.Account) *binding.Record {
 	var own *binding.Record
 	for i, r := range m.in.Records {
@@ -260,7 +262,7 @@ func (m *maker) recordOf(d *binding.Declaration, account *binding.Account) *bind
 
 func (s subject) ours() bool { return s.record != nil && s.record.Managed }
 
-// renamed says that the binding was applied under another name.
+// renamed reports whether the binding was applied under a different name.
 func (s subject) renamed() bool { return s.ours() && s.record.Binding != s.d.Name }
 
 // act adds an action of a declaration, filling in what all of them share.
@@ -285,8 +287,8 @@ func (m *maker) find(d *binding.Declaration, path string, f finding.Finding) {
 	m.findings = append(m.findings, f.At(d.File, at.Line, at.Column).In(path))
 }
 
-// order puts the actions in the order in which they are applied: by rank, then
-// binding by binding; within one by phase and object.
+// order sorts the actions in the order in which they are applied: by rank, then by
+// binding, and within a binding by phase and object.
 func (m *maker) order() {
 	slices.SortStableFunc(m.steps, func(a, b step) int {
 		return cmp.Or(
@@ -332,8 +334,9 @@ func (m *maker) reportWindow() {
 		"why", state.Why, "opens", state.When(), "actions", ours, "steps", persons)))
 }
 
-// rank puts the removal of an account behind everything else. Nobody takes its
-// place, and what was built through it has another account by then.
+// rank puts the removal of an account after everything else. No other account of
+// the plan needs its platform, and by then its image repositories build through a
+// different account.
 func rank(s step) int {
 	switch {
 	case s.phase > freeAccount:

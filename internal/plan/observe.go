@@ -8,12 +8,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// observesOnly says that nothing may be done for the declaration.
+// observesOnly reports whether nothing may be done for the declaration.
 func (s subject) observesOnly() bool { return s.d.Spec.Observed() }
 
-// observedSteps turns all that would be done for declarations that are only
-// looked at into what differs, once the whole plan is known: whatever rule
-// made an action, none of them is carried out.
+// observedSteps turns all actions of declarations that are only observed into
+// reports of differences. It runs once the whole plan is known, so that no such
+// action is carried out, whatever rule made it.
 func (m *maker) observedSteps() {
 	for i := range m.steps {
 		a := &m.steps[i].Action
@@ -24,7 +24,7 @@ func (m *maker) observedSteps() {
 		case Adopt:
 			a.Cause, a.Reason, a.Changes = CauseSettled, message.New("reason.observed-as-declared"), nil
 		case Forbidden:
-			a.Reason = message.New("reason.observed-only", "reason", a.Reason) // It has its finding already.
+			a.Reason = message.New("reason.observed-only", "reason", a.Reason) // It already has its finding.
 		default:
 			m.reportDifference(*a)
 			a.Reason = message.New("reason.observed-only", "reason", a.Reason)
@@ -33,7 +33,7 @@ func (m *maker) observedSteps() {
 	}
 }
 
-// reportDifference makes a finding of what is not as declared.
+// reportDifference adds a finding about an object that is not as declared.
 func (m *maker) reportDifference(a Action) {
 	d, path := a.Target.Declaration, a.path()
 	text := message.New("plan.difference", "binding", d.Name, "object", a.Object, "reason", a.Reason)
@@ -44,8 +44,8 @@ func (m *maker) reportDifference(a Action) {
 	m.find(d, path, finding.New("observed-difference", text))
 }
 
-// observedRemovals takes removals that hang on declarations that are only
-// looked at out of what the rules of safety count: nothing is removed.
+// observedRemovals excludes removals of declarations that are only observed from
+// what the safety rules count, because nothing is removed for them.
 func (m *maker) observedRemovals() {
 	var counted []removal
 	for _, rem := range m.removals {
@@ -60,7 +60,7 @@ func (m *maker) observedRemovals() {
 	m.removals = counted
 }
 
-// path is the field that declares what an action is about; empty for an account.
+// path is the field that declares the object of an action; empty for an account.
 func (a Action) path() string {
 	for i, r := range a.Target.Declaration.Spec.Repositories {
 		if !a.Object.IsAccount() && binding.NormalImage(r.Image) == a.Target.Image {

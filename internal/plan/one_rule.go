@@ -8,11 +8,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// One rule at a time builds an image tag. No rule is added or changed while another
-// one of ours for its tag may be there.
+// Only one rule at a time may build an image tag. No rule is added or changed while
+// a different rule of ours for the same tag may exist.
 
-// holdAddition keeps a rule from being added or changed for an image tag while another
-// rule of ours that builds it may not be removed: two would build it.
+// holdAddition holds the addition or change of a rule while the removal of a
+// different rule of ours for the same image tag is not allowed. Otherwise, two
+// rules would build the tag.
 func (m *maker) holdAddition(kept Action) {
 	for i := range m.steps {
 		a := &m.steps[i].Action
@@ -22,8 +23,8 @@ func (m *maker) holdAddition(kept Action) {
 	}
 }
 
-// waitsForTag keeps a rule from being added or changed while an unseen write of another
-// rule for its image tag may be there.
+// waitsForTag holds the addition or change of a rule while an unseen write of a
+// different rule for the same image tag may have had its effect.
 func (m *maker) waitsForTag(image string, a Action) Action {
 	u, is := m.unseenOfTag(image, a.Target.Rule.BuildRule)
 	if !is || !a.Kind.Changes() {
@@ -34,14 +35,14 @@ func (m *maker) waitsForTag(image string, a Action) Action {
 	return waits
 }
 
-// waitsFor is the reason of an action on a rule that waits for another rule for its
-// image tag.
+// waitsFor is the reason of an action on a rule that waits for a different rule
+// with the same image tag.
 func waitsFor(other binding.ObservedRule, why message.Message) message.Message {
 	return message.New("reason.rule-waits", "rule", other.Key(), "id", other.ID, "tag", other.ImageTag, "why", why)
 }
 
-// unseenOfTag finds the unseen write of another rule for the image tag of a rule. It
-// may be there: the two would build one tag.
+// unseenOfTag finds the unseen write of a different rule with the same image tag.
+// If that rule exists, both would build the tag.
 func (m *maker) unseenOfTag(image string, rule binding.BuildRule) (unseen, bool) {
 	for _, key := range slices.SortedFunc(maps.Keys(m.unseen), unseenKey.compare) {
 		o := key.object

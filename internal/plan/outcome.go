@@ -20,8 +20,8 @@ const (
 	Done OutcomeState = "done"
 	// Failed: not carried out, or not as planned; Err says why.
 	Failed OutcomeState = "failed"
-	// Skipped: an earlier action of the same binding failed, or what has to come
-	// with it cannot be done.
+	// Skipped: an earlier action of the same binding failed, or an action that has
+	// to be done together with this one cannot be done.
 	Skipped OutcomeState = "skipped"
 	// Pending: it is for a person to do.
 	Pending OutcomeState = "waiting"
@@ -31,23 +31,23 @@ const (
 	Stopped OutcomeState = "stopped"
 	// Deferred: it waits until a window of the instance opens.
 	Deferred OutcomeState = "deferred"
-	// Kept: nothing was to be done, or it is not allowed.
+	// Kept: there was nothing to do, or the action is not allowed.
 	Kept OutcomeState = "kept"
 )
 
-// ErrFellBack is in the chain of a rebind's error when the new token was
-// refused and the one applied before is bound again.
+// ErrFellBack is in the chain of a rebind's error if the new token was refused and
+// the previous one is bound again.
 var ErrFellBack = message.NewError("outcome.fell-back")
 
-// ErrLost is in the chain of an error after which nothing is bound that was
-// bound before.
+// ErrLost is in the chain of an error after which the account that was bound before
+// is no longer bound.
 var ErrLost = message.NewError("outcome.lost")
 
 // ErrNotVisible is in the chain of the error of a write whose answer was lost and
-// whose effect the registry does not show, so far.
+// whose effect the registry does not show yet.
 var ErrNotVisible = message.NewError("outcome.not-visible")
 
-// ErrUnrecorded is in the chain of the error of an action that was done, where its
+// ErrUnrecorded is in the chain of the error of an action that was done, but whose
 // outcome could not be recorded.
 var ErrUnrecorded = message.NewError("outcome.unrecorded")
 
@@ -57,31 +57,31 @@ type Outcome struct {
 	State  OutcomeState
 	// Err is why it failed; nil otherwise.
 	Err error
-	// Unseen says that a write is done and that the registry does not show it yet. Of
-	// one that is kept, it says that the registry refused it because something is there
-	// already that no read shows, or that it depends on such a one.
+	// Unseen is true if the write is done and the registry does not show it yet. For an
+	// action that is kept, it is true if the registry refused it because the object
+	// exists already although no read shows it, or if it depends on such an action.
 	Unseen bool
-	// Record is what is remembered of the action's binding and platform after
-	// the round; nil where nothing is.
+	// Record is what is remembered about the action's binding and platform after
+	// the round; nil if nothing is.
 	Record *binding.Record
 	// Retry is the retry state of the binding after the round.
 	Retry binding.RetryState
-	// Pending is what a person is asked to do; nil where that is nothing.
+	// Pending is what a person is asked to do; nil if there is nothing to do.
 	Pending *binding.PendingStep
 }
 
 // Result is what became of a plan: an outcome for each action, in its order.
 type Result struct {
-	// Digest is the plan's.
+	// Digest is the digest of the plan.
 	Digest   string
 	Outcomes []Outcome
-	// Incomplete says that something did not answer, so that less may have
-	// been planned than is due.
+	// Incomplete is true if something did not answer, so that the plan may lack
+	// actions that are due.
 	Incomplete bool
 	// Ended is when the last action ended.
 	Ended time.Time
-	// Forgotten are those of the round's records that are remembered no more, or
-	// as removed.
+	// Forgotten are the round's records that are now forgotten, or are kept as
+	// removed.
 	Forgotten []binding.Record
 }
 
@@ -105,8 +105,7 @@ func (r Result) Records(round *Round) []binding.Record {
 	})
 }
 
-// RetryStateOf finds what is remembered of a binding; the zero RetryState where nothing
-// is.
+// RetryStateOf finds the retry state of a binding; zero if there is none.
 func RetryStateOf(states []binding.RetryState, name string) binding.RetryState {
 	if i := slices.IndexFunc(states, func(e binding.RetryState) bool { return e.Binding == name }); i >= 0 {
 		return states[i]
@@ -136,7 +135,7 @@ func (r Result) Err() error {
 	return errors.Join(all...)
 }
 
-// Refused says whether the plan was refused something for safety.
+// Refused reports whether an action of the plan was refused for safety.
 func (r Result) Refused() bool {
 	for _, o := range r.Outcomes {
 		if o.Action.Kind == Forbidden && o.Action.Safety {

@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// pendingSteps sets since when steps wait for a person and when they are due, and makes
-// findings of those that are overdue.
+// pendingSteps sets since when steps wait for a person and when they are due. It
+// adds a finding for each that is overdue.
 func (m *maker) pendingSteps() {
 	for i := range m.steps {
 		a := &m.steps[i].Action
@@ -27,7 +27,7 @@ func (m *maker) pendingSteps() {
 }
 
 // Due is when a step that has waited for a person since then should be done; zero
-// where there is no deadline, or since is zero.
+// if there is no deadline, or since is zero.
 func (p Policy) Due(since time.Time) time.Time {
 	if p.PersonDeadline <= 0 || since.IsZero() {
 		return time.Time{}
@@ -35,11 +35,11 @@ func (p Policy) Due(since time.Time) time.Time {
 	return since.Add(p.PersonDeadline)
 }
 
-// Overdue says whether a person's step should have been done before now.
+// Overdue reports whether a person's step should have been done before now.
 func (a Action) Overdue(now time.Time) bool { return !a.Due.IsZero() && now.After(a.Due) }
 
-// Asked is whom the declaration names to be asked about a step; empty where it
-// names nobody.
+// Asked is the person whom the declaration names for questions about a step; empty
+// if it names nobody.
 func (a Action) Asked() string {
 	if d := a.Target.Declaration; d != nil && d.Spec.Suspend != nil {
 		return d.Spec.Suspend.Owner

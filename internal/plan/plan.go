@@ -18,9 +18,10 @@ const (
 	Unbind Kind = "unbind"
 	// Authorize is a person's step in a browser (OAuth).
 	Authorize Kind = "authorize"
-	// Manual is a person's step in the console, where the driver cannot.
+	// Manual is a person's step in the console, because the driver cannot do it.
 	Manual Kind = "manual"
-	// Create makes an image repository with its source, and a missing namespace.
+	// Create creates an image repository with its source, and its namespace if that
+	// is missing.
 	Create     Kind = "create"
 	Link       Kind = "link"
 	Relink     Kind = "relink"
@@ -28,26 +29,26 @@ const (
 	AddRule    Kind = "add-rule"
 	ChangeRule Kind = "change-rule"
 	RemoveRule Kind = "remove-rule"
-	// Adopt takes an existing binding, link or rule, equal to its declaration,
-	// as ours: it writes our memory and nothing else. Where Target.Record has
-	// a different name than the action, ownership moves and the old record goes.
+	// Adopt takes over an existing account, link or rule that is as declared: it
+	// changes our memory and nothing else. If Target.Record has a different name
+	// than the action, it takes over from that record, which is removed.
 	Adopt Kind = "adopt"
-	// Noop is a binding as declared, or one kept as it is for the reason
-	// given.
+	// Noop leaves an object unchanged: it is as declared, or the reason says why.
 	Noop Kind = "noop"
-	// Forbidden would be needed and is not allowed; the reason names the rule.
+	// Forbidden is an action that is needed and not allowed; the reason names the
+	// rule.
 	Forbidden Kind = "forbidden"
 )
 
-// Kinds are all kinds of actions.
+// Kinds lists all kinds of actions.
 func Kinds() []Kind {
 	return []Kind{Bind, Rebind, Unbind, Authorize, Manual, Create, Link, Relink, Unlink, AddRule, ChangeRule, RemoveRule, Adopt, Noop, Forbidden}
 }
 
-// Changes says whether an action of this kind changes anything when applied.
+// Changes reports whether an action of this kind changes anything when applied.
 func (k Kind) Changes() bool { return k != Noop && k != Forbidden }
 
-// ByPerson says whether a person has to do it.
+// ByPerson reports whether a person has to do it.
 func (k Kind) ByPerson() bool { return k == Authorize || k == Manual }
 
 // Action is one step of a plan.
@@ -55,8 +56,8 @@ type Action struct {
 	Instance string           `json:"instance"`
 	Binding  string           `json:"binding"`
 	Platform binding.Platform `json:"platform"`
-	// Object is what it is done to: the account, an image repository or a build
-	// rule.
+	// Object is what the action is done to: the account, an image repository or a
+	// build rule.
 	Object binding.Object `json:"object"`
 	Kind   Kind           `json:"action"`
 	// Cause is why the action is in the plan.
@@ -66,28 +67,28 @@ type Action struct {
 	// Changes are the fields that change, sorted by field; no secret is ever
 	// among them.
 	Changes []Change `json:"changes,omitempty"`
-	// Steps are a person's clicks and where, or what the plan promises to do
-	// besides (for a rebind, the way back).
+	// Steps are the clicks for a person, or what else the plan promises (for a
+	// rebind, what happens if the new token is refused).
 	Steps []message.Message `json:"-"`
-	// Safety says that a forbidden action was refused for safety (exit code
-	// 5) rather than by a rule of ownership.
+	// Safety is true if the action is forbidden for safety (exit code 5), and not
+	// by any other rule.
 	Safety bool `json:"safety,omitempty"`
-	// NothingDue says that what is suspended is known to be as declared.
+	// NothingDue is true if the object is suspended and known to be as declared.
 	NothingDue bool `json:"-"`
-	// Since is when a person's step was first asked for, and Due when it should
-	// be done; zero where that is not known, or there is no deadline.
-	// They are no part of the digest.
+	// Since is when a person's step was first asked for, and Due when it should be
+	// done; zero if that is unknown, or there is no deadline. They are not part of
+	// the digest.
 	Since time.Time `json:"-"`
 	Due   time.Time `json:"-"`
-	// Target is what applying needs; it is derived from the same inputs and
-	// not part of the output or of the digest.
+	// Target is what applying the action needs. It follows from the same inputs,
+	// and is not part of the output or of the digest.
 	Target Target `json:"-"`
 }
 
-// NeedsWindow says whether the action has to wait while windows are closed: whether it
-// changes the instance, other than to end what we began or, where the windows
-// let that through, to put back what somebody took away. Adopting changes our
-// own memory only.
+// NeedsWindow reports whether the action has to wait while windows are closed:
+// whether it changes the instance. Adopting changes only our own memory. Two kinds
+// of actions never wait: those that complete what we began and, if the windows
+// allow it, those that restore what somebody removed.
 func (a Action) NeedsWindow(w Windows) bool {
 	if w.LetRepairsThrough && a.restores() {
 		return false
@@ -95,8 +96,8 @@ func (a Action) NeedsWindow(w Windows) bool {
 	return a.Kind.Changes() && a.Kind != Adopt && a.Cause != CauseUnfinished
 }
 
-// restores says whether the action puts back what somebody took away and leaves
-// what is there as it is.
+// restores reports whether the action restores what somebody removed, without
+// changing anything that exists.
 func (a Action) restores() bool {
 	return a.Repairs() && (a.Kind == Bind || a.Kind == Create || a.Kind == Link || a.Kind == AddRule)
 }
@@ -105,29 +106,29 @@ func (a Action) restores() bool {
 type Target struct {
 	// Declaration is nil for what is no longer declared.
 	Declaration *binding.Declaration
-	// Account is the observed binding to release or adopt; nil if there is none.
+	// Account is the observed account to unbind or adopt; nil if there is none.
 	Account *binding.Account
 	// Record is what was applied last; nil if nothing was.
 	Record *binding.Record
-	// TokenVersion is the one to bind, 0 where the store has no versions;
-	// TokenFingerprint is used then.
+	// TokenVersion is the version to bind. It is 0 if the store has no versions;
+	// then TokenFingerprint is used.
 	TokenVersion     int
 	TokenCreated     time.Time
 	TokenFingerprint string
-	// Restore says that a bind binds the version applied before, because
-	// that of the target had no effect: the latter stays due.
+	// Restore is true if a bind uses the version applied before, because binding
+	// the declared one had no effect. The declared one stays due.
 	Restore bool
-	// Image, Link and Rule are those to write or remove; Rule.ID is empty for
-	// one to add.
+	// Image, Link and Rule are what to write or remove; Rule.ID is empty for a rule
+	// to add.
 	Image string
 	Link  *binding.Link
 	Rule  binding.ObservedRule
-	// Create is what the image repository is made with, NoNamespace that its
-	// namespace is made before.
+	// Create is what the image repository is created with. NoNamespace is true if
+	// its namespace has to be created first.
 	Create      *binding.Creation
 	NoNamespace bool
-	// Unconfirmed says that the source cannot be read: it is not remembered until
-	// a person confirms it.
+	// Unconfirmed is true if the source cannot be read. Then it is not remembered
+	// until a person confirms it.
 	Unconfirmed bool
 }
 
@@ -139,54 +140,55 @@ func (t Target) Remembered() *binding.Link {
 	return t.Link
 }
 
-// Plan is a value: actions in the order they are applied, and findings.
+// Plan has the actions, in the order in which they are applied, and findings. It
+// never changes.
 type Plan struct {
 	Actions  []Action
 	Findings []finding.Finding
-	// Instances are those that the plan is for, sorted by name.
+	// Instances are the instances that the plan is for, sorted by name.
 	Instances []Instance
 }
 
 // Input is all that a plan of one instance depends on.
 type Input struct {
-	// Now is the given time; a plan has no clock.
+	// Now is the time to plan for; this package reads no clock.
 	Now      time.Time
 	Instance Instance
 	// Declarations are those of this instance, in any order.
 	Declarations []binding.Declaration
 	// Broken are the files of the snapshot that could not be read, parsed or
-	// validated. Their bindings stay as they are, and nothing is removed from
-	// the instance while there is one.
+	// validated. Bindings that they may declare are not changed, and nothing is
+	// removed from the instance while there is one.
 	Broken []string
-	// Held is why the whole instance stays as it is, by Broken; zero if it is only
-	// that one of them may declare something.
+	// Held is why the whole instance is not changed; zero if Broken only has files
+	// that may declare something.
 	Held message.Message
 	// Declared is where the declarations of the whole snapshot send secrets.
 	Declared binding.SecretTargets
-	// Rewritten says that the snapshot does not descend from the one applied
-	// last; nothing is removed then.
+	// Rewritten is true if the snapshot does not descend from the one applied last;
+	// nothing is removed then.
 	Rewritten bool
-	// EmptySnapshot says that the whole snapshot declares nothing.
+	// EmptySnapshot is true if the whole snapshot declares nothing.
 	EmptySnapshot bool
 	Observation   binding.Observation
 	// Records are what was applied last on this instance.
 	Records []binding.Record
 	// SecretTargets are where secrets were sent last, on all instances.
 	SecretTargets binding.SecretTargets
-	// Intents are calls on this instance whose outcome nobody knows. Under one,
-	// a binding that is gone is our own unfinished work and not drift.
+	// Intents are calls on this instance whose outcome is unknown. A binding that
+	// is missing after one of them is our own unfinished work and not drift.
 	Intents []binding.Intent
-	// RetryStates are what is remembered of repairs and of people's steps on this
-	// instance.
+	// RetryStates are what is remembered about repairs and about people's steps on
+	// this instance.
 	RetryStates []binding.RetryState
-	// Suspensions are what persons suspend on this instance, or did until
-	// recently.
+	// Suspensions are the suspensions by persons on this instance, including those
+	// that ended recently.
 	Suspensions []binding.Suspension
 	Policy      Policy
-	// Windows say when the instance may be changed. They change no action,
-	// only whether the plan is reported to wait.
+	// Windows say when the instance may be changed. They do not change the actions
+	// of the plan, only whether it is reported that the plan has to wait.
 	Windows Windows
-	// Quotas bound what is created.
+	// Quotas limit what is created.
 	Quotas Quotas
 }
 
@@ -194,11 +196,11 @@ type Input struct {
 type Instance struct {
 	Name   string `json:"name"`
 	Region string `json:"region,omitempty"`
-	// Endpoint is the registry's address; empty for the region's own.
+	// Endpoint is the registry's address; empty for the default of the region.
 	Endpoint string `json:"endpoint,omitempty"`
 	// Driver is the registry driver that carries the actions out.
 	Driver string `json:"driver,omitempty"`
-	// Account names the vendor's account, as far as the configuration says.
+	// Account names the vendor's account, if the configuration does.
 	Account string `json:"account,omitempty"`
 	// ID is the registry's identifier of the instance, if the driver needs one.
 	ID string `json:"id,omitempty"`
@@ -211,13 +213,13 @@ type Instance struct {
 
 // Policy is what the operator allows.
 type Policy struct {
-	// MaxDeletionPercent and MinDeletions: removing more than that share of an
-	// instance's managed bindings stops and asks, once it is at least
-	// MinDeletions of them. Defaults 30 and 3.
+	// MaxDeletionPercent is the largest share of an instance's managed bindings
+	// that may be removed at once. Fewer than MinDeletions may always be removed.
+	// The defaults are 30 and 3.
 	MaxDeletionPercent int
 	MinDeletions       int
-	// AllowDeletions lets deletions beyond the threshold, after a rewritten
-	// history or by an empty snapshot through.
+	// AllowDeletions allows deletions beyond the threshold, after a rewritten
+	// history and by an empty snapshot.
 	AllowDeletions bool
 	// ExpiryWarnings are days before a token's end at which a finding is made;
 	// default 30, 14, 7, 1.
@@ -225,16 +227,16 @@ type Policy struct {
 	// AllowAddressChangeWithSecret lets a token be sent to a different host than
 	// the one it was applied with.
 	AllowAddressChangeWithSecret bool
-	// MaxRepairs of one object within RepairsWithin are made; the next is
-	// refused, because they do not last. Defaults 5 and an hour; with 0 of them,
-	// repairs never end.
+	// MaxRepairs is how many repairs of one object are made within RepairsWithin.
+	// The next one is refused, because repairs do not last. The defaults are 5 and
+	// an hour; with 0 repairs, there is no limit.
 	MaxRepairs    int
 	RepairsWithin time.Duration
-	// PersonDeadline is how long a person's step may wait before it is overdue.
-	// Default a week; with 0, none is.
+	// PersonDeadline is how long a person's step may wait before it is overdue. The
+	// default is a week; with 0, no step is ever overdue.
 	PersonDeadline time.Duration
-	// Settle is how long the registry may take to show a write. Default 2
-	// minutes; with 0, it shows each one at once.
+	// Settle is how long the registry may take to show a write. The default is 2
+	// minutes; 0 means that it shows each write at once.
 	Settle time.Duration
 	// StatusMaxAge is how long the last known status of a condition stays while
 	// there is no answer. With 0 it stays forever.

@@ -9,15 +9,17 @@ import (
 	"reconciler/internal/message"
 )
 
-// Quotas bound how many namespaces and image repositories an instance has; zero is
-// no limit.
+// Quotas limit how many namespaces and image repositories an instance has; zero
+// means no limit.
 type Quotas struct{ Namespaces, Repositories int }
 
-// places are those of one kind that an instance has and that a plan would take.
+// places counts what a quota limits, namespaces or image repositories: those that
+// an instance has and those that a plan would create.
 type places struct {
 	what        message.Message
 	used, quota int
-	// wanted are the names of what the plan would make, taken those that it makes.
+	// wanted are the names of what the plan would create, taken the names of what
+	// it may create.
 	wanted, taken map[string]bool
 	// first is the first action that is beyond the quota.
 	first *Action
@@ -27,7 +29,7 @@ func newPlaces(what message.Message, used, quota int) *places {
 	return &places{what: what, used: used, quota: quota, wanted: map[string]bool{}, taken: map[string]bool{}}
 }
 
-// want notes what an action would make, and says whether there is a place for it.
+// want notes what an action would create. It reports whether the quota allows it.
 func (p *places) want(name string, a *Action) bool {
 	p.wanted[name] = true
 	if p.quota == 0 || p.taken[name] || p.used+len(p.taken) < p.quota {
@@ -39,19 +41,19 @@ func (p *places) want(name string, a *Action) bool {
 	return false
 }
 
-// numbers says what is used, wanted and allowed.
+// numbers is a message with how many are used, wanted and allowed.
 func (p *places) numbers() message.Message {
 	return message.New("plan.quota", "what", p.what, "used", p.used, "wanted", len(p.wanted), "quota", p.quota)
 }
 
-// low says that the plan leaves no place, or less than a tenth of them.
+// low reports whether less than a tenth of the quota is left after the plan.
 func (p *places) low() bool {
 	left := p.quota - p.used - len(p.wanted)
 	return p.quota > 0 && len(p.wanted) > 0 && left*10 < p.quota
 }
 
-// quotas holds what would be created beyond a quota: the first creations of the
-// plan take the places that are left.
+// quotas forbids creations beyond a quota. The first creations of the plan use what
+// is left of the quota.
 func (m *maker) quotas() {
 	creates := slices.ContainsFunc(m.steps, func(s step) bool { return s.Kind == Create })
 	if !creates || m.in.Quotas == (Quotas{}) {
@@ -84,7 +86,7 @@ func (m *maker) quotas() {
 	}
 }
 
-// hasPlace says whether a creation is within the quotas, and holds it if not.
+// hasPlace reports whether a creation is within the quotas, and forbids it if not.
 func (m *maker) hasPlace(a *Action, namespaces, repositories *places) bool {
 	namespace, _, _ := strings.Cut(a.Target.Image, "/")
 	beyond := repositories
@@ -104,7 +106,7 @@ func (m *maker) hasPlace(a *Action, namespaces, repositories *places) bool {
 	return true
 }
 
-// findQuota adds a finding on the whole instance.
+// findQuota adds a finding about the whole instance.
 func (m *maker) findQuota(code string, text message.Message) {
 	f := finding.New(code, text)
 	f.Instance = m.in.Instance.Name

@@ -8,15 +8,14 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Remember is the record after the action was carried out, or nil where there
-// is nothing left to remember. old is the record of the action's binding
-// as it is now, nil if there is none; account is the registry's answer to a
-// bind or rebind, nil for other actions. The time of applying is the caller's
-// to set, and where Target.Record has a different name than the action, so is the
-// removal of that record. It is pure and keeps old as it is.
+// Remember returns the record after an action was carried out, or nil if nothing is
+// left to remember. old is the record of the action's binding before, nil if there
+// is none, and is not changed. account is the registry's answer to a bind or
+// rebind, nil for other actions. The caller sets the time of applying and, if
+// Target.Record has a different name than the action, removes that record.
 func Remember(a Action, old *binding.Record, account *binding.Account) *binding.Record {
 	if old == nil {
-		old = a.Target.Record // Of an earlier name, taken along.
+		old = a.Target.Record // It is from an earlier name of the binding.
 	}
 	if a.Object.IsAccount() {
 		return rememberAccount(a, old, account)
@@ -72,7 +71,7 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 	if old != nil {
 		r.Refused = old.Refused
 		if same := old.Refused.Is(binding.RefusalOf(d.Spec, a.Target.TokenVersion, a.Target.TokenCreated)); same && a.Kind != Adopt {
-			r.Refused = binding.Refusal{} // It was bound after all.
+			r.Refused = binding.Refusal{} // It could be bound this time.
 		}
 		r.Images, r.UserID = old.Images, old.Identify(r.Asked).UserID
 		r = r.After(*old)

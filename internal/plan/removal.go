@@ -9,29 +9,28 @@ import (
 	"reconciler/internal/message"
 )
 
-// override is the exact way to let removals through that were refused for
-// safety.
+// override is the command that allows removals that were refused for safety.
 const override = "reconciler apply --unsafe-allow-deletions"
 
-// class groups removals by what the threshold counts.
+// class is how the threshold counts a removal.
 type class int
 
 const (
-	// bindings that are no longer declared, with all that hangs on them.
+	// bindings that are no longer declared, with everything that belongs to them.
 	bindings class = iota
-	// images dropped from a binding that is still declared.
+	// images removed from a binding that is still declared.
 	images
-	// rules dropped from an image that is still declared.
+	// rules removed from an image that is still declared.
 	rules
 )
 
-// removal is what would be removed together; whether it may is known only when
-// all removals of the instance are.
+// removal is what would be removed together. Whether it may be removed is known
+// only once all removals of the instance are known.
 type removal struct {
 	class class
-	// head stands for the whole where it is not carried out.
+	// head is the only action if the removal is not carried out.
 	head step
-	// steps carry it out.
+	// steps carry out the removal.
 	steps []step
 }
 
@@ -52,7 +51,7 @@ func (m *maker) removedBinding(r *binding.Record) {
 	suspended := m.suspended(nil, r.Binding)
 	switch u := m.in.Observation.Unknown; {
 	case m.platformDeclared(r.Platform):
-		return // Another declaration has the platform now; it decides.
+		return // A different declaration has the platform now; it decides.
 	case len(m.in.Broken) > 0:
 		a.Cause, a.Reason = CauseFileBroken, m.brokenReason()
 	case policyOf(r.DeletionPolicy) == binding.Retain:
@@ -82,8 +81,8 @@ func (m *maker) removedBinding(r *binding.Record) {
 	m.add(freeAccount, a)
 }
 
-// retainedElsewhere says that we remember the same account under another name
-// too, by a declaration that wanted it kept.
+// retainedElsewhere reports whether a different record of ours may be about the
+// same account and has the deletion policy Retain.
 func (m *maker) retainedElsewhere(r *binding.Record) bool {
 	account := m.in.Observation.Accounts[r.Platform].Account
 	return slices.ContainsFunc(m.in.Records, func(o binding.Record) bool {
@@ -102,8 +101,8 @@ func (m *maker) recordAction(r *binding.Record, a Action) Action {
 	return a
 }
 
-// unbind collects the removal of a binding: its images' rules, their links,
-// then the account.
+// unbind collects the removal of a binding: the rules and links of its images, then
+// the account.
 func (m *maker) unbind(r *binding.Record, head Action) {
 	caps := m.in.Observation.Capabilities
 	rem := removal{class: bindings, head: step{freeAccount, head}}
@@ -144,8 +143,8 @@ func sortedImages(images []binding.RecordedImage) []binding.RecordedImage {
 	return slices.SortedFunc(slices.Values(images), func(a, b binding.RecordedImage) int { return strings.Compare(a.Image, b.Image) })
 }
 
-// unlink is how to take the source of an image repository away, with the rules
-// that we made; nothing where it is gone already or no longer ours.
+// unlink returns the steps that remove the source of an image repository and the
+// rules that we made; none if the source is already gone or no longer ours.
 func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *binding.Unknown) {
 	caps := m.in.Observation.Capabilities
 	if !caps.ReadRepositories || !caps.ReadRules && len(img.RuleKeys()) > 0 {
@@ -163,7 +162,7 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 	}
 	name, linked := binding.NormalImage(img.Image), st.Link != nil
 	if caps.ReadSources && linked && (st.Link.Platform != r.Platform || img.Link == nil || !binding.SameSource(img.Link.Source, st.Link.Source)) {
-		return nil, nil // Somebody else builds it now, maybe by our rules.
+		return nil, nil // Somebody else builds it now, perhaps with our rules.
 	}
 	var steps []step
 	for _, rule := range m.madeOf(name, &img, st.Rules) {
@@ -189,8 +188,8 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 	return append(numbered(steps), step{freeLink, a}), nil
 }
 
-// numbered gives each rule after the first of its key its number, so that the
-// plan names each of them.
+// numbered adds the registry's number to each rule whose key an earlier step has
+// already, so that each step has a different object.
 func numbered(steps []step) []step {
 	seen := map[binding.Object]bool{}
 	for i := range steps {
@@ -202,9 +201,9 @@ func numbered(steps []step) []step {
 	return steps
 }
 
-// unlinkByHand is unlink where the source or our rules cannot be read: what a
-// person confirmed is all that is known, so a person takes it back. The action has
-// no link, by which Attested knows it.
+// unlinkByHand does the same if the source or our rules cannot be read. All that is
+// known then is what a person confirmed, so a person removes it. The action has no
+// link: that is how Attested recognizes it.
 func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []step {
 	if img.Link == nil {
 		return nil
@@ -241,8 +240,8 @@ func (m *maker) removeRule(r *binding.Record, image string, rule binding.Observe
 	return step{freeRule, a}
 }
 
-// droppedImages collects the image repositories of ours that their binding,
-// itself still declared, no longer names.
+// droppedImages collects our image repositories that their binding no longer names,
+// although it is still declared itself.
 func (m *maker) droppedImages(s subject) {
 	if !s.ours() {
 		return
@@ -271,8 +270,8 @@ func (m *maker) droppedImages(s subject) {
 	}
 }
 
-// droppedRule collects a rule of ours that is no longer declared, or not as
-// often as it is there.
+// droppedRule collects a rule of ours that is no longer declared, or that exists
+// more often than it is declared.
 func (m *maker) droppedRule(r image, object binding.Object, have binding.ObservedRule, cause Cause, reason message.Message) {
 	st := m.removeRule(&binding.Record{Binding: r.d.Name, Platform: r.d.Spec.Platform}, r.name, have, cause, reason)
 	st.Object = object
@@ -280,7 +279,7 @@ func (m *maker) droppedRule(r image, object binding.Object, have binding.Observe
 	m.removals = append(m.removals, removal{rules, m.declaredStep(r.subject, freeRule, head), m.owned(r.subject, []step{st})})
 }
 
-// owned makes removals that belong to a declared binding name it.
+// owned puts the declared binding into the steps of a removal.
 func (m *maker) owned(s subject, steps []step) []step {
 	for i := range steps {
 		steps[i] = m.declaredStep(s, steps[i].phase, steps[i].Action)
@@ -294,8 +293,8 @@ func (m *maker) declaredStep(s subject, p phase, a Action) step {
 	return step{p, a}
 }
 
-// resolveRemovals decides, all removals known, which may be carried out. While
-// a file is broken nothing is removed at all.
+// resolveRemovals decides which removals may be carried out, once all are known.
+// While a file is invalid, nothing is removed.
 func (m *maker) resolveRemovals() {
 	for _, rem := range m.removals {
 		head := rem.head
@@ -318,8 +317,8 @@ func (m *maker) resolveRemovals() {
 	m.reportRefusals()
 }
 
-// refusal is the rule of safety that removals of a class break, with its
-// numbers; empty if none.
+// refusal returns the safety rule that the removals of a class break, with its
+// numbers; empty if they break none.
 func (m *maker) refusal(c class) (cause Cause, why message.Message) {
 	switch {
 	case m.in.Policy.AllowDeletions:
@@ -343,7 +342,8 @@ func (m *maker) refusal(c class) (cause Cause, why message.Message) {
 	return "", message.Message{}
 }
 
-// count says how many of a class would be removed, of how many that are ours.
+// count returns how many of a class would be removed, and how many are ours in
+// total.
 func (m *maker) count(c class) (removed, total int) {
 	for _, rem := range m.removals {
 		if rem.class == c {
@@ -370,7 +370,8 @@ func (m *maker) count(c class) (removed, total int) {
 	return removed, max(total, removed)
 }
 
-// reportRefusals makes one finding of each rule of safety broken.
+// reportRefusals adds one finding for each class whose removals break a safety
+// rule.
 func (m *maker) reportRefusals() {
 	if len(m.in.Broken) > 0 {
 		return

@@ -15,31 +15,29 @@ import (
 type image struct {
 	subject
 	binding.Repository
-	// name is the image in the form used as a key, path the field of the
-	// declaration.
+	// name is the image in its normal form, path the field of the declaration.
 	name, path string
 	state      binding.RepositoryState
-	// memory is what we wrote last, under whichever binding, and own what is
-	// remembered under this one; nil if nothing.
+	// memory is what we wrote last, under any binding, and own is what is
+	// remembered under this one; nil if nothing is.
 	memory, own *binding.RecordedImage
-	// obstacle is why the source cannot be linked as declared; zero if it can.
+	// obstacle says why the source cannot be linked as declared; zero if it can.
 	obstacle obstacle
 }
 
-// obstacle is what keeps a source from being linked.
+// obstacle is why a source cannot be linked.
 type obstacle struct {
-	cause Cause
-	// reason is for a person.
+	cause  Cause
 	reason message.Message
 }
 
-// forbids is the action that says so.
+// forbids returns the action that is forbidden because of the obstacle.
 func (o obstacle) forbids(changes []Change) Action {
 	return Action{Kind: Forbidden, Cause: o.cause, Reason: o.reason, Changes: changes}
 }
 
 // repositories plans the image repositories of a bound account. An absent list
-// is not managed.
+// means that they are not managed.
 func (m *maker) repositories(s subject) {
 	if s.d.Spec.Repositories == nil {
 		return
@@ -50,7 +48,7 @@ func (m *maker) repositories(s subject) {
 	m.droppedImages(s)
 }
 
-// image is a declared image repository with what is remembered of it.
+// image returns a declared image repository with what is remembered about it.
 func (m *maker) image(s subject, i int) image {
 	r := s.d.Spec.Repositories[i]
 	img := image{
@@ -58,7 +56,7 @@ func (m *maker) image(s subject, i int) image {
 		path: fmt.Sprintf("spec.repositories[%d]", i),
 	}
 	if s.record != nil && !s.record.Removed {
-		img.own = m.recordedImage(s.record, r.Image) // Ours, even where the account is not yet.
+		img.own = m.recordedImage(s.record, r.Image) // It is ours even if the account is not yet.
 	}
 	if img.memory = img.own; img.own == nil {
 		img.memory = m.memoryOf(r.Image)
@@ -66,14 +64,14 @@ func (m *maker) image(s subject, i int) image {
 	return img
 }
 
-// mustRefuse says that the snapshot does not descend from the one applied last,
-// so that no removal is let through. Then even one that would wait for
-// something else is planned, and refused: were it passed over in silence, the
-// snapshot would count as one that removes nothing, and be trusted.
+// mustRefuse reports whether the snapshot does not descend from the one applied
+// last, so that every removal is refused. Then even removals that would wait for
+// something else are planned and refused: without them, the snapshot would count as
+// one that removes nothing, and would be trusted.
 func (m *maker) mustRefuse() bool { return m.in.Rewritten && !m.in.Policy.AllowDeletions }
 
-// refusedRepositories plans the removals of a declaration whose image
-// repositories are not planned, where all are refused.
+// refusedRepositories plans the removals of a declaration whose image repositories
+// are not planned, if all removals are refused.
 func (m *maker) refusedRepositories(s subject) {
 	if !m.mustRefuse() || s.d.Spec.Repositories == nil || m.in.Observation.Unknown != nil {
 		return
@@ -86,16 +84,16 @@ func (m *maker) refusedRepositories(s subject) {
 	m.droppedImages(s)
 }
 
-// refusedRules plans the removals of rules of an image repository whose rules
-// are not planned, where all are refused. Of what is not known there are none.
+// refusedRules plans the removals of an image repository's rules that are not
+// planned, if all removals are refused. If its rules are unknown, there are none.
 func (m *maker) refusedRules(r image) {
 	if r.Rules != nil {
 		m.droppedRules(r, declaredRules(r.Rules))
 	}
 }
 
-// memoryOf is what we remember of an image repository, under whichever binding
-// it was linked: one may take it over from another.
+// memoryOf returns what we remember about an image repository under any binding:
+// one binding may take it over from another.
 func (m *maker) memoryOf(name string) *binding.RecordedImage {
 	for i := range m.in.Records {
 		if r := &m.in.Records[i]; r.Managed && m.recordedImage(r, name) != nil {
@@ -105,21 +103,22 @@ func (m *maker) memoryOf(name string) *binding.RecordedImage {
 	return nil
 }
 
-// recordedImage is an image repository as a record has it, nil if it has not.
+// recordedImage returns what a record has about an image repository; nil if
+// nothing.
 func (m *maker) recordedImage(r *binding.Record, name string) *binding.RecordedImage {
 	return m.memory[keyOf(*r)][binding.NormalImage(name)]
 }
 
-// ownerBroken says that the image repository was linked under a binding whose
-// declaration is not here while some file is broken: that file may declare it.
+// ownerBroken reports whether the image repository was linked under a binding
+// without a declaration here, and some file is invalid: that file may declare it.
 func (m *maker) ownerBroken(r image) bool {
 	return len(m.in.Broken) > 0 && slices.ContainsFunc(m.in.Records, func(rec binding.Record) bool {
 		return rec.Managed && !m.hasDeclaration(rec) && m.recordedImage(&rec, r.name) != nil
 	})
 }
 
-// repositoryState is the observation of an image repository, whichever way its
-// key is written.
+// repositoryState returns the observation of an image repository. The key may be in
+// its normal form or as it is declared.
 func (m *maker) repositoryState(name string) (binding.RepositoryState, bool) {
 	st, ok := m.in.Observation.Repositories[binding.NormalImage(name)]
 	if !ok {
@@ -158,7 +157,7 @@ func (m *maker) repository(r image) {
 	}
 }
 
-// project checks what the code host says about the source, and remembers what
+// project checks what the code host answers about the source, and notes what
 // prevents linking it.
 func (m *maker) project(r *image) {
 	state, ok := m.in.Observation.Projects[r.d.Name][r.Source]
@@ -189,7 +188,7 @@ func (m *maker) onImage(r image, a Action) {
 	m.act(r.subject, takeLink, a)
 }
 
-// source plans the source of an image repository and says whether it is linked
+// source plans the source of an image repository. It reports whether that is linked
 // as declared now, or will be by this plan.
 func (m *maker) source(r image) bool {
 	if !m.in.Observation.Capabilities.ReadSources {
@@ -198,7 +197,7 @@ func (m *maker) source(r image) bool {
 	return m.link(r)
 }
 
-// link is source where the registry can be asked.
+// link does the same if the registry can be asked about sources.
 func (m *maker) link(r image) bool {
 	if u, is := m.unseenOn("", binding.RepositoryObject(r.name)); is {
 		m.onImage(r, u.notVisible())
@@ -248,13 +247,13 @@ func (m *maker) link(r image) bool {
 	return a.Kind != Manual && a.Kind != Forbidden
 }
 
-// linkedByUs says that what is declared is what we linked last.
+// linkedByUs reports whether the declared link is the one that we wrote last.
 func (r image) linkedByUs() bool {
 	return r.own != nil && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0
 }
 
-// linked plans an image repository whose source is as declared: we may not
-// know yet that it is ours.
+// linked plans an image repository whose source is as declared. Our memory may not
+// have it yet.
 func (m *maker) linked(r image) {
 	if !m.rulesConfirmed(r) {
 		m.confirm(r, linkChanges(r, r.state.Link), "readRules")
@@ -268,7 +267,7 @@ func (m *maker) linked(r image) {
 	m.onImage(r, Action{Kind: Adopt, Cause: CauseAlreadyThere, Reason: message.New("reason.linked-already"), Target: Target{Link: &want}})
 }
 
-// foreign refuses to replace a link that was never ours.
+// foreign forbids replacing a link that was never ours.
 func (m *maker) foreign(r image, a Action) {
 	m.onImage(r, Action{
 		Kind: Forbidden, Cause: CauseAdoptRequired, Changes: a.Changes,
@@ -278,9 +277,9 @@ func (m *maker) foreign(r image, a Action) {
 		"image", r.name, "field", a.Changes[0].name(), "from", a.Changes[0].from(), "to", a.Changes[0].to())))
 }
 
-// wantedLink is the link to write. What the declaration leaves out stays as it
-// is; on a new link builds stay in the mainland and use the cache, which is
-// the product's own default.
+// wantedLink is the link to write. Fields that the declaration omits are not
+// changed. A new link gets the product's defaults for them: builds stay in the
+// mainland and use the cache.
 func wantedLink(r image) binding.Link {
 	link := binding.Link{BuildCache: true}
 	if r.state.Link != nil {
@@ -296,9 +295,9 @@ func wantedLink(r image) binding.Link {
 	return link
 }
 
-// linkChanges compares a declared image repository with a link, managed fields
-// only; a nil link has nothing yet. Of the fields in unconfirmed nobody knows what
-// they are.
+// linkChanges compares the managed fields of a declared image repository with a
+// link; nil stands for no link. The values of the fields in unconfirmed are
+// unknown.
 func linkChanges(r image, link *binding.Link, unconfirmed ...string) []Change {
 	have := cmp.Or(link, &binding.Link{})
 	var changes []Change
@@ -328,8 +327,8 @@ func linkChanges(r image, link *binding.Link, unconfirmed ...string) []Change {
 	return changes
 }
 
-// confirmedSource plans a source that the registry cannot be asked about: what a
-// person confirmed is all that is known.
+// confirmedSource plans a source that the registry cannot be asked about. All that
+// is known then is what a person confirmed.
 func (m *maker) confirmedSource(r image) bool {
 	have := cmp.Or(r.memory, &binding.RecordedImage{})
 	changes := linkChanges(r, have.Link, have.Unconfirmed...)
@@ -347,7 +346,7 @@ func (m *maker) confirmedSource(r image) bool {
 	return false
 }
 
-// confirm asks a person to make an image repository as declared, and to confirm
+// confirm asks a person to set up an image repository as declared, and to confirm
 // what the registry cannot be asked about: its source, its rules or both.
 func (m *maker) confirm(r image, changes []Change, unread string) {
 	want := wantedLink(r)

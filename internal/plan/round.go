@@ -7,32 +7,32 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Round is one sync of one instance: what is desired, observed and remembered,
-// and the plan made of it. NewRound makes it, and nothing changes it after
-// that; one observation may serve several rounds.
+// Round is one sync of one instance: what is desired, observed and remembered, and
+// the plan made from it. NewRound makes it, and nothing changes it afterwards.
+// Several rounds may share one observation.
 type Round struct {
 	Input
-	// Revision is the snapshot's.
+	// Revision is the revision of the snapshot.
 	Revision string
 	// BreakGlass lets this round change the instance outside of its windows.
 	BreakGlass []BreakGlass
 	// Depth is how far the observation went, and Observed when it began.
 	Depth    binding.Depth
 	Observed time.Time
-	// Retries are the failures that are remembered, by binding; that of the
-	// whole instance has no name.
+	// Retries are the remembered failures by binding. The failure of the whole
+	// instance is under the empty name.
 	Retries map[string]binding.Failed
 	Plan    Plan
 }
 
-// NewRound makes the plan of a round that has everything else.
+// NewRound returns a round with its plan, made from everything else in r.
 func NewRound(r Round) *Round {
 	r.Plan = Make(r.Input)
 	return &r
 }
 
-// For returns the round of another snapshot that asks the same of the instance (see
-// Desired.SameFor).
+// For returns the round for a different snapshot that asks the same of the instance
+// (see Desired.SameFor).
 func (r *Round) For(d Desired) *Round {
 	other := *r
 	other.Revision, other.Declarations, other.Declared = d.Revision, d.Of(r.Instance.Name), d.SecretTargets()
@@ -45,7 +45,7 @@ func (r *Round) For(d Desired) *Round {
 	return &other
 }
 
-// Declaration returns the declaration of that name; nil where there is none.
+// Declaration returns the declaration with a name; nil if there is none.
 func (r *Round) Declaration(name string) *binding.Declaration {
 	for i := range r.Declarations {
 		if r.Declarations[i].Name == name {
@@ -55,8 +55,8 @@ func (r *Round) Declaration(name string) *binding.Declaration {
 	return nil
 }
 
-// SuspensionEnd is when the first suspension ends after a time; zero where none
-// does.
+// SuspensionEnd is the earliest end of a suspension after a time; zero if there is
+// none.
 func (r *Round) SuspensionEnd(at time.Time) time.Time {
 	var first time.Time
 	sooner := func(end time.Time) {

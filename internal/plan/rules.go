@@ -9,8 +9,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// rules plans the build rules of a linked image repository. An absent list is
-// not managed; what is neither declared nor ours is left alone.
+// rules plans the build rules of a linked image repository. An absent list means
+// that they are not managed. A rule that is neither declared nor ours is not
+// changed.
 func (m *maker) rules(r image) {
 	if r.Rules == nil || !m.in.Observation.Capabilities.ReadRules {
 		return
@@ -23,8 +24,8 @@ func (m *maker) rules(r image) {
 	m.duplicateRules(r, declared)
 }
 
-// droppedRules collects the rules of ours that are no longer declared, and
-// those in addition to the one of their key.
+// droppedRules collects the rules of ours that are no longer declared, and the
+// surplus ones with the same key.
 func (m *maker) droppedRules(r image, declared []binding.BuildRule) {
 	named := map[binding.Object]bool{}
 	for _, have := range m.madeOf(r.name, r.memory, r.state.Rules) {
@@ -42,8 +43,8 @@ func (m *maker) droppedRules(r image, declared []binding.BuildRule) {
 	}
 }
 
-// duplicateRules reports the rules of others that build the image tag of a
-// declared rule too.
+// duplicateRules reports rules of others that also build the image tag of a
+// declared rule.
 func (m *maker) duplicateRules(r image, declared []binding.BuildRule) {
 	ours := m.madeOf(r.name, r.memory, r.state.Rules)
 	for _, have := range sortedRules(r.state.Rules) {
@@ -63,8 +64,8 @@ func (m *maker) duplicateRules(r image, declared []binding.BuildRule) {
 	}
 }
 
-// madeOf are those of an image repository's observed rules that we made: those
-// whose id we know, and for each that we know by its key alone one of that key.
+// madeOf returns those observed rules of an image repository that we made: all
+// whose ID we know and, for each recorded rule without an ID, one with its key.
 func (m *maker) madeOf(image string, memory *binding.RecordedImage, observed []binding.ObservedRule) []binding.ObservedRule {
 	made := func(have binding.ObservedRule) bool { return m.madeRule(image, have) }
 	ours := slices.DeleteFunc(slices.Clone(observed), func(have binding.ObservedRule) bool { return !made(have) })
@@ -91,8 +92,7 @@ func (m *maker) madeOf(image string, memory *binding.RecordedImage, observed []b
 	return sortedRules(ours)
 }
 
-// madeRule says whether we know an observed rule by its id, whatever became of
-// the binding that it was made under.
+// madeRule reports whether we know the ID of an observed rule, under any binding.
 func (m *maker) madeRule(image string, have binding.ObservedRule) bool {
 	return slices.ContainsFunc(m.in.Records, func(r binding.Record) bool {
 		img := m.recordedImage(&r, image)
@@ -100,7 +100,8 @@ func (m *maker) madeRule(image string, have binding.ObservedRule) bool {
 	})
 }
 
-// outstanding says that we removed another rule for this one, and have yet to add it.
+// outstanding reports whether we removed a different rule for this one, and still
+// have to add this one.
 func (m *maker) outstanding(r image, rule binding.BuildRule) bool {
 	object := binding.RuleObject(r.name, rule)
 	return slices.ContainsFunc(m.in.Intents, func(in binding.Intent) bool {
@@ -122,17 +123,16 @@ func sortedRules(rules []binding.ObservedRule) []binding.ObservedRule {
 	})
 }
 
-// keptRule is the observed rule that a declared one is; its ID is empty where
-// there is none.
+// keptRule is the observed rule that matches a declared one; its ID is empty if
+// none does.
 type keptRule struct {
 	binding.ObservedRule
-	// made says that we made it, or the one whose place it has.
+	// made is true if we made it, or made a rule with the same key.
 	made bool
 }
 
-// kept finds the observed rule that a declared one is. Of several copies it is
-// one of ours rather than another, and one that means the same rather than one
-// that does not.
+// kept finds the observed rule that matches a declared one. Among several copies it
+// prefers ours, then those that mean the same.
 func (m *maker) kept(r image, rule binding.BuildRule) keptRule {
 	all := slices.DeleteFunc(sortedRules(r.state.Rules), func(have binding.ObservedRule) bool { return have.Key() != rule.Key() })
 	if len(all) == 0 {
@@ -206,8 +206,9 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 	m.onRule(r, p, m.unlessFlapping(r.subject, r.path+".rules", m.waitsForTag(r.name, a)))
 }
 
-// adopted is an image repository as the record of a removed binding has it, which is
-// declared again and whose account waits to be bound; nil if it has not.
+// adopted returns what the record of a removed binding has about an image
+// repository; nil if nothing. The binding is declared again, and its account is not
+// bound yet.
 func (m *maker) adopted(r image) *binding.RecordedImage {
 	if r.record == nil || !r.record.Removed {
 		return nil
@@ -215,13 +216,14 @@ func (m *maker) adopted(r image) *binding.RecordedImage {
 	return m.recordedImage(r.record, r.name)
 }
 
-// adoptedLink says that such a record has the declared source.
+// adoptedLink reports whether the record of a removed binding has the declared
+// link.
 func (m *maker) adoptedLink(r image) bool {
 	img := m.adopted(r)
 	return img != nil && img.Link != nil && len(linkChanges(r, img.Link)) == 0
 }
 
-// remembers says that the record has a rule already.
+// remembers reports whether the record already has a rule.
 func (m *maker) remembers(r image, have binding.ObservedRule) bool {
 	if r.own != nil {
 		return r.own.Made(have) != nil
@@ -247,8 +249,9 @@ func (m *maker) foreignRule(r image, a Action) {
 		"rule", a.Target.Rule.Key(), "image", r.name, "from", a.Changes[0].From, "to", a.Changes[0].To)))
 }
 
-// rulesConfirmed says that no person has to confirm the declared rules: they can
-// be read, or those that we remember are the declared ones.
+// rulesConfirmed reports whether no person has to confirm the declared rules:
+// either the registry can be asked about them, or those that we remember are the
+// declared ones.
 func (m *maker) rulesConfirmed(r image) bool {
 	if m.in.Observation.Capabilities.ReadRules {
 		return true
@@ -257,9 +260,9 @@ func (m *maker) rulesConfirmed(r image) bool {
 	return r.Rules == nil || r.memory != nil && len(made)+len(removed) == 0
 }
 
-// unconfirmedRules are the declared build rules that nobody confirmed, and those
-// that were confirmed and are no longer declared. An absent list is not
-// managed.
+// unconfirmedRules returns the declared build rules that nobody confirmed, and
+// those that were confirmed and are no longer declared. An absent list means that
+// rules are not managed.
 func unconfirmedRules(r image) (made, removed []binding.BuildRule) {
 	if r.Rules == nil {
 		return nil, nil

@@ -11,14 +11,14 @@ import (
 	"reconciler/internal/message"
 )
 
-// Schedule says when a window begins: a cron expression of five fields, read
-// by the clock on the wall. The zero Schedule is none and can not be evaluated.
+// Schedule says when a window begins: a cron expression with five fields, in local
+// time. The zero Schedule cannot be evaluated.
 type Schedule struct{ expr string }
 
-// errNoSchedule is what comes of the zero Schedule.
+// errNoSchedule is the error of the zero Schedule.
 var errNoSchedule = message.NewError("schedule.none")
 
-// scheduleField is what one field of a cron expression may hold.
+// scheduleField describes the valid values of one field of a cron expression.
 type scheduleField struct {
 	name     message.Message
 	min, max int
@@ -36,13 +36,13 @@ func scheduleFields() []scheduleField {
 	}
 }
 
-// ParseSchedule reads a cron expression: minute, hour, day of the month, month,
-// day of the week. A field is *, a number, a range (1-5), either of the last
-// two with a step (*/15, 8-18/2), or several of them with commas; months and
-// days of the week have their names (JAN, MON) too, and Sunday is 0 or 7. Where
-// both days are restricted, either of them is enough; where one of them begins
-// with *, both have to fit. All of this is cron's own. What other tools add to
-// it (seconds, years, @daily, L, W, #) is an error, which names the field.
+// ParseSchedule reads a cron expression: minute, hour, day of the month, month, day
+// of the week. A field is *, a number, a range (1-5), * or a range with a step
+// (*/15, 8-18/2), or several of these with commas. Months and days of the week may
+// be names (JAN, MON), and Sunday is 0 or 7. If both day fields are restricted, one
+// of them has to match; if one of them begins with *, both have to match. All of
+// this is as in cron. Additions of other tools (seconds, years, @daily, L, W, #)
+// are errors that name the field.
 func ParseSchedule(expr string) (Schedule, error) {
 	texts, fields := strings.Fields(strings.ToUpper(expr)), scheduleFields()
 	if len(texts) != len(fields) {
@@ -56,7 +56,7 @@ func ParseSchedule(expr string) (Schedule, error) {
 	return Schedule{strings.Join(texts, " ")}, nil
 }
 
-// check is an error where text is not a value of the field.
+// check returns an error if text is not a valid value of the field.
 func (f scheduleField) check(text string) error {
 	if text == "*" {
 		return nil
@@ -96,18 +96,18 @@ func (f scheduleField) value(text string) (int, bool) {
 	return n, err == nil && f.number(text, f.min)
 }
 
-// number says that text is a plain number from least to the field's greatest.
+// number reports whether text is a plain number from least to the field's maximum.
 func (f scheduleField) number(text string, least int) bool {
 	n, err := strconv.ParseUint(text, 10, 8)
 	return err == nil && len(text) <= 2 && int(n) >= least && int(n) <= f.max
 }
 
-// String is the expression.
+// String returns the expression.
 func (s Schedule) String() string { return s.expr }
 
-// next is the first minute from wall on at which the schedule comes. Times on
-// the wall are written as times in UTC, where every day has 24 hours: what a
-// change of the clock does to them is the caller's.
+// next is the first minute at wall or later that the schedule matches. Local times
+// are passed as times in UTC, where every day has 24 hours. The caller handles
+// daylight saving and other changes of the local clock.
 func (s Schedule) next(wall time.Time) (time.Time, error) {
 	if s.expr == "" {
 		return time.Time{}, errNoSchedule
@@ -122,7 +122,7 @@ func (s Schedule) next(wall time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// last is the last minute until wall at which the schedule comes.
+// last is the last minute at wall or earlier that the schedule matches.
 func (s Schedule) last(wall time.Time) (time.Time, error) {
 	if s.expr == "" {
 		return time.Time{}, errNoSchedule

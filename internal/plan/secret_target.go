@@ -6,7 +6,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// codeMoved is the rule that keeps a token from being sent to a different host.
+// codeMoved is the rule against sending a token to a different host.
 const codeMoved = string(CauseSecretTarget)
 
 // Targets returns where the round's secrets were sent last and where the whole
@@ -15,17 +15,17 @@ func (in Input) Targets() binding.SecretTargets {
 	return in.SecretTargets.With(in.Records, in.Declarations).And(in.Declared)
 }
 
-// AddressMoves compares the declarations of two revisions. It makes a finding
-// of each declaration of head that sends a token to a host to which no
-// declaration of base sends it. It needs nothing but the files, so it works on a
-// pull request before anything is observed, and it covers all instances at once.
+// AddressMoves compares the declarations of two revisions. It returns a finding for
+// each declaration of head that sends a token to a host to which no declaration of
+// base sends it. It needs only the files, so it works on a pull request before
+// anything is observed. It covers all instances at once.
 func AddressMoves(base, head Desired) []finding.Finding {
 	return moves(base.SecretTargets().AsApplied(), head.Declarations, "declared")
 }
 
-// SecretConflicts makes a finding of each declaration that sends a token to a
-// different host than another declaration does. They are warnings: the files do
-// not show which host the token was applied with.
+// SecretConflicts returns a warning for each declaration that sends a token to a
+// different host than another declaration does. They are not errors, because the
+// files do not show which host the token was applied with.
 func SecretConflicts(declarations []binding.Declaration) []finding.Finding {
 	findings := moves(binding.SecretTargets{}.With(nil, declarations), declarations, "conflict")
 	for i, f := range findings {
@@ -34,8 +34,8 @@ func SecretConflicts(declarations []binding.Declaration) []finding.Finding {
 	return findings
 }
 
-// moves makes a finding of each declaration that moves a token; how says what
-// ties it to the hosts before.
+// moves returns a finding for each declaration that moves a token; how says how the
+// token is tied to the previous hosts.
 func moves(targets binding.SecretTargets, declarations []binding.Declaration, how string) []finding.Finding {
 	var findings []finding.Finding
 	for _, d := range declarations {
@@ -48,8 +48,8 @@ func moves(targets binding.SecretTargets, declarations []binding.Declaration, ho
 	return finding.Sort(findings)
 }
 
-// moved says whether the declaration would send its token to a different host,
-// and plans the action that refuses it.
+// moved reports whether the declaration would send its token to a different host.
+// If so, it plans the forbidden action.
 func (m *maker) moved(s subject) bool {
 	why := m.findMove(s)
 	if why.IsZero() {
@@ -62,9 +62,8 @@ func (m *maker) moved(s subject) bool {
 	return true
 }
 
-// findMove makes the finding of a move that the policy does not allow, and
-// returns its message; zero if there is none. The finding needs no answer from the
-// registry.
+// findMove adds a finding about a move that is not allowed, and returns its
+// message; zero if there is none. It needs no answer from the registry.
 func (m *maker) findMove(s subject) message.Message {
 	move := m.targets.Move(*s.d, s.token.Host)
 	if !move.Refused(m.in.Policy.AllowAddressChangeWithSecret) {
@@ -82,8 +81,8 @@ func (m *maker) findMove(s subject) message.Message {
 	return f.Message
 }
 
-// movedFinding says that a token would be sent to a different host; how says
-// what ties it to the hosts before.
+// movedFinding is the finding that a token would be sent to a different host; how
+// says how the token is tied to the previous hosts.
 func movedFinding(d *binding.Declaration, how string, from []string) (path string, f finding.Finding) {
 	path = "spec.address"
 	if d.Spec.Address == "" {

@@ -10,13 +10,13 @@ import (
 
 const consoleURL = "https://cr.console.aliyun.com"
 
-// off says whether a capability, by its JSON name, is off.
+// off reports whether a capability, by its JSON name, is off.
 func off(c binding.Capabilities, name string) bool {
 	return slices.Contains(c.All(), binding.Capability{Name: name})
 }
 
-// cannot adds to a reason which of the named capabilities are off, and why
-// where the driver knows.
+// cannot adds to a reason which of the named capabilities are off, and why if the
+// driver knows that.
 func (m *maker) cannot(reason message.Message, names ...string) message.Message {
 	caps := m.in.Observation.Capabilities
 	for _, name := range names {
@@ -28,7 +28,7 @@ func (m *maker) cannot(reason message.Message, names ...string) message.Message 
 	return reason
 }
 
-// enterprise says that the instance is of the Enterprise Edition.
+// enterprise reports whether the instance is of the Enterprise Edition.
 func (m *maker) enterprise() bool {
 	return m.in.Instance.Edition == binding.Enterprise ||
 		slices.ContainsFunc(m.in.Declarations, func(d binding.Declaration) bool { return d.Edition == binding.Enterprise })
@@ -48,14 +48,14 @@ func (m *maker) bindSteps(s subject) []message.Message {
 	return append(m.codeSourceSteps(s.d.Spec.Platform), m.bindClicks(s, nil)...)
 }
 
-// rebindByHandSteps are the steps that replace a bound account, because of
-// changes: the same page, where fields that did not change are named together.
+// rebindByHandSteps are the steps that replace a bound account because of changes.
+// One step names all fields that did not change.
 func (m *maker) rebindByHandSteps(s subject, changes []Change) []message.Message {
 	return append(m.unbindSteps(s.d.Spec.Platform), m.bindClicks(s, changes)...)
 }
 
-// bindClicks are the clicks on the page of an account that bind it. With
-// changes, it was bound before. They name where the token is kept and never hold
+// bindClicks are the clicks on the page of an account that bind it. If there are
+// changes, it was bound before. They name where the token is kept and never contain
 // it.
 func (m *maker) bindClicks(s subject, changes []Change) []message.Message {
 	if s.d.Spec.Platform.OAuth() {
@@ -66,7 +66,8 @@ func (m *maker) bindClicks(s subject, changes []Change) []message.Message {
 	return append(steps, triggerURLSteps(s.d)...)
 }
 
-// accountClicks fill in the account. What did not change is said in one step.
+// accountClicks are the clicks that fill in the account. One step names all fields
+// that did not change.
 func accountClicks(d *binding.Declaration, changes []Change) []message.Message {
 	split := func(field, value string) (kept, due string) {
 		if changes == nil || slices.ContainsFunc(changes, func(c Change) bool { return c.Field == field }) {
@@ -117,7 +118,7 @@ func (m *maker) authorizeClicks(d *binding.Declaration) []message.Message {
 	return steps
 }
 
-// unbindSteps are the clicks that let an account go.
+// unbindSteps are the clicks that unbind an account.
 func (m *maker) unbindSteps(p binding.Platform) []message.Message {
 	steps := append(m.codeSourceSteps(p), message.New("step.unbind"))
 	if p == binding.GitHub {
@@ -145,8 +146,8 @@ func (m *maker) linkSteps(r image, want binding.Link, changes []Change) []messag
 	return append(steps, ruleSteps(r)...)
 }
 
-// ruleSteps are the clicks that make the build rules as declared, from those
-// that a person confirmed last.
+// ruleSteps are the clicks that change the build rules from those that a person
+// confirmed last to the declared ones.
 func ruleSteps(r image) []message.Message {
 	var steps []message.Message
 	made, removed := unconfirmedRules(r)
@@ -172,7 +173,7 @@ func ruleText(r binding.BuildRule) message.Message {
 		"dockerfile", binding.NormalDockerfile(r.Dockerfile), "imageTag", r.ImageTag)
 }
 
-// rebindSteps are what a rebind promises.
+// rebindSteps describe what a rebind does.
 func rebindSteps(s subject) []message.Message {
 	steps := []message.Message{
 		message.New("step.check", "version", s.token.Version),
@@ -184,8 +185,7 @@ func rebindSteps(s subject) []message.Message {
 	return append(steps, triggerURLSteps(s.d)...)
 }
 
-// wayBack says what becomes of the account where the registry refuses the new
-// token.
+// wayBack says what happens to the account if the registry refuses the new token.
 func wayBack(s subject) message.Message {
 	version, before := s.record.TokenVersion, s.token.Previous
 	switch {
@@ -197,10 +197,10 @@ func wayBack(s subject) message.Message {
 	return message.New("step.way-back", "version", version)
 }
 
-// triggerURLSteps is the rule gitlab-trigger-url, which only a person can
-// fulfil.
+// triggerURLSteps are the steps of the rule gitlab-trigger-url, which only a person
+// can fulfil.
 func triggerURLSteps(d *binding.Declaration) []message.Message {
-	// A normal address has no default port.
+	// NormalAddress removes a default port.
 	u, err := url.Parse(binding.NormalAddress(d.Spec.Address))
 	if err != nil || d.Spec.Platform != binding.GitLab || u.Scheme != "http" || u.Port() == "" {
 		return nil
@@ -208,8 +208,8 @@ func triggerURLSteps(d *binding.Declaration) []message.Message {
 	return []message.Message{message.New("step.trigger-url", "port", ":"+u.Port())}
 }
 
-// attestStep is the way to say that a binding's step is done, or all of
-// several.
+// attestStep is the step to confirm that a binding's step is done, or that all of
+// several are.
 func attestStep(name string, several bool) message.Message {
 	return message.New("step.attest", "several", several, "binding", name)
 }

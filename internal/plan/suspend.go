@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// suspended says why a binding is suspended: by its declaration, by a person,
-// or by both. It is zero where nothing holds it.
+// suspended says why a binding is suspended: by its declaration, by a person, or by
+// both. It is zero if the binding is not suspended.
 func (m *maker) suspended(declared *binding.Suspend, names ...string) (why message.Message) {
 	if declared.Active(m.in.Now) {
 		why = message.New("reason.suspended", "until", declared.Until, "by", declared.Owner, "reason", message.Foreign(declared.Reason))
@@ -27,8 +27,8 @@ func (m *maker) suspended(declared *binding.Suspend, names ...string) (why messa
 	return why
 }
 
-// markNothingDue finds the suspended bindings that a plan without suspensions leaves
-// as they are, because all is known to be as declared.
+// markNothingDue marks the suspended bindings that a plan without suspensions would
+// not change, because everything is known to be as declared.
 func markNothingDue(in Input, actions []Action) {
 	suspended := func(a Action) bool { return a.Cause == CauseSuspended }
 	if !slices.ContainsFunc(actions, suspended) {
@@ -48,9 +48,9 @@ func markNothingDue(in Input, actions []Action) {
 	}
 }
 
-// ownerSuspended says why an image repository is not taken from the binding that
-// it is linked under, by our own doing: that one is suspended, whatever name it
-// is declared under now, or none. It is zero where nothing holds it.
+// ownerSuspended says why an image repository stays with the binding under which we
+// linked it: that binding is suspended, under its recorded name or the name of its
+// current declaration. It is zero if that is not so.
 func (m *maker) ownerSuspended(r image) message.Message {
 	if r.own != nil {
 		return message.Message{}
@@ -73,15 +73,15 @@ func (m *maker) ownerSuspended(r image) message.Message {
 	return message.Message{}
 }
 
-// linkedUnder says whether an image repository is linked through the account of
-// a record; where it cannot be read, what we remember is all that is known.
+// linkedUnder reports whether an image repository is linked through the account of
+// a record. If sources cannot be read, our memory decides.
 func (m *maker) linkedUnder(rec binding.Record, r image) bool {
 	return !m.in.Observation.Capabilities.ReadSources || r.state.Link != nil && r.state.Link.Platform == rec.Platform
 }
 
-// declarerSuspended says why the account that an image repository is linked
-// through is not released: the binding that declares it now, and would link it
-// again, is suspended. It is zero where that is not so.
+// declarerSuspended says why the account that an image repository is linked through
+// is not unbound: the binding that declares the image repository now, and would
+// link it again, is suspended. It is zero if that is not so.
 func (m *maker) declarerSuspended(r *binding.Record, name string) message.Message {
 	if st, asked := m.repositoryState(name); asked && st.NoSource() == nil && (st.Link == nil || st.Link.Platform != r.Platform) {
 		return message.Message{}
@@ -98,7 +98,7 @@ func (m *maker) declarerSuspended(r *binding.Record, name string) message.Messag
 	return message.Message{}
 }
 
-// names are those that a binding has, and had when it was applied.
+// names are the current name of a binding and the one under which it was applied.
 func (s subject) names() []string {
 	names := []string{s.d.Name}
 	if s.record != nil {
@@ -107,7 +107,7 @@ func (s subject) names() []string {
 	return names
 }
 
-// suspensionsEnded reports what persons suspended and is over.
+// suspensionsEnded reports suspensions by persons that have ended.
 func (m *maker) suspensionsEnded() {
 	for _, s := range m.in.Suspensions {
 		if s.Active(m.in.Now) {

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// tokenKnown says whether the secret store described the token; where it did
-// not, the binding is kept as it is.
+// tokenKnown reports whether the secret store answered about the token. If it did
+// not, the binding is not changed.
 func (m *maker) tokenKnown(s subject) bool {
 	u := s.token.Unknown
 	if !s.tokenAsked {
@@ -30,11 +30,11 @@ func (m *maker) tokenKnown(s subject) bool {
 	return false
 }
 
-// tokenBlocks says whether the token prevents binding, and plans
-// the action that says so.
+// tokenBlocks reports whether the token prevents binding. If so, it plans the
+// action that reports this.
 func (m *maker) tokenBlocks(s subject) bool {
 	if s.observesOnly() {
-		return false // Nothing will be bound: what differs is reported, whatever the token is.
+		return false // Nothing will be bound: differences are reported whatever the token is.
 	}
 	if !m.tokenKnown(s) {
 		return true
@@ -55,9 +55,9 @@ func (m *maker) tokenBlocks(s subject) bool {
 	return m.answersForbid(s)
 }
 
-// refusedBefore says that the registry refused this token for this account, and
-// that it is not to be tried again yet: a try interrupts the account that is
-// bound, so that there has to be a way back.
+// refusedBefore reports whether the registry refused this token for this account,
+// and it is not to be tried again now. A try interrupts the account that is bound,
+// so it also requires that the previous token can be bound again.
 func (m *maker) refusedBefore(s subject) bool {
 	if s.record == nil || !s.record.Refused.Is(binding.RefusalOf(s.d.Spec, s.token.Version, s.token.Created)) {
 		return false
@@ -68,8 +68,8 @@ func (m *maker) refusedBefore(s subject) bool {
 	return noWayBack || s.record.Refused.InForce(m.in.Now)
 }
 
-// tokenRefused says that the registry refused the token, or that the code host
-// says no to it.
+// tokenRefused reports whether the registry refused the token, or the code host
+// answered no to a question about it.
 func (m *maker) tokenRefused(s subject) bool {
 	return m.refusedBefore(s) || slices.ContainsFunc(s.token.Answers, func(a binding.Answer) bool {
 		about := a.Question.Subject()
@@ -77,11 +77,12 @@ func (m *maker) tokenRefused(s subject) bool {
 	})
 }
 
-// unclearBinds is how often a bind is sent before the version bound before is bound
-// again: one lost answer is no reason to interrupt the binding once more.
+// unclearBinds is how often a bind without a clear answer is sent before the
+// previous version is bound again: a single lost answer does not justify going
+// back.
 const unclearBinds = 2
 
-// withoutEffect says that the binds sent last, all of the newest token, got no
+// withoutEffect reports whether the last binds, all with the newest token, got no
 // clear answer and had no effect.
 func (m *maker) withoutEffect(s subject) bool {
 	return slices.ContainsFunc(m.in.Intents, func(in binding.Intent) bool {
@@ -90,9 +91,9 @@ func (m *maker) withoutEffect(s subject) bool {
 	})
 }
 
-// fallBack is the subject with the token version applied last, instead of the
-// newest, where that one is refused or had no effect, and the secret store has the
-// other still.
+// fallBack returns the subject with the token version applied last instead of the
+// newest one. It returns false unless the newest was refused or had no effect, and
+// the secret store still has the other.
 func (m *maker) fallBack(s subject) (subject, bool) {
 	before := s.token.Previous
 	if s.observesOnly() || !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !m.tokenRefused(s) && !m.withoutEffect(s) ||
@@ -114,8 +115,8 @@ func (m *maker) fallBack(s subject) (subject, bool) {
 	return s, true
 }
 
-// answersForbid says whether the code host said no, and plans the action that
-// says so. An unknown forbids nothing.
+// answersForbid reports whether the code host answered no to a question. If so, it
+// plans the forbidden action. An unknown forbids nothing.
 func (m *maker) answersForbid(s subject) bool {
 	if s.observesOnly() {
 		return false
@@ -132,7 +133,7 @@ func (m *maker) answersForbid(s subject) bool {
 	return false
 }
 
-// reportAnswers makes a finding of every no, and of every yes with a limit.
+// reportAnswers adds a finding for every no, and for every yes with a warning.
 func (m *maker) reportAnswers(s subject) {
 	path := "spec.token"
 	if s.d.Spec.Token == nil {
@@ -149,8 +150,8 @@ func (m *maker) reportAnswers(s subject) {
 	}
 }
 
-// answerCode is the rule that a no breaks; host-refused where the host's
-// answer names none of the catalogue.
+// answerCode is the rule that a no breaks; host-refused if the host's answer does
+// not name a known rule.
 func answerCode(a binding.Answer) string {
 	if _, ok := finding.Lookup(a.Code); ok {
 		return a.Code
@@ -160,9 +161,9 @@ func answerCode(a binding.Answer) string {
 
 func unpinned(r binding.VaultRef) string { return r.Unpinned().String() }
 
-// tokenIs compares the token that is bound with the one that the secret store
-// has. A version is claimed only where it is proven: by our record of the account
-// that is bound, or by a person who bound it as a step asked.
+// tokenIs compares the bound token with the one in the secret store. It counts a
+// version as bound only with proof: our record of the bound account, or a person
+// who bound it as a step asked.
 func (m *maker) tokenIs(s subject) binding.Comparison {
 	switch {
 	case s.d.Spec.Token == nil:
@@ -175,16 +176,16 @@ func (m *maker) tokenIs(s subject) binding.Comparison {
 	return binding.TokenUnknown
 }
 
-// recorded says that our record is about what is bound, as far as the registry
-// can be asked.
+// recorded reports whether our record is about the bound account, as far as the
+// registry can be asked.
 func (s subject) recorded() bool {
 	return s.ours() && (s.state.Account == nil || s.record.Is(*s.state.Account))
 }
 
-// byStep says that a person bound the account as a step asked, with the version
-// that it asked for all the time. Nothing else proves which token somebody bound.
-// Times do not: an account that was made after the newest version may have any
-// other token of its user.
+// byStep reports whether a person bound the account as a step asked, with the
+// version that the step has asked for all the time. Nothing else proves which token
+// somebody bound. Times do not: an account that was bound after the newest version
+// was created may have any other token of its user.
 func (m *maker) byStep(s subject) bool {
 	account, token := s.state.Account, s.token
 	if m.canRebind() || account == nil || token.Version == 0 || m.refusedBefore(s) {
@@ -199,8 +200,8 @@ func (m *maker) canRebind() bool {
 	return caps.Bind && caps.Unbind
 }
 
-// claimToken puts into an adoption which token is bound; nothing where that is
-// not known.
+// claimToken puts the bound token into the target of an adoption; nothing if it is
+// unknown.
 func (m *maker) claimToken(s subject, t *Target) {
 	r := s.record
 	switch {
@@ -211,15 +212,15 @@ func (m *maker) claimToken(s subject, t *Target) {
 	}
 }
 
-// vaultChanged says that the token is declared to be kept elsewhere than the
-// one applied last.
+// vaultChanged reports whether the declaration names a different place for the
+// token than that of the one applied last.
 func vaultChanged(s subject) bool {
 	return s.d.Spec.Token != nil && s.record != nil &&
 		s.record.CompareToken(s.d.Spec.Token.Vault, s.token, nil) == binding.TokenMoved
 }
 
-// sinceApplied compares the token that was applied last with the one that the
-// secret store has.
+// sinceApplied compares the token that was applied last with the one in the secret
+// store.
 func (s subject) sinceApplied() binding.Comparison {
 	if s.d.Spec.Token == nil || !s.ours() {
 		return binding.TokenUnread
@@ -227,8 +228,8 @@ func (s subject) sinceApplied() binding.Comparison {
 	return s.record.CompareToken(s.d.Spec.Token.Vault, s.token, s.state.Account)
 }
 
-// tokenChanges reports that, never what, changes of the token since it was
-// applied: where it is kept and its version.
+// tokenChanges returns the changes of the token since it was applied: of its place
+// and of its version, never of its value.
 func tokenChanges(s subject) []Change {
 	is := s.sinceApplied()
 	if is.Fresh() {
@@ -259,14 +260,14 @@ func tokenChanges(s subject) []Change {
 	return []Change{version}
 }
 
-// unknownChange is the change of a token that nobody can name.
+// unknownChange is the change from an unknown token.
 func unknownChange(s subject) []Change {
 	c := versionChange(0, s.token.Version)
 	c.FromMessage = message.New("change-value.unknown")
 	return []Change{c}
 }
 
-// versionChange is a change of the token's version; 0 is one of a store without
+// versionChange is a change of the token's version; 0 stands for a store without
 // versions.
 func versionChange(from, to int) Change {
 	c := Change{Field: FieldTokenVersion}
@@ -282,13 +283,13 @@ func versionValue(version int) (string, message.Message) {
 	return strconv.Itoa(version), message.Message{}
 }
 
-// ofVersion is a version about which something is said.
+// ofVersion is a version as a message.
 func ofVersion(about string, version int) message.Message {
 	return message.New("change-value."+about, "version", version)
 }
 
-// tokenEnd is the end of the token; zero if nobody knows it. What the
-// declaration says now replaces what it said when the token was looked at.
+// tokenEnd is the end of the token; zero if it is unknown. The end that is declared
+// now replaces the one that was declared when the token was observed.
 func tokenEnd(s subject) binding.TokenEnd {
 	if s.d.Spec.Token == nil {
 		return binding.TokenEnd{}
@@ -300,9 +301,9 @@ func tokenEnd(s subject) binding.TokenEnd {
 	return binding.EarliestEnd(declared, told)
 }
 
-// expiry makes a finding of a token that has ended or will, from the first of
-// the policy's thresholds on. Of a declared end the words are those of the
-// checker of files, so that the two are one finding.
+// expiry adds a finding about a token that has ended or will end soon, starting
+// with the earliest of the policy's warnings. For a declared end, it uses the same
+// message as the check of files, so that both give the same finding.
 func (m *maker) expiry(s subject) {
 	end := tokenEnd(s)
 	left, days := end.Lifetime(m.in.Now, m.in.Policy.ExpiryWarnings)
@@ -329,9 +330,9 @@ func (m *maker) expiry(s subject) {
 	}
 }
 
-// tokenUnknown plans a binding when nobody knows which token it was bound
-// with: one rebind settles it, where we may and can make one; otherwise it stays
-// unknown and is reported.
+// tokenUnknown plans a binding if it is unknown which token it was bound with. One
+// rebind with the newest token settles that, if it is allowed and possible.
+// Otherwise, the token stays unknown and this is reported.
 func (m *maker) tokenUnknown(s subject) bool {
 	anew := s.ours() && !s.recorded()
 	a := Action{Cause: CauseTokenUnknown, Reason: message.New("reason.token-unknown"), Changes: append(unknownChange(s), renameChange(s)...)}
@@ -341,7 +342,7 @@ func (m *maker) tokenUnknown(s subject) bool {
 	settles := (s.d.Spec.DriftPolicy != binding.Report || s.rotatedSince()) && m.canRebind() && !m.settledOften(s, a)
 	switch {
 	case s.observesOnly() && !s.ours():
-		m.remembered(s, false) // Of what is only observed, nothing is claimed.
+		m.remembered(s, false) // We claim nothing about a binding that is only observed.
 		return true
 	case s.observesOnly(), settles && (s.recorded() || m.tokenGood(s)):
 		m.rebind(s, a)
@@ -354,10 +355,10 @@ func (m *maker) tokenUnknown(s subject) bool {
 	return true
 }
 
-// rotatedSince says that the secret store has a version that was made after our
-// record or, if somebody bound the account again, after that, or that the token is
-// declared to be kept elsewhere since: whichever token is bound, there is something
-// new to apply.
+// rotatedSince reports whether there is a new token to apply, whichever token is
+// bound: the secret store has a version that was created after our record or, if
+// somebody bound the account again, after that. In the latter case, a different
+// declared place of the token counts too.
 func (s subject) rotatedSince() bool {
 	switch {
 	case s.recorded():

@@ -9,8 +9,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// unseenKey names an object whose state a read may show as it was before a write
-// of ours. An account is one of a platform; an image repository has one owner.
+// unseenKey identifies an object that a read may show as it was before a write of
+// ours. An account needs its platform; an image repository exists once, whatever
+// the platform.
 type unseenKey struct {
 	platform binding.Platform
 	object   binding.Object
@@ -27,20 +28,20 @@ func (k unseenKey) compare(o unseenKey) int {
 	return cmp.Or(cmp.Compare(k.platform, o.platform), k.object.Compare(o.object))
 }
 
-// unseen is a write of ours that the observation does not show yet. Until it does,
-// or its time is over, nothing is concluded from that, and nothing is done to the
-// object.
+// unseen is a write of ours that the observation does not show yet. Until a read
+// shows it, or sync.settle has passed, its absence proves nothing, and nothing is
+// done to the object.
 type unseen struct {
-	// record is of the binding that it belongs to.
+	// record is the record of the binding that the write belongs to.
 	record binding.Record
 	object binding.Object
-	// certain says that the registry accepted the write.
+	// certain is true if the registry accepted the write.
 	certain bool
 }
 
-// findUnseen collects the writes that the observation does not show: those that
-// the registry accepted, and those whose answer was lost. Of these it keeps those apart
-// that may be repeated.
+// findUnseen collects the writes that the observation does not show: those that the
+// registry accepted, and those whose answer was lost. Of the latter, those that may
+// be repeated go into a map of their own.
 func (m *maker) findUnseen() {
 	m.unseen, m.repeatable = map[unseenKey]unseen{}, map[unseenKey]unseen{}
 	settle := m.in.Policy.Settle
@@ -61,8 +62,8 @@ func (m *maker) findUnseen() {
 	}
 }
 
-// Repeatable says whether an action of this kind may be carried out a second time
-// without harm, where it is not known whether the first time had its effect.
+// Repeatable reports whether an action of this kind may be safely repeated if it is
+// unknown whether the first time had an effect.
 func (k Kind) Repeatable() bool {
 	switch k {
 	case Bind, Rebind, Unbind, Create, AddRule:
@@ -83,8 +84,8 @@ func (m *maker) accountUnseen(p binding.Platform) bool {
 	return is
 }
 
-// unseenIn says that a write to the account of a record, or to an image
-// repository of it, is not shown.
+// unseenIn reports whether the observation does not show some write of a record or,
+// if image is not empty, some write to that image repository.
 func (m *maker) unseenIn(r *binding.Record, image string) bool {
 	for _, u := range m.unseen {
 		if image != "" && u.object.Image == image {
@@ -97,7 +98,7 @@ func (m *maker) unseenIn(r *binding.Record, image string) bool {
 	return false
 }
 
-// notVisible is the action on an object with an unseen write.
+// notVisible returns the action on an object with an unseen write.
 func (u unseen) notVisible() Action {
 	reason := message.New("reason.not-visible")
 	if !u.certain {
@@ -106,11 +107,12 @@ func (u unseen) notVisible() Action {
 	return Action{Object: u.object, Kind: Noop, Cause: CauseNotVisible, Reason: reason}
 }
 
-// unseenSteps reports the unseen writes that no other action is about, and
-// takes the place of what would be done to their objects.
+// unseenSteps replaces changes of objects with unseen writes by reports of those
+// writes, and adds a report of each unseen write that no action is about.
 //
-// One that may be repeated is, where it is still declared. Where it is not, and the
-// object is shown as declared, the effect may still come, or be there already.
+// A write that may be repeated is repeated if it is still needed. If the
+// observation shows the object as declared without it, it is only reported: its
+// effect may still come, or may exist already.
 func (m *maker) unseenSteps() {
 	for i := range m.steps {
 		s := &m.steps[i]
@@ -143,8 +145,8 @@ func (m *maker) unseenSteps() {
 	}
 }
 
-// withoutRemoved leaves the rules that we removed, and that are shown still, out of
-// an image repository.
+// withoutRemoved removes rules from the state of an image repository that are still
+// shown although we removed them.
 func (m *maker) withoutRemoved(image string, st binding.RepositoryState) binding.RepositoryState {
 	st.Rules = slices.DeleteFunc(slices.Clone(st.Rules), func(have binding.ObservedRule) bool {
 		_, is := m.unseenOn("", binding.CopyObject(image, have))

@@ -7,8 +7,8 @@ import (
 	"reconciler/internal/finding"
 )
 
-// Merge makes one plan of several instances' plans, sorted by instance. Each
-// keeps the order of its own actions.
+// Merge combines the plans of several instances into one, sorted by instance. The
+// actions of each plan keep their order.
 func Merge(plans ...Plan) Plan {
 	var merged Plan
 	actions, findings := 0, 0
@@ -27,18 +27,18 @@ func Merge(plans ...Plan) Plan {
 	return merged
 }
 
-// HasChanges says whether applying the plan would change anything, a person's
-// steps and our own memory included.
+// HasChanges reports whether applying the plan would change anything, including a
+// person's steps and our own memory.
 func (p Plan) HasChanges() bool {
 	return slices.ContainsFunc(p.Actions, func(a Action) bool { return a.Kind.Changes() })
 }
 
-// Refused says whether the plan was refused something for safety.
+// Refused reports whether an action of the plan was refused for safety.
 func (p Plan) Refused() bool {
 	return slices.ContainsFunc(p.Actions, func(a Action) bool { return a.Kind == Forbidden && a.Safety })
 }
 
-// Counts says how many actions there are of each kind; kinds without one are
+// Counts returns how many actions there are of each kind; kinds without one are
 // absent.
 func (p Plan) Counts() map[Kind]int {
 	counts := map[Kind]int{}

@@ -9,27 +9,27 @@ import (
 )
 
 const (
-	// MinWindow is the least length of a window.
+	// MinWindow is the shortest length of a window.
 	MinWindow = time.Minute
-	// MaxWindow is the greatest length of a window.
+	// MaxWindow is the longest length of a window.
 	MaxWindow = 31 * 24 * time.Hour
-	// windowHorizon is how far is looked for the next opening: over a leap day.
+	// windowHorizon is how far ahead the next opening is searched: past a leap day.
 	windowHorizon = 5 * 366 * 24 * time.Hour
-	// windowSteps bounds the work of looking, whatever the schedules are.
+	// windowSteps limits the work of the search, whatever the schedules are.
 	windowSteps = 4_000
 )
 
-// Window is a span of time that comes again: it begins whenever its schedule
-// comes by the clocks of its zone, and then lasts for its length, whatever the
-// clocks do meanwhile. A time that the clocks jump over begins it at the jump;
-// one that they show twice begins it twice.
+// Window is a recurring span of time. It begins whenever its schedule matches the
+// local time of its zone, and then lasts for its length, even if the local clock
+// changes meanwhile. If the clock skips the time of a beginning, the window begins
+// when the clock changes; if the clock shows that time twice, it begins twice.
 type Window struct {
 	Schedule Schedule
 	Zone     *time.Location
 	Length   time.Duration
 }
 
-// Check is an error where the window cannot be evaluated.
+// Check returns an error if the window cannot be evaluated.
 func (w Window) Check() error {
 	switch {
 	case w.Schedule == Schedule{}:
@@ -59,27 +59,27 @@ func brief(d time.Duration) string {
 	return text
 }
 
-// Windows say when an instance may be changed: while a window of Allow is open,
-// or at any time where there is none, and never while one of Deny is. The zero
-// Windows always allow.
+// Windows say when an instance may be changed: while a window of Allow is open, or
+// at any time if Allow is empty, but never while a window of Deny is open. The zero
+// Windows allow changes at any time.
 type Windows struct {
 	Allow, Deny []Window
-	// LetRepairsThrough lets an action through that puts back what was lost,
-	// whenever it is (see Action.Restores).
+	// LetRepairsThrough allows an action that restores what was removed at any time
+	// (see Action.NeedsWindow).
 	LetRepairsThrough bool
 }
 
 // WindowState says whether an instance may be changed at a time.
 type WindowState struct {
 	Open bool
-	// Until is when that changes next, in the zone of the window that does it;
-	// zero where it does not in the next five years, or where that is unknown.
+	// Until is when Open changes next, in the zone of the window that causes it;
+	// zero if it does not change in the next five years, or that is unknown.
 	Until time.Time
-	// Why says in a few words what holds it so.
+	// Why is a short reason for Open.
 	Why message.Message
 }
 
-// When is Until for a person: in UTC and in the zone of the window.
+// When is Until as a message: in UTC and in the zone of the window.
 func (s WindowState) When() message.Message {
 	zone := s.Until.Location()
 	switch {
@@ -91,26 +91,27 @@ func (s WindowState) When() message.Message {
 	return message.New("window.at-in-zone", "at", s.Until.UTC(), "local", s.Until.Format("Mon 2006-01-02 15:04"), "zone", zone)
 }
 
-// Always says that there is no window, so that it is never closed.
+// Always reports whether there are no windows, so that the instance may be changed
+// at any time.
 func (w Windows) Always() bool { return len(w.Allow) == 0 && len(w.Deny) == 0 }
 
-// EverOpen says whether the windows open at all, in the years from 2024 to 2028,
-// a leap year among them: calendars repeat, so that it does not depend on the
-// time of asking.
+// EverOpen reports whether the windows are open at any time in the years 2024 to
+// 2028. These include leap years, and the period is fixed so that the answer does
+// not depend on the current time.
 func (w Windows) EverOpen() bool {
 	state := w.At(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
 	return state.Open || !state.Until.IsZero()
 }
 
-// Open says whether the instance may be changed at t. What cannot be evaluated
-// is closed.
+// Open reports whether the instance may be changed at t. Windows that cannot be
+// evaluated are closed.
 func (w Windows) Open(t time.Time) bool {
 	open, _, err := w.open(t)
 	return open && err == nil
 }
 
-// At says whether the instance may be changed at t, why, and until when. What
-// cannot be evaluated is closed.
+// At returns whether the instance may be changed at t, why, and until when. Windows
+// that cannot be evaluated are closed.
 func (w Windows) At(t time.Time) WindowState {
 	open, why, err := w.open(t)
 	if err != nil {
@@ -124,7 +125,7 @@ func (w Windows) At(t time.Time) WindowState {
 		state.Until, err = w.opens(t, &search)
 	}
 	if err != nil {
-		// Whether it is open was reported in any case.
+		// Open is known nevertheless.
 		state.Until = time.Time{}
 	}
 	return state
@@ -156,7 +157,8 @@ func (w Windows) open(t time.Time) (open bool, why message.Message, err error) {
 	return open, why, nil
 }
 
-// opens is the first moment after t at which all is open; t is closed.
+// opens is the first moment after t at which the windows are open; they are closed
+// at t.
 func (w Windows) opens(t time.Time, s *search) (time.Time, error) {
 	for at := t; s.goOn(at); {
 		begin, err := first(w.Allow, at, s)
@@ -175,7 +177,8 @@ func (w Windows) opens(t time.Time, s *search) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// closes is the first moment after t at which something is closed; t is open.
+// closes is the first moment after t at which the windows are closed; they are open
+// at t.
 func (w Windows) closes(t time.Time, s *search) (time.Time, error) {
 	var denied time.Time
 	for _, d := range w.Deny {
@@ -203,7 +206,7 @@ func (w Windows) closes(t time.Time, s *search) (time.Time, error) {
 	return end, nil
 }
 
-// search bounds how far is looked, in time and in work.
+// search limits a search in time and in work.
 type search struct {
 	limit time.Time
 	steps int
@@ -217,8 +220,8 @@ func (s *search) goOn(at time.Time) bool {
 	return at.Before(s.limit)
 }
 
-// first is the first moment from t on that one of the windows covers: t itself
-// where there are no windows; zero if there is none.
+// first is the first moment at t or later that one of the windows covers; t itself
+// if there are no windows, and zero if there is no such moment.
 func first(windows []Window, t time.Time, s *search) (time.Time, error) {
 	if len(windows) == 0 {
 		return t, nil
@@ -239,8 +242,8 @@ func first(windows []Window, t time.Time, s *search) (time.Time, error) {
 	return found, nil
 }
 
-// through is the end of the time from t on that the windows cover without a
-// gap: t itself where none covers it.
+// through is the end of the time that the windows cover from t without a gap; t
+// itself if none covers it.
 func through(windows []Window, t time.Time, s *search) (time.Time, error) {
 	for moved := true; moved && s.goOn(t); {
 		moved = false
@@ -257,8 +260,8 @@ func through(windows []Window, t time.Time, s *search) (time.Time, error) {
 	return t, nil
 }
 
-// covers gives the end of the span that t is in, the latest where several
-// overlap; zero where t is in none.
+// covers returns the end of the span that t is in, the latest one if several
+// overlap; zero if t is in none.
 func (w Window) covers(t time.Time) (time.Time, error) {
 	if err := w.Check(); err != nil {
 		return time.Time{}, err
@@ -270,9 +273,9 @@ func (w Window) covers(t time.Time) (time.Time, error) {
 	return begin.Add(w.Length), nil
 }
 
-// last is the latest beginning of a span that t is in; zero if there is none.
-// It goes back from one change of the zone's clocks to the previous one, for
-// between two of them the clock on the wall and the time differ by a constant.
+// last is the latest beginning of a span that t is in; zero if there is none. It
+// goes back from one change of the zone's clock to the previous one, because local
+// time and UTC differ by a constant between two changes.
 func (w Window) last(t time.Time) (time.Time, error) {
 	for earliest := t.Add(-w.Length); t.After(earliest); {
 		t = t.In(w.Zone)
@@ -288,7 +291,7 @@ func (w Window) last(t time.Time) (time.Time, error) {
 				t = before
 				continue
 			}
-			begin = since // The clocks jumped over it.
+			begin = since // The clock skipped it.
 		}
 		if begin.After(earliest) {
 			return begin.In(w.Zone), nil
@@ -298,7 +301,7 @@ func (w Window) last(t time.Time) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// next is the first beginning of a span from t on; zero where none is before
+// next is the first beginning of a span at t or later; zero if none is before
 // limit.
 func (w Window) next(t, limit time.Time) (time.Time, error) {
 	if err := w.Check(); err != nil {
@@ -317,7 +320,7 @@ func (w Window) next(t, limit time.Time) (time.Time, error) {
 				t = until
 				continue
 			}
-			begin = until // The clocks jump over it.
+			begin = until // The clock skips it.
 		}
 		if begin.Before(limit) {
 			return begin.In(w.Zone), nil
@@ -327,8 +330,8 @@ func (w Window) next(t, limit time.Time) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// onWall is what a clock on the wall shows at t that goes as clocks do at the
-// moment as, written as a time in UTC.
+// onWall is the local time at t, with the zone offset that applies at as. The
+// result is written as a time in UTC.
 func onWall(t, as time.Time) time.Time { return t.UTC().Add(offset(as)) }
 
 func offset(t time.Time) time.Duration {
