@@ -34,29 +34,27 @@ type ActionObject struct {
 
 // actionObjects converts actions for JSON.
 func actionObjects(actions []plan.Action) []ActionObject {
-	objects := make([]ActionObject, len(actions))
-	for i, a := range actions {
-		objects[i] = ActionObject{
-			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
-			Cause: a.Cause, Reason: English().Text(a.Reason), ReasonID: a.Reason.ID, ReasonArgs: a.Reason.Args,
-			Changes: some(a.Changes), Steps: some(English().texts(a.Steps)), StepMessages: a.Steps, Safety: a.Safety, Since: a.Since, Due: a.Due,
-		}
+	return some(each(actions, actionObject))
+}
+
+func actionObject(a plan.Action) ActionObject {
+	return ActionObject{
+		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
+		Cause: a.Cause, Reason: English().Text(a.Reason), ReasonID: a.Reason.ID, ReasonArgs: a.Reason.Args,
+		Changes: some(a.Changes), Steps: some(English().texts(a.Steps)), StepMessages: a.Steps, Safety: a.Safety, Since: a.Since, Due: a.Due,
 	}
-	return objects
 }
 
 // actionsOf converts back what actionObjects wrote. It keeps another version's
 // text if this one has none for a message.
 func actionsOf(objects []ActionObject) []plan.Action {
-	var actions []plan.Action
-	for _, o := range objects {
-		actions = append(actions, plan.Action{
+	return each(objects, func(o ActionObject) plan.Action {
+		return plan.Action{
 			Instance: o.Instance, Binding: o.Binding, Platform: o.Platform, Object: o.Object, Kind: o.Kind,
 			Cause: o.Cause, Reason: known(message.Message{ID: o.ReasonID, Args: o.ReasonArgs}, o.Reason),
 			Changes: o.Changes, Steps: knownSteps(o.StepMessages, o.Steps), Safety: o.Safety, Since: o.Since, Due: o.Due,
-		})
-	}
-	return actions
+		}
+	})
 }
 
 // PendingObject is a pending step for one object in JSON: as data and as
@@ -79,25 +77,21 @@ type PendingObject struct {
 }
 
 func pendingObjects(waiting []binding.PendingStep) []PendingObject {
-	var objects []PendingObject
-	for _, w := range waiting {
-		objects = append(objects, PendingObject{
+	return each(waiting, func(w binding.PendingStep) PendingObject {
+		return PendingObject{
 			Object: w.Object, Action: w.Action, Reason: English().Text(w.Reason), ReasonID: w.Reason.ID, ReasonArgs: w.Reason.Args,
 			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: some(English().texts(w.Steps)), StepMessages: w.Steps,
-		})
-	}
-	return objects
+		}
+	})
 }
 
 func pendingSteps(objects []PendingObject) []binding.PendingStep {
-	var waiting []binding.PendingStep
-	for _, o := range objects {
-		waiting = append(waiting, binding.PendingStep{
+	return each(objects, func(o PendingObject) binding.PendingStep {
+		return binding.PendingStep{
 			Object: o.Object, Action: o.Action, Reason: known(message.Message{ID: o.ReasonID, Args: o.ReasonArgs}, o.Reason),
 			Since: o.Since, Due: o.Due, Overdue: o.Overdue, Steps: knownSteps(o.StepMessages, o.Steps),
-		})
-	}
-	return waiting
+		}
+	})
 }
 
 // texts returns messages as text.

@@ -65,13 +65,10 @@ func ForTable(s binding.Status) binding.Status {
 }
 
 // holds returns the conditions that say that changes are not applied now.
-func holds(conditions []binding.Condition) (held []binding.Condition) {
-	for _, c := range conditions {
-		if c.Type == binding.WindowOpen && c.Status == binding.False || c.Type == binding.Suspended && c.Status == binding.True {
-			held = append(held, c)
-		}
-	}
-	return held
+func holds(conditions []binding.Condition) []binding.Condition {
+	return only(conditions, func(c binding.Condition) bool {
+		return c.Type == binding.WindowOpen && c.Status == binding.False || c.Type == binding.Suspended && c.Status == binding.True
+	})
 }
 
 // oldestStep is the pending step of a binding that has waited longest; zero if
@@ -138,18 +135,17 @@ func BindingOrders() []string {
 
 // SortBindings sorts bindings by a column, and then by name and instance.
 func SortBindings(statuses []binding.Status, by string) []binding.Status {
+	type shown struct {
+		BindingRow
+		of *binding.Status
+	}
 	order, name := bindingOrders[by], bindingOrders["name"]
-	rows, places := make([]BindingRow, len(statuses)), make([]int, len(statuses))
-	for i, s := range statuses {
-		rows[i], places[i] = NewBindingRow(s), i
+	rows := make([]shown, len(statuses))
+	for i := range statuses {
+		rows[i] = shown{NewBindingRow(statuses[i]), &statuses[i]}
 	}
-	slices.SortStableFunc(places, func(i, j int) int {
-		a, b := rows[i], rows[j]
-		return cmp.Or(order(a, b), name(a, b), cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.File, b.File))
+	slices.SortStableFunc(rows, func(a, b shown) int {
+		return cmp.Or(order(a.BindingRow, b.BindingRow), name(a.BindingRow, b.BindingRow), cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.File, b.File))
 	})
-	sorted := make([]binding.Status, len(statuses))
-	for i, place := range places {
-		sorted[i] = statuses[place]
-	}
-	return sorted
+	return each(rows, func(r shown) binding.Status { return *r.of })
 }

@@ -28,14 +28,12 @@ type ConditionObject struct {
 
 // ConditionObjects converts conditions for JSON.
 func ConditionObjects(conditions []binding.Condition) []ConditionObject {
-	objects := make([]ConditionObject, len(conditions))
-	for i, c := range conditions {
-		objects[i] = ConditionObject{
+	return some(each(conditions, func(c binding.Condition) ConditionObject {
+		return ConditionObject{
 			Type: c.Type, Status: c.Status, Reason: c.Reason, LastKnown: c.LastKnown, Known: lastAnswer(c), Message: English().Text(c.Message),
 			ID: c.Message.ID, Args: c.Message.Args, LastTransitionTime: c.LastTransitionTime,
 		}
-	}
-	return objects
+	}))
 }
 
 // lastAnswer is the time of the last answer for a condition that has none now.
@@ -49,14 +47,12 @@ func lastAnswer(c binding.Condition) time.Time {
 // ConditionsOf converts back what ConditionObjects wrote. It keeps another
 // version's text if this one has none for the message.
 func ConditionsOf(objects []ConditionObject) []binding.Condition {
-	var conditions []binding.Condition
-	for _, o := range objects {
-		conditions = append(conditions, binding.Condition{
+	return each(objects, func(o ConditionObject) binding.Condition {
+		return binding.Condition{
 			Type: o.Type, Status: o.Status, Reason: o.Reason, LastKnown: o.LastKnown, Known: o.Known,
 			Message: known(message.Message{ID: o.ID, Args: o.Args}, o.Message), LastTransitionTime: o.LastTransitionTime,
-		})
-	}
-	return conditions
+		}
+	})
 }
 
 // StatusObject is a status in JSON.
@@ -71,11 +67,9 @@ type StatusObject struct {
 
 // StatusObjects converts statuses for JSON.
 func StatusObjects(statuses []binding.Status) []StatusObject {
-	objects := make([]StatusObject, len(statuses))
-	for i, s := range statuses {
-		objects[i] = StatusObject{s, ConditionObjects(s.Conditions), English().texts(s.Steps), s.Steps, pendingObjects(s.Pending)}
-	}
-	return objects
+	return some(each(statuses, func(s binding.Status) StatusObject {
+		return StatusObject{s, ConditionObjects(s.Conditions), English().texts(s.Steps), s.Steps, pendingObjects(s.Pending)}
+	}))
 }
 
 // StatusesOf converts back what StatusObjects wrote.

@@ -27,10 +27,7 @@ type DaemonPlan struct {
 // NewDaemonPlan converts a plan for the API.
 func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
 	d.Actions, d.Findings, d.Files, d.Instances = actionObjects(p.Actions), findingObjects(p.Findings), some(d.Files), p.Instances
-	d.Settled = make([]bool, len(p.Actions))
-	for i, a := range p.Actions {
-		d.Settled[i] = a.Settled()
-	}
+	d.Settled = some(each(p.Actions, plan.Action.Settled))
 	return d
 }
 

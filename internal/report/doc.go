@@ -79,8 +79,6 @@ func (p *page) fold(prefix, text string) {
 }
 
 func (p *page) writeTo(w io.Writer) error {
-	if _, err := io.WriteString(w, p.text.String()); err != nil {
-		return err
-	}
-	return nil
+	_, err := io.WriteString(w, p.text.String())
+	return err
 }

@@ -203,8 +203,13 @@ func who(p binding.Person) string {
 // stamp is a time for a person.
 func (s Style) stamp(t time.Time) string { return s.Language.time(t).Format(time.RFC3339) }
 
-// stampOf is a time for a person, in UTC.
-func stampOf(t time.Time) string { return Style{}.stamp(t) }
+// stampOf is a time for a person, in UTC; empty for none.
+func stampOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return Style{}.stamp(t)
+}
 
 // objectOf names what an event is about.
 func objectOf(instance, name string) string {

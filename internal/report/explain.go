@@ -98,13 +98,9 @@ type ExplainedAction struct {
 // NewExplanation explains a binding from the rounds of a plan. It has no
 // instances if no round knows the binding.
 func NewExplanation(name string, depth Depth, rounds []*plan.Round) Explanation {
-	e := Explanation{APIVersion: binding.APIVersion, Kind: KindExplanation, Binding: name, Instances: []Explained{}}
-	for _, r := range rounds {
-		if r.Knows(name) {
-			e.Instances = append(e.Instances, explained(r, name, depth))
-		}
-	}
-	return e
+	known := only(rounds, func(r *plan.Round) bool { return r.Knows(name) })
+	instances := each(known, func(r *plan.Round) Explained { return explained(r, name, depth) })
+	return Explanation{APIVersion: binding.APIVersion, Kind: KindExplanation, Binding: name, Instances: some(instances)}
 }
 
 func explained(r *plan.Round, name string, depth Depth) Explained {
@@ -124,9 +120,9 @@ func explained(r *plan.Round, name string, depth Depth) Explained {
 		state := r.Windows.At(r.Now)
 		e.Window = &ExplainedWindow{Open: state.Open, Until: state.Until}
 	}
-	for i, a := range r.Plan.Actions {
+	for _, a := range r.Plan.Actions {
 		if a.Binding == name {
-			e.Actions = append(e.Actions, ExplainedAction{actionObjects(r.Plan.Actions[i : i+1])[0], English().Text(meaning(a.Cause))})
+			e.Actions = append(e.Actions, ExplainedAction{actionObject(a), English().Text(meaning(a.Cause))})
 		}
 	}
 	return e
@@ -139,8 +135,7 @@ func explainedRegistry(r *plan.Round, name string) ExplainedRegistry {
 	e := ExplainedRegistry{Unknown: unknownObject(o.Unknown), Capabilities: capabilitiesObject(o.Capabilities), Repositories: map[string]RepositoryObject{}}
 	platform := r.Platform(name)
 	if state, asked := o.Accounts[platform]; asked {
-		account := accountObject(state)
-		e.Account = &account
+		e.Account = new(accountObject(state))
 	}
 	var images []string
 	if d := r.Declaration(name); d != nil {
@@ -165,26 +160,13 @@ func explainedRegistry(r *plan.Round, name string) ExplainedRegistry {
 
 func explainedMemory(r *plan.Round, name string) ExplainedMemory {
 	platform := r.Platform(name)
-	m := ExplainedMemory{Records: []PublishedRecord{}, Intents: []PublishedIntent{}, RetryStates: []PublishedRetryState{}, Suspensions: []PublishedSuspension{}}
-	for _, record := range r.Records {
-		if record.Binding == name || record.Platform == platform {
-			m.Records = append(m.Records, NewPublishedRecord(record))
-		}
-	}
-	for _, intent := range r.Intents {
-		if intent.Binding == name || intent.Platform == platform {
-			m.Intents = append(m.Intents, NewPublishedIntent(intent))
-		}
-	}
-	for _, state := range r.RetryStates {
-		if state.Binding == name {
-			m.RetryStates = append(m.RetryStates, NewPublishedRetryState(state))
-		}
-	}
-	for _, s := range r.Suspensions {
-		if s.Holds(name) {
-			m.Suspensions = append(m.Suspensions, NewPublishedSuspension(s))
-		}
+	records := only(r.Records, func(of binding.Record) bool { return of.Binding == name || of.Platform == platform })
+	intents := only(r.Intents, func(of binding.Intent) bool { return of.Binding == name || of.Platform == platform })
+	states := only(r.RetryStates, func(of binding.RetryState) bool { return of.Binding == name })
+	suspensions := only(r.Suspensions, func(of binding.Suspension) bool { return of.Holds(name) })
+	m := ExplainedMemory{
+		Records: some(each(records, NewPublishedRecord)), Intents: some(each(intents, NewPublishedIntent)),
+		RetryStates: some(each(states, NewPublishedRetryState)), Suspensions: some(each(suspensions, NewPublishedSuspension)),
 	}
 	if failed, is := r.Retries[name]; is {
 		m.Retry = &binding.Retry{Failures: failed.Times, Next: failed.Next}

@@ -54,11 +54,7 @@ func (p *page) head(title message.Message) { p.section(p.words(title)) }
 func (p *page) item(text message.Message) { p.fold("  ", p.words(text)) }
 
 func (p *page) explainedRegistry(r ExplainedRegistry, e Explained) {
-	at := ""
-	if !e.Observed.IsZero() {
-		at = stampOf(e.Observed)
-	}
-	p.head(message.New("explain.registry", "at", at, "depth", e.Depth))
+	p.head(message.New("explain.registry", "at", stampOf(e.Observed), "depth", e.Depth))
 	if r.Unknown != nil {
 		p.item(unknownText(r.Unknown))
 		return
@@ -170,15 +166,11 @@ func (p *page) explainedWindow(w *ExplainedWindow) {
 		return
 	}
 	p.head(message.New("explain.window"))
-	until := ""
-	if !w.Until.IsZero() {
-		until = stampOf(w.Until)
-	}
 	if w.Open {
-		p.item(message.New("explain.open", "until", until))
+		p.item(message.New("explain.open", "until", stampOf(w.Until)))
 		return
 	}
-	p.item(message.New("explain.closed", "until", until))
+	p.item(message.New("explain.closed", "until", stampOf(w.Until)))
 }
 
 func (p *page) decided(e Explained) {

@@ -26,22 +26,19 @@ type FindingObject struct {
 }
 
 func findingObjects(findings []finding.Finding) []FindingObject {
-	objects := make([]FindingObject, len(findings))
-	for i, f := range findings {
-		objects[i] = FindingObject{
+	return some(each(findings, func(f finding.Finding) FindingObject {
+		return FindingObject{
 			Code: f.Code, Severity: f.Severity, File: f.File, Line: f.Line, Column: f.Column, Path: f.Path,
 			Message: English().Text(f.Message), Rule: English().Text(f.Rule), Hint: English().Text(f.Hint),
 			ID: f.Message.ID, Args: f.Message.Args, HintID: f.Hint.ID, HintArgs: f.Hint.Args,
 		}
-	}
-	return objects
+	}))
 }
 
 // findingsOf converts back what findingObjects wrote. It keeps another
 // version's text if this one has none for the message.
 func findingsOf(objects []FindingObject) []finding.Finding {
-	var findings []finding.Finding
-	for _, o := range objects {
+	return each(objects, func(o FindingObject) finding.Finding {
 		f := finding.Finding{
 			Code: o.Code, Severity: o.Severity, File: o.File, Line: o.Line, Column: o.Column, Path: o.Path,
 			Message: known(message.Message{ID: o.ID, Args: o.Args}, o.Message), Rule: known(message.Message{}, o.Rule),
@@ -50,9 +47,8 @@ func findingsOf(objects []FindingObject) []finding.Finding {
 		if rule, ok := finding.Lookup(o.Code); ok {
 			f.Rule = rule.Sentence()
 		}
-		findings = append(findings, f)
-	}
-	return findings
+		return f
+	})
 }
 
 // known returns m if the catalogue has a text for it, and otherwise words

@@ -17,14 +17,12 @@ func Findings(w io.Writer, findings []finding.Finding, style Style) error {
 }
 
 func (p *page) findings(findings []finding.Finding) {
-	counts := map[finding.Severity]int{}
 	for _, f := range findings {
-		counts[f.Severity]++
 		p.finding(f)
 	}
 	if len(findings) > 0 {
 		p.line()
-		p.line(p.style.Language.Text(message.New("sentence", "text", summaryOf(counts))))
+		p.line(p.style.Language.Text(message.New("sentence", "text", summaryOf(countOf(findings)))))
 	}
 }
 

@@ -107,11 +107,7 @@ func (d Document) fromRoot() Document {
 	for i, f := range findings {
 		findings[i].File, findings[i].Message, findings[i].Hint = name(f.File), f.Message.MapFiles(name), f.Hint.MapFiles(name)
 	}
-	files := make([]string, len(d.Files))
-	for i, file := range d.Files {
-		files[i] = name(file)
-	}
-	d.Files, d.Findings = files, findings
+	d.Files, d.Findings = each(d.Files, name), findings
 	if d.Plan != nil {
 		p := *d.Plan
 		p.Findings, d.Plan = findings, &p
@@ -134,11 +130,7 @@ func writers() []formatWriter {
 
 // Formats returns the names of all formats, in the order of the help.
 func Formats() []string {
-	var names []string
-	for _, f := range writers() {
-		names = append(names, string(f.format))
-	}
-	return names
+	return each(writers(), func(f formatWriter) string { return string(f.format) })
 }
 
 // Write writes a document in a format. It fails on an unknown format, and if w

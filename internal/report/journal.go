@@ -113,12 +113,8 @@ func detailOf(c binding.JournalChange, l *Language) string {
 	if len(c.Value) == 0 || json.Unmarshal(c.Value, &v) != nil {
 		return strings.Trim(string(c.Value), `"`)
 	}
-	until := ""
-	if !v.Until.IsZero() {
-		until = stampOf(v.Until)
-	}
 	what := strings.Join(strings.Fields(v.Action+" "+v.Object.String()+" "+v.Outcome), " ")
-	text := strings.TrimSpace(l.Text(message.New("journal.detail", "what", what, "version", v.TokenVersion, "until", until, "by", who(v.Person),
+	text := strings.TrimSpace(l.Text(message.New("journal.detail", "what", what, "version", v.TokenVersion, "until", stampOf(v.Until), "by", who(v.Person),
 		"commit", Short(v.Revision), "plan", shortDigest(v.Digest), "requests", v.Requests)))
 	why := cmp.Or(l.Text(MessageOf(v.ID, v.Args, v.Message)), v.Reason)
 	if why == "" {

@@ -82,18 +82,17 @@ func NewBindingList(statuses []binding.Status) BindingList {
 
 // BindingListOf makes a list of statuses in the given order.
 func BindingListOf(statuses []binding.Status) BindingList {
-	list := BindingList{APIVersion: binding.APIVersion, Kind: KindBindingList, Items: []BindingItem{}}
-	for _, s := range statuses {
-		list.Items = append(list.Items, BindingItem{
+	items := each(statuses, func(s binding.Status) BindingItem {
+		return BindingItem{
 			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
 			Spec:     s.Spec,
 			Status: BindingStatus{
 				Conditions: ConditionObjects(s.Conditions), Steps: some(English().texts(s.Steps)), StepMessages: s.Steps, Pending: pendingObjects(s.Pending), Retry: s.Retry,
 				TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
 			},
-		})
-	}
-	return list
+		}
+	})
+	return BindingList{APIVersion: binding.APIVersion, Kind: KindBindingList, Items: some(items)}
 }
 
 // BindingLines writes each binding as a JSON object on its own line.
@@ -104,15 +103,13 @@ func BindingLines(w io.Writer, statuses []binding.Status) error {
 // Statuses converts the list back to statuses, for example to write a received
 // one as text.
 func (l BindingList) Statuses() []binding.Status {
-	statuses := make([]binding.Status, 0, len(l.Items))
-	for _, i := range l.Items {
-		statuses = append(statuses, binding.Status{
+	return each(l.Items, func(i BindingItem) binding.Status {
+		return binding.Status{
 			Name: i.Metadata.Name, File: i.Metadata.File, Revision: i.Metadata.Revision, Spec: i.Spec,
 			Conditions: ConditionsOf(i.Status.Conditions), Steps: knownSteps(i.Status.StepMessages, i.Status.Steps), Pending: pendingSteps(i.Status.Pending), Retry: i.Status.Retry,
 			TokenVersion: i.Status.TokenVersion, TokenExpires: i.Status.TokenExpires, LastSync: i.Status.LastSync,
-		})
-	}
-	return statuses
+		}
+	})
 }
 
 // PlanJSON writes a plan, made from an observation of a depth, as one object of
@@ -129,11 +126,11 @@ func writeDocument(w io.Writer, d Document, _ Options) error {
 	o := newPlanObject(*d.Plan, d.Basis)
 	if d.Change != nil {
 		o.Digest = d.Change.Whole.Digest()
-		o.Touched, o.Pending = []Touched{}, actionObjects(d.Change.Pending)
-		for _, t := range d.Change.Touched {
+		o.Pending = actionObjects(d.Change.Pending)
+		o.Touched = some(each(d.Change.Touched, func(t Touched) Touched {
 			t.Changes = some(t.Changes)
-			o.Touched = append(o.Touched, t)
-		}
+			return t
+		}))
 	}
 	return JSON(w, o)
 }
@@ -163,10 +160,8 @@ func JSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(w, HarmlessJSON(out.String())); err != nil {
-		return err
-	}
-	return nil
+	_, err := io.WriteString(w, HarmlessJSON(out.String()))
+	return err
 }
 
 // HarmlessJSON escapes characters in JSON that could do harm on a terminal.

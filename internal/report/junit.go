@@ -56,10 +56,8 @@ func writeJUnit(w io.Writer, d Document, o Options) error {
 			return err
 		}
 	}
-	if _, err := fmt.Fprintf(w, "%s%s\n", xml.Header, data); err != nil {
-		return err
-	}
-	return nil
+	_, err := fmt.Fprintf(w, "%s%s\n", xml.Header, data)
+	return err
 }
 
 func junitData(d Document, findings []finding.Finding, l *Language) ([]byte, error) {
@@ -70,11 +68,7 @@ func junitData(d Document, findings []finding.Finding, l *Language) ([]byte, err
 		report.Failures += s.Failures
 		report.Suites = append(report.Suites, s)
 	}
-	data, err := xml.MarshalIndent(report, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return data, nil
+	return xml.MarshalIndent(report, "", "  ")
 }
 
 func junitSuites(findings []finding.Finding, files []string, l *Language) []junitSuite {

@@ -136,10 +136,9 @@ func (l *Language) text(m message.Message) (string, error) {
 	for _, arg := range m.Args {
 		data[arg.Name] = l.value(arg.Value)
 	}
-	text, err := l.catalogue.localize(&i18n.LocalizeConfig{
+	return l.catalogue.localize(&i18n.LocalizeConfig{
 		MessageID: m.ID, TemplateData: data, PluralCount: m.Args.Get("count"), TemplateParser: words,
 	})
-	return text, err
 }
 
 // Text is a message that JSON shows in English. Control characters in foreign
@@ -157,11 +156,7 @@ func (t Text) MarshalJSON() ([]byte, error) {
 
 // Texts converts messages to Text.
 func Texts(messages []message.Message) []Text {
-	all := make([]Text, len(messages))
-	for i, m := range messages {
-		all[i] = Text{m}
-	}
-	return all
+	return some(each(messages, func(m message.Message) Text { return Text{m} }))
 }
 
 // value converts an argument for a template: to a string, number or boolean.
@@ -181,9 +176,7 @@ func (l *Language) value(value any) any {
 	case []string:
 		parts = v
 	case []message.Message:
-		for _, m := range v {
-			parts = append(parts, l.Text(m))
-		}
+		parts = l.texts(v)
 	default:
 		return value
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"reconciler/internal/finding"
@@ -49,10 +48,8 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 		doc.head += m.text(message.New("list", "items", of)) + "\n\n"
 	}
 	doc.blocks, doc.quiet, doc.language = m.blocks, d.saysNothing(), m.language
-	if _, err := io.WriteString(w, doc.sealed(o.Limit)); err != nil {
-		return err
-	}
-	return nil
+	_, err := io.WriteString(w, doc.sealed(o.Limit))
+	return err
 }
 
 // words returns a message in the comment's language, and text the same as
@@ -92,7 +89,7 @@ func (d Document) heading() message.Message {
 	case d.Plan != nil && d.Plan.Refused():
 		return message.New("comment.refused")
 	case len(findings) > 0 && (d.Plan == nil || finding.HasErrors(findings)):
-		return summaryOf(countFindings(findings))
+		return summaryOf(countOf(findings))
 	case d.Plan == nil:
 		return message.New("comment.no-findings")
 	case d.Plan.HasChanges():
@@ -108,14 +105,6 @@ func (d Document) heading() message.Message {
 // saysNothing reports whether the document reports no change and no finding.
 func (d Document) saysNothing() bool {
 	return len(d.findings()) == 0 && (d.Plan == nil || !d.Plan.Refused() && !d.Plan.HasChanges()) && (d.Change == nil || len(d.Change.Touched) == 0)
-}
-
-func countFindings(findings []finding.Finding) map[finding.Severity]int {
-	counts := map[finding.Severity]int{}
-	for _, f := range findings {
-		counts[f.Severity]++
-	}
-	return counts
 }
 
 // fold adds a part under a title, which is foreign text. If folded, a click on
@@ -165,19 +154,13 @@ func (m *markdown) plan(p plan.Plan, depth Depth) {
 }
 
 func (m *markdown) noop(a plan.Action) string {
-	changes := ""
-	for _, c := range a.Changes {
-		changes += "; " + m.change(c)
-	}
-	return fmt.Sprintf("- %s, %s: %s%s\n", markdownCode(a.Instance), m.title(a), m.text(a.Reason), changes)
+	parts := append([]string{m.text(a.Reason)}, each(a.Changes, m.change)...)
+	return fmt.Sprintf("- %s, %s: %s\n", markdownCode(a.Instance), m.title(a), strings.Join(parts, "; "))
 }
 
 // action returns an action's row in its instance's table.
 func (m *markdown) action(a plan.Action) string {
-	changes := make([]string, 0, len(a.Changes))
-	for _, c := range a.Changes {
-		changes = append(changes, m.change(c))
-	}
+	changes := each(a.Changes, m.change)
 	return fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n",
 		symbolOf(a.Kind).text, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, "<br>"), m.text(a.Reason))
 }
@@ -218,7 +201,7 @@ func (m *markdown) steps(a plan.Action) {
 // findings adds the errors and then the rest. A long part is folded.
 func (m *markdown) findings(findings []finding.Finding) {
 	var errors, others []string
-	for _, f := range slices.All(findings) {
+	for _, f := range findings {
 		if f.Severity == finding.Error {
 			errors = append(errors, m.finding(f))
 		} else {

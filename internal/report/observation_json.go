@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"slices"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -193,9 +194,20 @@ func values[K comparable, A, B any](from map[K]A, f func(A) B) map[K]B {
 	return to
 }
 
+// only returns the elements of a list that f accepts; nil if there is none.
+func only[T any](list []T, f func(T) bool) []T {
+	var kept []T
+	for _, value := range list {
+		if f(value) {
+			kept = append(kept, value)
+		}
+	}
+	return kept
+}
+
 // each returns a list with f applied to every element; nil for nil.
 func each[A, B any](from []A, f func(A) B) []B {
-	var to []B
+	to := slices.Grow([]B(nil), len(from))
 	for _, value := range from {
 		to = append(to, f(value))
 	}

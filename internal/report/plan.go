@@ -172,13 +172,7 @@ func (p *page) kept(pl plan.Plan) {
 // keptOf returns the objects that are kept as they are, although something
 // could be done.
 func keptOf(pl plan.Plan) []plan.Action {
-	var kept []plan.Action
-	for _, a := range pl.Actions {
-		if a.Kind == plan.Noop && !a.Settled() && !a.Unknown() {
-			kept = append(kept, a)
-		}
-	}
-	return kept
+	return only(pl.Actions, func(a plan.Action) bool { return a.Kind == plan.Noop && !a.Settled() && !a.Unknown() })
 }
 
 func (p *page) action(a plan.Action) {
@@ -205,11 +199,7 @@ func (p *page) action(a plan.Action) {
 
 // waitsSince returns when a person's step began to wait, and until when it may.
 func waitsSince(since, due time.Time) message.Message {
-	by := ""
-	if !due.IsZero() {
-		by = due.UTC().Format(time.RFC3339)
-	}
-	return message.New("plan-text.waits", "since", since, "due", by)
+	return message.New("plan-text.waits", "since", since, "due", stampOf(due))
 }
 
 // title says what an action is done to.
@@ -264,7 +254,6 @@ func symbolOf(k plan.Kind) actionSymbol {
 	case plan.Forbidden:
 		return actionSymbol{"!", "forbidden", red}
 	case plan.Noop:
-		return actionSymbol{"", "", dim}
 	}
 	return actionSymbol{"", "", dim}
 }

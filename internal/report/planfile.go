@@ -60,12 +60,8 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 	if err != nil {
 		return PlanFile{}, err
 	}
-	var head struct{ APIVersion, Kind string }
-	if json.Unmarshal(data, &head) != nil || head.Kind != KindPlanFile {
-		return PlanFile{}, ErrNotPlanFile
-	}
-	if head.APIVersion != binding.APIVersion {
-		return PlanFile{}, message.NewError("report.version", "why", ErrNotPlanFile, "version", head.APIVersion, "want", binding.APIVersion)
+	if err := checkHead(data, KindPlanFile, ErrNotPlanFile); err != nil {
+		return PlanFile{}, err
 	}
 	var o planFileObject
 	decoder := json.NewDecoder(bytes.NewReader(data))

@@ -65,13 +65,8 @@ func RefusedChanges(p plan.Plan) []RefusedChange {
 
 // NotGood returns an instance's conditions that are not True.
 func NotGood(instance string, conditions []binding.Condition) []InstanceCondition {
-	var bad []InstanceCondition
-	for _, c := range ConditionObjects(conditions) {
-		if c.Status != binding.True {
-			bad = append(bad, InstanceCondition{instance, c})
-		}
-	}
-	return bad
+	bad := only(conditions, func(c binding.Condition) bool { return c.Status != binding.True })
+	return each(ConditionObjects(bad), func(c ConditionObject) InstanceCondition { return InstanceCondition{instance, c} })
 }
 
 // UnansweredPart is a part that gives no usable answer.
@@ -111,14 +106,12 @@ type HeldBinding struct {
 
 // Unanswered converts outages for JSON.
 func Unanswered(outages []binding.Outage) []UnansweredPart {
-	var parts []UnansweredPart
-	for _, o := range outages {
-		parts = append(parts, UnansweredPart{
+	return each(outages, func(o binding.Outage) UnansweredPart {
+		return UnansweredPart{
 			Part: o.Kind, Name: o.Name, Since: o.Since.UTC(), Reason: o.Reason, Message: English().Text(o.Message),
 			ID: o.Message.ID, Args: o.Message.Args,
-		})
-	}
-	return parts
+		}
+	})
 }
 
 // BrokenFiles returns the invalid files with their findings, and the bindings
@@ -240,10 +233,7 @@ func (p *page) problems(all Problems) {
 			p.fold("! ", language.Text(m))
 		}
 		if len(b.Holds) > 0 {
-			var names []string
-			for _, h := range b.Holds {
-				names = append(names, objectOf(h.Instance, h.Name))
-			}
+			names := each(b.Holds, func(h HeldBinding) string { return objectOf(h.Instance, h.Name) })
 			p.fold("  ", language.Text(message.New("broken-file-holds", "bindings", names)))
 		}
 	}

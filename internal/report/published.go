@@ -249,18 +249,27 @@ func ReadPublished(r io.Reader) (Published, error) {
 	if err != nil {
 		return Published{}, err
 	}
-	var head struct{ APIVersion, Kind string }
-	if json.Unmarshal(data, &head) != nil || head.Kind != KindPublished {
-		return Published{}, ErrNotPublished
-	}
-	if head.APIVersion != binding.APIVersion {
-		return Published{}, message.NewError("report.version", "why", ErrNotPublished, "version", head.APIVersion, "want", binding.APIVersion)
+	if err := checkHead(data, KindPublished, ErrNotPublished); err != nil {
+		return Published{}, err
 	}
 	var s Published
 	if err := json.Unmarshal(data, &s); err != nil {
 		return Published{}, message.NewError("cli.at", "what", ErrNotPublished, "why", err)
 	}
 	return s, s.check()
+}
+
+// checkHead returns foreign if data is not JSON of a kind, and an error about
+// it if data is of another version.
+func checkHead(data []byte, kind string, foreign error) error {
+	var head struct{ APIVersion, Kind string }
+	if json.Unmarshal(data, &head) != nil || head.Kind != kind {
+		return foreign
+	}
+	if head.APIVersion != binding.APIVersion {
+		return message.NewError("report.version", "why", foreign, "version", head.APIVersion, "want", binding.APIVersion)
+	}
+	return nil
 }
 
 func (s Published) check() error {

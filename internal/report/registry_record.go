@@ -116,17 +116,7 @@ type ShapeField struct {
 
 // RegistryRecordJSON writes a record as one object.
 func RegistryRecordJSON(w io.Writer, r RegistryRecord) error {
-	for _, list := range []*[]Text{&r.Missing, &r.Next} {
-		if *list == nil {
-			*list = []Text{}
-		}
-	}
-	if r.Calls == nil {
-		r.Calls = []RecordedCall{}
-	}
-	if r.ProfileCalls == nil {
-		r.ProfileCalls = []ProfileCall{}
-	}
+	r.Missing, r.Next, r.Calls, r.ProfileCalls = some(r.Missing), some(r.Next), some(r.Calls), some(r.ProfileCalls)
 	return JSON(w, r)
 }
 
@@ -162,11 +152,9 @@ func RegistryRecordText(w io.Writer, r RegistryRecord, style Style) error {
 }
 
 func profileLines(calls []ProfileCall) []Text {
-	var lines []Text
-	for _, c := range calls {
-		lines = append(lines, Text{message.Verbatim(pad(c.Call, len("removeSource")) + "  " + c.Basis)})
-	}
-	return lines
+	return each(calls, func(c ProfileCall) Text {
+		return Text{message.Verbatim(pad(c.Call, len("removeSource")) + "  " + c.Basis)}
+	})
 }
 
 // list writes a heading and items; nothing if there is no item.

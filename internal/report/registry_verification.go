@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"reconciler/internal/message"
@@ -54,22 +55,12 @@ type LeftBehind struct {
 
 // Failed reports whether an assumption does not hold.
 func (v RegistryVerification) Failed() bool {
-	for _, a := range v.Assumptions {
-		if a.Verdict == DoesNotHold {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.Assumptions, func(a Assumption) bool { return a.Verdict == DoesNotHold })
 }
 
 // RegistryVerificationJSON writes a verification as one object.
 func RegistryVerificationJSON(w io.Writer, v RegistryVerification) error {
-	if v.Left == nil {
-		v.Left = []LeftBehind{}
-	}
-	if v.Assumptions == nil {
-		v.Assumptions = []Assumption{}
-	}
+	v.Left, v.Assumptions = some(v.Left), some(v.Assumptions)
 	return JSON(w, v)
 }
 

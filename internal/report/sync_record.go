@@ -57,12 +57,10 @@ func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) S
 		case len(r.Actions) >= mostRecorded:
 			r.More++
 		default:
-			a := RecordedAction{
+			r.Actions = append(r.Actions, RecordedAction{
 				Binding: o.Action.Binding, Object: o.Action.Object, Action: o.Action.Kind, State: o.State,
-				Reason: o.Action.Reason.Map(redact), Err: message.Says(o.Err).Map(redact),
-			}
-			a.Changes = redacted(o.Action.Changes, redact)
-			r.Actions = append(r.Actions, a)
+				Reason: o.Action.Reason.Map(redact), Changes: redacted(o.Action.Changes, redact), Err: message.Says(o.Err).Map(redact),
+			})
 		}
 	}
 	r.Actions = slices.Clone(r.Actions) // Records are kept, so they get no spare capacity.
@@ -72,17 +70,11 @@ func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) S
 // redacted applies redact to every text of changes. It returns the same list if
 // nothing is masked.
 func redacted(changes []plan.Change, redact func(string) string) []plan.Change {
-	own := changes
-	for i, c := range changes {
-		from, to := redact(c.From), redact(c.To)
-		if from == c.From && to == c.To {
-			continue
-		}
-		if &own[0] == &changes[0] {
-			own = slices.Clone(changes)
-		}
-		own[i].From, own[i].To = from, to
-	}
+	own, _ := message.ChangeEach(changes, func(c plan.Change) (plan.Change, bool) {
+		from, to := c.From, c.To
+		c.From, c.To = redact(from), redact(to)
+		return c, c.From != from || c.To != to
+	})
 	return own
 }
 
@@ -95,10 +87,5 @@ func (r SyncRecord) AddsTo(before SyncRecord) bool {
 
 // did reports whether something was changed, or tried without success.
 func (r SyncRecord) did() bool {
-	for _, a := range r.Actions {
-		if a.State == plan.Done || a.State == plan.Failed {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Actions, func(a RecordedAction) bool { return a.State == plan.Done || a.State == plan.Failed })
 }

@@ -25,10 +25,8 @@ func YAML(w io.Writer, v any) error {
 	if err := enc.Encode(&node); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(w, HarmlessJSON(out.String())); err != nil {
-		return err
-	}
-	return nil
+	_, err := io.WriteString(w, HarmlessJSON(out.String()))
+	return err
 }
 
 // plain removes the style of JSON. A text that needs an escape stays quoted,
