@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
 	"reconciler/internal/message"
+	"reconciler/internal/plan"
 	"reconciler/internal/report"
 	"reconciler/internal/source/git"
 )
@@ -65,7 +66,7 @@ func readBare(ctx context.Context, opts *planOptions) (*bare, error) {
 	for _, name := range namedInstances(ctx, files, now) {
 		b.config.Instances = append(b.config.Instances, config.Instance{Name: name, Driver: "console"})
 		b.published.Instances = append(b.published.Instances,
-			report.NewPublishedInstance(name, now, binding.Observation{Instance: name, Unknown: unknown}))
+			report.NewPublishedInstance(name, &plan.Round{Observed: now, Input: plan.Input{Observation: binding.Observation{Instance: name, Unknown: unknown}}}))
 	}
 	return b, nil
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/engine"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -60,8 +59,7 @@ func (i *instance) publish(ctx context.Context) (*report.PublishedInstance, erro
 	if err != nil {
 		return nil, err
 	}
-	published := engine.Publish(i.Name, round)
-	return &published, nil
+	return new(report.NewPublishedInstance(i.Name, round)), nil
 }
 
 // current returns the round that shows the present state. If a sync takes long,

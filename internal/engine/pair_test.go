@@ -91,7 +91,7 @@ func pairEngine(t *testing.T, random *rand.Rand) *Engine {
 		if random.IntN(2) == 0 {
 			observed.Accounts[binding.GitLab] = binding.AccountState{}
 		}
-		published.Instances = append(published.Instances, report.NewPublishedInstance(name, now, observed))
+		published.Instances = append(published.Instances, report.NewPublishedInstance(name, &plan.Round{Observed: now, Input: plan.Input{Observation: observed}}))
 	}
 	e, err := New(t.Context(), Options{Config: c, ReadOnly: true, Published: published, Now: func() time.Time { return now }})
 	if err != nil {

@@ -1,56 +1,12 @@
 package engine
 
 import (
-	"cmp"
-	"slices"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/observe"
-	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 )
-
-// Publish returns the part of an instance's round that is published.
-func Publish(name string, seen *plan.Round) report.PublishedInstance {
-	o := seen.Observation
-	published := report.NewPublishedInstance(name, seen.Observed, o)
-	for _, d := range seen.Declarations {
-		b := report.PublishedBinding{
-			Name: d.Name, Platform: d.Spec.Platform, Username: d.Spec.Username, Address: d.Spec.Address, Projects: report.ProjectObjects(o.Projects[d.Name]),
-		}
-		for _, r := range d.Spec.Repositories {
-			b.Sources = append(b.Sources, r.Source)
-		}
-		if d.Spec.Token != nil {
-			b.Vault = &d.Spec.Token.Vault
-		}
-		if state, asked := o.Tokens[d.Name]; asked {
-			b.Token = report.NewPublishedToken(state)
-		}
-		published.Bindings = append(published.Bindings, b)
-	}
-	for _, r := range seen.Records {
-		published.Records = append(published.Records, report.NewPublishedRecord(r))
-	}
-	for _, i := range seen.Intents {
-		published.Intents = append(published.Intents, report.NewPublishedIntent(i))
-	}
-	for _, e := range seen.RetryStates {
-		published.RetryStates = append(published.RetryStates, report.NewPublishedRetryState(e))
-	}
-	for _, s := range seen.Suspensions {
-		published.Suspensions = append(published.Suspensions, report.NewPublishedSuspension(s))
-	}
-	slices.SortFunc(published.Records, func(a, b report.PublishedRecord) int {
-		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
-	})
-	slices.SortFunc(published.Intents, func(a, b report.PublishedIntent) int {
-		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
-	})
-	return published
-}
 
 // observedIn returns the published observation of an instance, and the
 // declarations that it was made for.

@@ -1,13 +1,16 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
+	"slices"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
 	"reconciler/internal/message"
+	"reconciler/internal/plan"
 )
 
 // KindPublished is the kind of a published observation.
@@ -56,15 +59,38 @@ type PublishedInstance struct {
 	Suspensions []PublishedSuspension `json:"suspensions,omitempty"`
 }
 
-// NewPublishedInstance makes one with the registry's part of an observation
-// that began at a time.
-func NewPublishedInstance(name string, began time.Time, o binding.Observation) PublishedInstance {
-	return PublishedInstance{
-		Name: name, Observed: began.UTC().Truncate(time.Second),
+// NewPublishedInstance returns the part of an instance's round that is published.
+func NewPublishedInstance(name string, r *plan.Round) PublishedInstance {
+	o := r.Observation
+	i := PublishedInstance{
+		Name: name, Observed: r.Observed.UTC().Truncate(time.Second),
 		Unknown: unknownObject(o.Unknown), Capabilities: capabilitiesObject(o.Capabilities),
 		Accounts: values(o.Accounts, accountObject), Repositories: values(o.Repositories, repositoryObject), Usage: usageObject(o.Usage),
-		Bindings: []PublishedBinding{}, Records: []PublishedRecord{}, Intents: []PublishedIntent{},
+		Bindings: some(each(r.Declarations, func(d binding.Declaration) PublishedBinding { return newPublishedBinding(d, o) })),
+		Records:  some(each(r.Records, NewPublishedRecord)), Intents: some(each(r.Intents, NewPublishedIntent)),
+		RetryStates: each(r.RetryStates, NewPublishedRetryState), Suspensions: each(r.Suspensions, NewPublishedSuspension),
 	}
+	slices.SortFunc(i.Records, func(a, b PublishedRecord) int {
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
+	})
+	slices.SortFunc(i.Intents, func(a, b PublishedIntent) int {
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
+	})
+	return i
+}
+
+func newPublishedBinding(d binding.Declaration, o binding.Observation) PublishedBinding {
+	b := PublishedBinding{
+		Name: d.Name, Platform: d.Spec.Platform, Username: d.Spec.Username, Address: d.Spec.Address, Projects: ProjectObjects(o.Projects[d.Name]),
+		Sources: each(d.Spec.Repositories, func(r binding.Repository) string { return r.Source }),
+	}
+	if d.Spec.Token != nil {
+		b.Vault = &d.Spec.Token.Vault
+	}
+	if state, asked := o.Tokens[d.Name]; asked {
+		b.Token = NewPublishedToken(state)
+	}
+	return b
 }
 
 // Observation returns the published part of the observation.

@@ -15,6 +15,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
 
@@ -129,7 +130,7 @@ func TestASnapshotWithEveryFieldIsReadAsItWasWritten(t *testing.T) {
 // TestAnObservationIsReadAsItWasPublished: with its messages as data.
 func TestAnObservationIsReadAsItWasPublished(t *testing.T) {
 	want := filled[binding.Observation](t)
-	instance := report.NewPublishedInstance(want.Instance, time.Unix(1, 0), want)
+	instance := report.NewPublishedInstance(want.Instance, &plan.Round{Observed: time.Unix(1, 0), Input: plan.Input{Observation: want}})
 	for name, state := range want.Tokens {
 		state.Fingerprint = ""
 		want.Tokens[name] = state
