@@ -142,12 +142,7 @@ func (c *checker) api(api *API) {
 	if len(api.All()) == 0 {
 		c.add("config-one-of", "server.api", message.New("config.none-of", "field", "server.api", "fields", []string{"tokenFile", "tokens"}))
 	}
-	names := map[string]int{}
-	for i, t := range api.Tokens {
-		if first, ok := names[t.Name]; ok {
-			c.add("api-token-unique", fmt.Sprintf("server.api.tokens[%d].name", i), message.New("config.token-twice", "name", t.Name, "first", first))
-			continue
-		}
-		names[t.Name] = i
+	for i, first := range twice(api.Tokens, func(t APIToken) string { return t.Name }) {
+		c.add("api-token-unique", fmt.Sprintf("server.api.tokens[%d].name", i), message.New("config.token-twice", "name", api.Tokens[i].Name, "first", first))
 	}
 }

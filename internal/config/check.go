@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/url"
 	"strings"
@@ -141,6 +142,21 @@ func (c *checker) values(config Config) {
 	}
 }
 
+// twice yields the index of each element with the name of an earlier one, and the
+// index of the first with that name.
+func twice[T any](list []T, name func(T) string) iter.Seq2[int, int] {
+	return func(yield func(i, first int) bool) {
+		names := map[string]int{}
+		for i, one := range list {
+			if first, ok := names[name(one)]; !ok {
+				names[name(one)] = i
+			} else if !yield(i, first) {
+				return
+			}
+		}
+	}
+}
+
 func (c *checker) atLeastSecond(path string, d time.Duration) {
 	if d < minInterval {
 		c.add("config-duration", path, message.New("config.short", "field", path, "is", d, "least", minInterval))
@@ -224,14 +240,11 @@ func (c *checker) instances(config Config) {
 	if len(config.Instances) == 0 {
 		c.add("instance-required", "instances", message.New("config.no-instance"))
 	}
-	seen := map[string]int{}
+	for i, first := range twice(config.Instances, func(i Instance) string { return i.Name }) {
+		c.add("instance-name-unique", fmt.Sprintf("instances[%d].name", i), message.New("config.instance-twice", "name", config.Instances[i].Name, "first", first))
+	}
 	for i, instance := range config.Instances {
 		at := fmt.Sprintf("instances[%d]", i)
-		if first, ok := seen[instance.Name]; ok {
-			c.add("instance-name-unique", at+".name", message.New("config.instance-twice", "name", instance.Name, "first", first))
-		} else {
-			seen[instance.Name] = i
-		}
 		if instance.Edition != "" && instance.Edition != instance.KnownEdition() {
 			c.add("config-conflict", at+".edition", message.New("config.driver-edition", "driver", instance.Driver, "edition", instance.Edition))
 		}

@@ -117,7 +117,7 @@ log: {level: debug, format: json}
 		{"requests per second", got.Instances[0].RequestsPerSecond, 0.5},
 		{"environment credentials", got.Instances[1].Credentials.Environment != nil, true},
 		{"oidc", *oidc, OIDC{RoleARN: "r", ProviderARN: "p", TokenFile: "/t", SessionName: "reconciler"}},
-		{"kubernetes", *got.Vault.Auth.Kubernetes, VaultKubernetes{
+		{"kubernetes", *got.Vault.Auth.Kubernetes, VaultJWT{
 			Mount: "kubernetes", Role: "reconciler", TokenFile: "/var/run/secrets/kubernetes.io/serviceaccount/token",
 		}},
 		{"observer key", got.CodeHosts.GitHub.Observer.Vault.String(), "secret/acr/github#token"},

@@ -103,22 +103,19 @@ func (c *checker) notify(config Config) {
 	}
 	c.atLeastSecond("notify.hold", n.Hold)
 	c.atLeastSecond("notify.downFor", n.DownFor)
-	var names []string
-	for i, r := range n.Receivers {
-		at := fmt.Sprintf("notify.receivers[%d]", i)
-		if first := slices.Index(names, r.Name); first >= 0 {
-			c.add("config-conflict", at+".name", message.New("config.receiver-twice", "name", r.Name, "first", first))
-		}
-		names = append(names, r.Name)
-		c.receiver(at, r, config.Vault != nil)
+	for i, first := range twice(n.Receivers, func(r NotifyReceiver) string { return r.Name }) {
+		c.add("config-conflict", fmt.Sprintf("notify.receivers[%d].name", i), message.New("config.receiver-twice", "name", n.Receivers[i].Name, "first", first))
 	}
-	if len(names) == 0 {
+	for i, r := range n.Receivers {
+		c.receiver(fmt.Sprintf("notify.receivers[%d]", i), r, config.Vault != nil)
+	}
+	if len(n.Receivers) == 0 {
 		c.add("config-conflict", "notify.receivers", message.New("config.no-receivers"))
 	}
 	for i, route := range n.Routes {
 		at := fmt.Sprintf("notify.routes[%d]", i)
 		c.patterns(at+".files", route.Files, manifest.CheckPathPattern)
-		c.known(at+".receivers", route.Receivers, names)
+		c.known(at+".receivers", route.Receivers, config.ReceiverNames())
 		c.known(at+".instances", route.Instances, config.InstanceNames())
 	}
 }

@@ -13,12 +13,12 @@ type Vault struct {
 
 // VaultAuth says how to sign in to Vault; exactly one field is set.
 type VaultAuth struct {
-	TokenFile  string           `yaml:"tokenFile"`
-	Token      *VaultToken      `yaml:"token"`
-	AppRole    *VaultAppRole    `yaml:"appRole"`
-	Kubernetes *VaultKubernetes `yaml:"kubernetes"`
-	JWT        *VaultJWT        `yaml:"jwt"`
-	Cert       *VaultCert       `yaml:"cert"`
+	TokenFile  string        `yaml:"tokenFile"`
+	Token      *VaultToken   `yaml:"token"`
+	AppRole    *VaultAppRole `yaml:"appRole"`
+	Kubernetes *VaultJWT     `yaml:"kubernetes"`
+	JWT        *VaultJWT     `yaml:"jwt"`
+	Cert       *VaultCert    `yaml:"cert"`
 }
 
 // VaultToken takes a Vault token from an environment variable.
@@ -35,14 +35,8 @@ type VaultAppRole struct {
 	Wrapped      bool   `yaml:"wrapped"`
 }
 
-// VaultKubernetes signs in by a Kubernetes service account.
-type VaultKubernetes struct {
-	Mount     string `yaml:"mount"`
-	Role      string `yaml:"role"`
-	TokenFile string `yaml:"tokenFile"`
-}
-
-// VaultJWT signs in by a workload's JWT.
+// VaultJWT signs in by a workload's JWT, such as that of a Kubernetes service
+// account.
 type VaultJWT struct {
 	Mount     string `yaml:"mount"`
 	Role      string `yaml:"role"`

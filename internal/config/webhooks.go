@@ -13,18 +13,10 @@ import (
 type Webhooks struct {
 	Listen string `yaml:"listen"`
 	// CertFile and KeyFile are both set if the port uses TLS.
-	CertFile string          `yaml:"certFile"`
-	KeyFile  string          `yaml:"keyFile"`
-	Senders  []WebhookSender `yaml:"senders"`
-	Aliases  []WebhookAlias  `yaml:"aliases"`
-}
-
-// WebhookSender is one sender; Type is a webhook.Kind.
-type WebhookSender struct {
-	Name               string `yaml:"name"`
-	Type               string `yaml:"type"`
-	SecretFile         string `yaml:"secretFile"`
-	PreviousSecretFile string `yaml:"previousSecretFile"`
+	CertFile string           `yaml:"certFile"`
+	KeyFile  string           `yaml:"keyFile"`
+	Senders  []webhook.Sender `yaml:"senders"`
+	Aliases  []WebhookAlias   `yaml:"aliases"`
 }
 
 // WebhookAlias is another name of a host.
@@ -49,13 +41,7 @@ func (c *Config) WebhookSettings() webhook.Settings {
 	if c.Webhooks == nil {
 		return s
 	}
-	for _, sender := range c.Webhooks.Senders {
-		s.Senders = append(s.Senders, webhook.Sender{
-			Name: sender.Name, Kind: webhook.Kind(sender.Type),
-			SecretFile: sender.SecretFile, PreviousSecretFile: sender.PreviousSecretFile,
-		})
-	}
-	s.Aliases = map[string]string{}
+	s.Senders, s.Aliases = c.Webhooks.Senders, map[string]string{}
 	for _, alias := range c.Webhooks.Aliases {
 		s.Aliases[alias.From] = alias.To
 	}
@@ -84,22 +70,16 @@ func (c *checker) webhooks(config Config) {
 	}
 }
 
-func (c *checker) webhookSenders(senders []WebhookSender) {
+func (c *checker) webhookSenders(senders []webhook.Sender) {
 	if len(senders) == 0 {
 		c.add("config-conflict", "webhooks.senders", message.New("config.no-senders"))
 	}
-	names := map[string]int{}
-	for i, s := range senders {
-		if first, ok := names[s.Name]; ok {
-			c.add("webhook-name-unique", fmt.Sprintf("webhooks.senders[%d].name", i), message.New("config.sender-twice", "name", s.Name, "first", first))
-			continue
-		}
-		names[s.Name] = i
+	for i, first := range twice(senders, func(s webhook.Sender) string { return s.Name }) {
+		c.add("webhook-name-unique", fmt.Sprintf("webhooks.senders[%d].name", i), message.New("config.sender-twice", "name", senders[i].Name, "first", first))
 	}
 }
 
 func (c *checker) webhookAliases(aliases []WebhookAlias) {
-	hosts := map[string]int{}
 	for i, a := range aliases {
 		at := fmt.Sprintf("webhooks.aliases[%d]", i)
 		for _, host := range []struct{ field, value string }{{".from", a.From}, {".to", a.To}} {
@@ -107,10 +87,8 @@ func (c *checker) webhookAliases(aliases []WebhookAlias) {
 				c.add("config-address", at+host.field, message.New("config.alias-host", "field", at+host.field))
 			}
 		}
-		if first, ok := hosts[a.From]; ok {
-			c.add("webhook-name-unique", at+".from", message.New("config.alias-twice", "host", a.From, "first", first))
-			continue
-		}
-		hosts[a.From] = i
+	}
+	for i, first := range twice(aliases, func(a WebhookAlias) string { return a.From }) {
+		c.add("webhook-name-unique", fmt.Sprintf("webhooks.aliases[%d].from", i), message.New("config.alias-twice", "host", aliases[i].From, "first", first))
 	}
 }

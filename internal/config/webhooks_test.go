@@ -34,12 +34,12 @@ webhooks:
 	folder := filepath.Dir(filepath.Dir(got.Webhooks.CertFile))
 	want := &Webhooks{
 		Listen: ":9441", CertFile: filepath.Join(folder, "tls/cert.pem"), KeyFile: "/tls/key.pem",
-		Senders: []WebhookSender{
+		Senders: []webhook.Sender{
 			{
-				Name: "github", Type: "github",
+				Name: "github", Kind: "github",
 				SecretFile: filepath.Join(folder, "secrets/github"), PreviousSecretFile: filepath.Join(folder, "secrets/github-previous"),
 			},
-			{Name: "mirror", Type: "generic", SecretFile: "/secrets/mirror"},
+			{Name: "mirror", Kind: "generic", SecretFile: "/secrets/mirror"},
 		},
 		Aliases: []WebhookAlias{{From: "git.internal:8443", To: "git.example.com"}},
 	}

@@ -20,6 +20,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/metrics"
 	"reconciler/internal/secrets"
+	"reconciler/internal/server/webhook"
 )
 
 const (
@@ -36,7 +37,7 @@ func (w *world) hook() {
 		w.t.Fatal(err)
 	}
 	w.config.Webhooks = &config.Webhooks{
-		Listen: "127.0.0.1:0", Senders: []config.WebhookSender{{Name: "mirror", Type: "generic", SecretFile: path}},
+		Listen: "127.0.0.1:0", Senders: []webhook.Sender{{Name: "mirror", Kind: "generic", SecretFile: path}},
 	}
 	w.config.Sync = config.Sync{Interval: time.Hour, DriftInterval: time.Hour}
 }
@@ -305,7 +306,7 @@ func TestTheWebhooksPortSurvivesAReload(t *testing.T) {
 		return c
 	}
 	more := hooks(func(h *config.Webhooks) {
-		h.Senders = append(h.Senders, config.WebhookSender{Name: "other", Type: "generic", SecretFile: secret})
+		h.Senders = append(h.Senders, webhook.Sender{Name: "other", Kind: "generic", SecretFile: secret})
 	})
 
 	send(other, "another-webhook-secret", http.StatusNotFound)

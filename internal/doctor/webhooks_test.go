@@ -14,6 +14,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/report"
+	"reconciler/internal/server/webhook"
 )
 
 func TestDoctorChecksTheWebhooksFiles(t *testing.T) {
@@ -25,10 +26,10 @@ func TestDoctorChecksTheWebhooksFiles(t *testing.T) {
 	}
 	d := &doctor{o: Options{Engine: engine.Options{Config: config.Config{Webhooks: &config.Webhooks{
 		CertFile: good, KeyFile: good,
-		Senders: []config.WebhookSender{
-			{Name: "good", Type: "github", SecretFile: good, PreviousSecretFile: good},
-			{Name: "previous", Type: "github", SecretFile: good, PreviousSecretFile: missing},
-			{Name: "missing", Type: "generic", SecretFile: missing},
+		Senders: []webhook.Sender{
+			{Name: "good", Kind: "github", SecretFile: good, PreviousSecretFile: good},
+			{Name: "previous", Kind: "github", SecretFile: good, PreviousSecretFile: missing},
+			{Name: "missing", Kind: "generic", SecretFile: missing},
 		},
 	}}}}}
 	l := &list{}

@@ -44,11 +44,12 @@ const (
 // Sender is one webhook that is configured at a code host.
 type Sender struct {
 	// Name determines its path, /hooks/NAME.
-	Name string
-	Kind Kind
+	Name string `yaml:"name"`
+	Kind Kind   `yaml:"type"`
 	// SecretFile contains the secret, and PreviousSecretFile the previous one,
 	// which is accepted too; empty if there is none.
-	SecretFile, PreviousSecretFile string
+	SecretFile         string `yaml:"secretFile"`
+	PreviousSecretFile string `yaml:"previousSecretFile"`
 }
 
 // Settings are the settings that a reload may change.
