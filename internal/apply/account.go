@@ -12,8 +12,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// bind binds an account where none is. Where one of ours was bound before, a
-// token that is refused falls back to the one applied then.
+// bind binds an account to a platform without one. If one of ours was bound before
+// and the token is refused, it falls back to the token applied then.
 func (x *run) bind(ctx context.Context, a plan.Action) error {
 	if a.Target.Restore {
 		if tried, err := x.restore(ctx, a); tried {
@@ -28,7 +28,8 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 	if err := orInterrupted(ctx, x.checkToken(ctx, a, token)); err != nil {
 		token.Wipe()
 		if binding.KindOf(err) == binding.Refused {
-			// Asking the code host again costs nothing: it may say yes one day.
+			// No refusal is noted: the code host may accept the token later, and
+			// asking it again costs nothing.
 			return x.fallBack(ctx, a, binding.Refusal{}, err)
 		}
 		return err
@@ -41,17 +42,17 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 	return err
 }
 
-// unclearAgain says that a bind got no clear answer, and neither did the attempt
-// before: its effect is not waited for once more before the version applied before
-// is bound again. Should it come after that, the account that appears is another one,
-// whose token nobody knows.
+// unclearAgain reports whether a bind got no clear answer, like the attempt before.
+// Then we do not wait for its effect once more, but bind the version applied
+// before. If the effect still comes after that, the account that appears has a
+// different number, and its token is unknown.
 func (x *run) unclearAgain(a plan.Action, err error) bool {
 	before := x.round.Retries[a.Binding]
 	return errors.Is(err, plan.ErrNotVisible) && before.Tried == attemptOf(a)
 }
 
-// restore binds the version applied before, because the planned one had no effect.
-// It is not tried where that cannot be read.
+// restore binds the version applied before, because binding the planned one had no
+// effect. It does not try if that version cannot be read.
 func (x *run) restore(ctx context.Context, a plan.Action) (tried bool, err error) {
 	before := x.before(a)
 	if before == nil {
@@ -68,9 +69,9 @@ func (x *run) restore(ctx context.Context, a plan.Action) (tried bool, err error
 	return true, x.fallBack(ctx, a, binding.Refusal{}, message.NewError("apply.no-effect", "after", x.o.Settle))
 }
 
-// rebind unbinds the old account and binds the new one. The token to fall back to
-// is read first, and the new one is checked at the code host: until that says yes
-// nothing is unbound.
+// rebind unbinds the old account and binds the new one. First it reads the token to
+// fall back to and checks the new one at the code host. Nothing is unbound unless
+// the code host accepts the new token.
 func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	if err := x.bindable(a); err != nil {
 		return message.NewError("apply.old-kept", "why", err)
@@ -91,15 +92,15 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
-	// From here on it has to end as a whole.
+	// From here on, the rebind has to be completed.
 	ctx = context.WithoutCancel(ctx)
 	if err := x.unbindOld(ctx, a); err != nil {
 		return err
 	}
 	err = x.bindWith(ctx, a, token)
 	if fault := binding.FaultOf(err); rejected(err) && fault != binding.FaultToken && fault != binding.FaultRequest {
-		// The registry may say so once: a security token ends, a gateway is
-		// deployed. Nothing is bound meanwhile, so it is asked once more.
+		// The rejection may be temporary: our security token expires, or a gateway
+		// is being deployed. Nothing is bound meanwhile, so it is tried once more.
 		err = x.bindWith(ctx, a, token)
 	}
 	if rejected(err) || x.unclearAgain(a, err) {
@@ -113,7 +114,8 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 }
 
 // unbindOld is the first half of a rebind. Its intent stays until the second half
-// replaces it, so that a run in between knows that we unbound it ourselves.
+// replaces it. If we stop in between, the next run knows that we unbound the
+// account ourselves.
 func (x *run) unbindOld(ctx context.Context, a plan.Action) error {
 	if a.Target.Account == nil {
 		return nil
@@ -132,7 +134,7 @@ func (x *run) unbindOld(ctx context.Context, a plan.Action) error {
 	}
 }
 
-// bindWith is one call to bind a token, between intent and outcome.
+// bindWith makes one call to bind a token, with its intent and its outcome.
 func (x *run) bindWith(ctx context.Context, a plan.Action, token secrets.Secret) error {
 	return x.bindAs(ctx, x.intent(a, plan.Bind), a.Target.Declaration.Spec.Account(), token)
 }
@@ -148,15 +150,15 @@ func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.
 			return err
 		}
 		if intent.After.WasUnbound(account.ID) {
-			account.ID = "" // It was read too early: that is the account before.
+			account.ID = "" // The registry read it too early: this is the previous account.
 		}
 		setObserved(&intent.After, account)
 		return nil
 	})
 }
 
-// unclearBefore is how often the same bind was sent in a row without a clear
-// answer, and whether one of another token may still have its effect.
+// unclearBefore returns how often the same bind was sent in a row without a clear
+// answer, and whether a bind with a different token may still take effect.
 func (x *run) unclearBefore(intent binding.Intent) (tries int, doubtful bool) {
 	for _, in := range x.round.Intents {
 		if in.Platform != intent.Platform || !in.Object.IsAccount() {
@@ -175,17 +177,17 @@ func (x *run) unclearBefore(intent binding.Intent) (tries int, doubtful bool) {
 	return tries, doubtful
 }
 
-// setObserved puts the registry's words on an account into a record.
+// setObserved copies what the registry reports about an account into a record.
 func setObserved(r *binding.Record, account binding.Account) {
 	r.AccountID = account.ID
 	r.Username, r.Address = cmp.Or(account.Username, r.Username), cmp.Or(account.Address, r.Address)
 }
 
-// fallBack binds the token version applied before again, after cause, which
-// rejected the new one. A refusal is noted where that succeeds, so that the
-// working binding is not unbound for the same token at once; without one, the
-// new version is tried again after a pause. It always gives an error: what was
-// declared is not so.
+// fallBack binds the previous token version again; cause is why the new one was not
+// bound. If it succeeds, it notes the refusal, so that the working binding is not
+// unbound at once for the same token again. Without a refusal, the new version is
+// tried again after a pause. fallBack always returns an error, because the declared
+// token is not bound.
 func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refusal, cause error) error {
 	ctx, stop := until(context.WithoutCancel(ctx), x.late)
 	defer stop()
@@ -233,9 +235,9 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		"username", before.Wanted().Username, "refused", refusal != (binding.Refusal{}), "after", binding.RefusalLasts, "binding", a.Binding, "why", cause)
 }
 
-// owed says that an account that was bound before is bound again where the bind of
-// an action is rejected: we unbound it for that, or it is declared still. One that
-// somebody else unbound, and that nobody declares now, stays unbound.
+// owed reports whether the previous account is bound again if the bind of an action
+// is rejected: it is still declared, or we unbound it for this bind. An account
+// that somebody else unbound and that is no longer declared stays unbound.
 func (x *run) owed(a plan.Action, before binding.Record) bool {
 	if binding.SameAccount(before.Wanted(), a.Target.Declaration.Spec.Account()) {
 		return true
@@ -248,17 +250,17 @@ func (x *run) owed(a plan.Action, before binding.Record) bool {
 	})
 }
 
-// sameAttempt says that an action binds the very token and account that the
-// record has.
+// sameAttempt reports whether an action binds exactly the recorded token and
+// account.
 func (x *run) sameAttempt(before binding.Record, a plan.Action) bool {
 	spec := a.Target.Declaration.Spec
 	return before.TokenVersion == a.Target.TokenVersion &&
 		before.Vault.Unpinned() == spec.Token.Vault.Unpinned() && binding.SameAccount(before.Wanted(), spec.Account())
 }
 
-// stillUnbound is nil when the platform is certainly not bound. A bind is
-// refused where somebody bound the platform meanwhile, too, and that is not the
-// token's fault.
+// stillUnbound returns nil if the platform is certainly not bound. A bind is also
+// refused if somebody bound the platform meanwhile, and that is not the token's
+// fault.
 func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 	obs := x.observe(ctx, []binding.Record{{Binding: a.Binding, Platform: a.Platform}})
 	state, asked := obs.Accounts[a.Platform]
@@ -273,8 +275,8 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 	return nil
 }
 
-// released says that an account is the one that a run unbound before it bound
-// another, which the registry may show for some time.
+// released reports whether an account is the one that this run unbound before
+// binding a different one. The registry may still show it for some time.
 func (x *run) released(a plan.Action, account binding.Account) bool {
 	before := x.before(a)
 	return a.Target.Account != nil && a.Target.Account.ID == account.ID || before.HasNumberOf(account)
@@ -290,8 +292,8 @@ func (x *run) unbind(ctx context.Context, a plan.Action) error {
 	})
 }
 
-// adopt writes our memory and nothing else. Where the binding had another name
-// two records change, so that an intent holds them together.
+// adopt changes our memory and nothing else. If the binding had a different name,
+// two records change, and an intent makes sure that both do.
 func (x *run) adopt(ctx context.Context, a plan.Action) error {
 	intent := x.intent(a, plan.Adopt)
 	if intent.After.Binding == "" {

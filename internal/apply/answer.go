@@ -6,7 +6,7 @@ import (
 	"reconciler/internal/binding"
 )
 
-// uncertain says that a write may have had its effect although it gave an
+// uncertain reports whether a write may have had its effect although it returned an
 // error: no answer came, or none that could be understood.
 func uncertain(err error) bool {
 	f, typed := errors.AsType[*binding.Failure](err)

@@ -9,32 +9,33 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Options are what an Applier uses, and nothing else but the round.
+// Options are everything that an Applier uses apart from the round.
 type Options struct {
 	// Instance is the name of the instance.
 	Instance string
-	// Who applies; the zero Person where nobody does but the daemon, for a commit.
+	// Who asked to apply; the zero Person if the daemon does it by itself.
 	Who      binding.Person
 	Registry Registry
 	Hosts    map[binding.Platform]Host
 	Tokens   TokenReader
 	Store    Store
-	// Observer finds out what became of a write whose answer was lost.
+	// Observer finds out the outcome of a write whose answer was lost.
 	Observer Observer
 	// Key keys the fingerprints of tokens whose store has no versions.
 	Key []byte
 	// CallTimeout bounds each call.
 	CallTimeout time.Duration
-	// Grace bounds a write in flight, and what finds out what became of it,
-	// once the context has ended; 0 leaves them the time that calls have.
+	// Grace limits how long a write in flight, and the observation of its outcome,
+	// may take after the context has ended. With 0, only CallTimeout limits each
+	// call.
 	Grace time.Duration
 	Retry Backoff
 	// Settle is how long the registry may take to show a write.
 	Settle time.Duration
-	// Wait waits before another look at what the registry does not show; nil where
-	// another look would show the same.
+	// Wait waits before the next read of something that the registry does not show;
+	// nil if the next read would show the same.
 	Wait func(context.Context, time.Duration) error
-	// Emit takes what happens. It must not call the Applier.
+	// Emit receives events. It must not call the Applier.
 	Emit func(plan.Event)
 	// Moved is called when a call begins and when it ends.
 	Moved func()
@@ -52,8 +53,8 @@ type Applier struct {
 	// unwritten are deletion policies that were declared and could not be written.
 	unwritten map[recordKey]binding.DeletionPolicy
 
-	// undone are the open intents, by their digest, that had no effect, where that could
-	// not be written: what people do later is not their effect.
+	// undone are the digests of open intents that had no effect, although that
+	// could not be written. What people do later is not their effect.
 	undone map[string]bool
 }
 

@@ -20,42 +20,43 @@ type run struct {
 	ledger *ledger
 	round  *plan.Round
 	digest string
-	// number counts, by the action's place in the plan, those that change
-	// something.
+	// number has the numbers, from 1, of the actions that change something, by
+	// index in the plan.
 	number map[int]int
 	// digests are those of the declared specs, by binding.
 	digests map[string]string
 
-	// late is closed when calls in flight may take no longer.
+	// late is closed when calls in flight have to end.
 	late <-chan struct{}
 
 	mu     sync.Mutex
 	failed map[string]bool
-	// hidden are the bindings for which a write was rejected as there already.
+	// hidden are the bindings with a write that was rejected because its object
+	// exists already.
 	hidden map[string]bool
-	// glasses let the run change the instance outside of its windows; unbound
-	// are the bindings whose account is bound when a window opens.
+	// glasses let the run change the instance outside of its windows. unbound are
+	// the bindings whose account has to wait for a window to be bound.
 	glasses []plan.BreakGlass
 	unbound map[string]bool
-	// states are those of the actions that ended, and secured are the actions
-	// that something was taken away for, by their place in the plan; changed are
-	// the objects that were written. See halves.go.
+	// states are the states of the actions that have ended, and secured are the
+	// actions that something was removed for, both by index in the plan. changed
+	// are the objects that were written. See halves.go.
 	states  map[int]plan.OutcomeState
 	secured map[int]bool
 	changed map[objectKey]bool
-	// said are the image repositories that a code host lets be linked, and back
-	// the tokens to fall back to, by binding.
+	// said notes whether the code host answered that an image repository may be
+	// linked. back are the tokens to fall back to, by binding.
 	said map[binding.Object]bool
 	back map[string]secrets.Secret
-	// mayBind says, for each binding whose bind was answered, whether our credentials
-	// may make it.
+	// mayBind says for each binding whose bind was answered whether our credentials
+	// allow binding.
 	mayBind map[string]bool
-	// gated are the objects whose first write needs a window that is open.
+	// gated are the objects whose first write needs an open window.
 	gated map[objectKey]bool
 }
 
-// Apply carries out the plan of a round. When ctx ends, calls in flight end in
-// their own time, their outcomes are written, and the rest is not begun.
+// Apply carries out the plan of a round. When ctx ends, calls in flight are
+// completed, their outcomes are written, and no further action begins.
 func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	p := round.Plan
 	result := plan.Result{Digest: p.Digest(), Outcomes: make([]plan.Outcome, len(p.Actions))}
@@ -158,15 +159,15 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	return outcome
 }
 
-// mark notes something of a binding.
+// mark notes something about a binding.
 func (x *run) mark(of map[string]bool, name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	of[name] = true
 }
 
-// hindrance is why an action is not begun; empty if it is. The glass, if not nil,
-// is what lets it through outside of a window.
+// hindrance returns the state of an action that must not begin now; empty if it may
+// begin. The BreakGlass, if not nil, is what allows it outside of a window.
 func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.BreakGlass) {
 	a := x.round.Plan.Actions[i]
 	x.mu.Lock()
@@ -178,7 +179,7 @@ func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.Br
 	case a.Kind.ByPerson():
 		return plan.Pending, nil
 	case secured && a.NeedsWindow(x.round.Windows) && !x.round.Windows.Open(x.o.Now()):
-		return "", x.glass(a) // Who let the first half through is named for the second too.
+		return "", x.glass(a) // The person who allowed the first half is named for the second too.
 	case secured:
 		return "", nil
 	case ctx.Err() != nil:
@@ -198,9 +199,9 @@ func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.Br
 	return "", glass
 }
 
-// perform carries out one action. Once ctx has ended it asks no more, and
-// finishes what it has begun to write. A panic in it is a failure of that action
-// alone; its intent stays and the next run finds out what was done.
+// perform carries out one action. Once ctx has ended, it asks nothing more, but
+// completes the writes that it has begun. A panic fails only this action. Its
+// intent stays, and the next run finds out what was done.
 func (x *run) perform(ctx context.Context, i int) (err error) {
 	a := x.round.Plan.Actions[i]
 	defer func() {
@@ -235,9 +236,9 @@ func (x *run) perform(ctx context.Context, i int) (err error) {
 	return message.NewError("apply.not-ours", "action", a.Kind, "object", a.Object, "binding", a.Binding, "bug", binding.ErrBug)
 }
 
-// history appends to the history. What was done counts, also where that cannot
-// be written: the outcome then carries the error without having failed before.
-// The glass, if not nil, is what let the action through.
+// history appends an outcome to the history. If that cannot be written, the outcome
+// gets the error; an action that was done gets it as ErrUnrecorded. The glass, if
+// not nil, is what allowed the action outside of a window.
 func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.BreakGlass) {
 	a := outcome.Action
 	event := binding.HistoryEntry{
@@ -262,7 +263,7 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 	}
 }
 
-// noted adds to an outcome that what became of it could not be remembered.
+// noted adds the error to an outcome that the outcome could not be recorded.
 func (x *run) noted(outcome *plan.Outcome, err error) {
 	if outcome.State == plan.Done {
 		err = unrecorded(err)
@@ -272,7 +273,8 @@ func (x *run) noted(outcome *plan.Outcome, err error) {
 	}
 }
 
-// unrecorded is an error for which what is done could not be recorded; nil for nil.
+// unrecorded says that something was done and err prevented recording it; nil for
+// nil.
 func unrecorded(err error) error {
 	if err == nil {
 		return nil
@@ -280,7 +282,7 @@ func unrecorded(err error) error {
 	return message.NewError("apply.unrecorded", "done", plan.ErrUnrecorded, "why", err)
 }
 
-// intent is what is written before a write of kind for an action.
+// intent returns the intent to write before a call of a kind for an action.
 func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	before := x.before(a)
 	intent := binding.Intent{
@@ -311,8 +313,8 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	return intent
 }
 
-// before is the record that an action starts from: that of its binding or, for a
-// renamed one, that of its earlier name.
+// before is the record that an action starts from: the record of its binding or, if
+// that was renamed, of its earlier name.
 func (x *run) before(a plan.Action) *binding.Record {
 	own := x.ledger.record(a.Binding, a.Platform)
 	if a.Target.Record == nil || own != nil && own.Managed {
@@ -321,7 +323,7 @@ func (x *run) before(a plan.Action) *binding.Record {
 	return cmp.Or(x.ledger.record(a.Target.Record.Binding, a.Target.Record.Platform), own)
 }
 
-// write does one write to the outside world: intent, call, outcome.
+// write makes one write, with its intent and its outcome.
 func (x *run) write(ctx context.Context, intent binding.Intent, call func(context.Context, *binding.Intent) error) error {
 	ctx = context.WithoutCancel(ctx)
 	what, err := x.send(ctx, &intent, call)
@@ -341,8 +343,8 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 	return err
 }
 
-// besides is the error of a write, and that of remembering it. Where something is there
-// already, only the latter is a failure.
+// besides joins the error of a write and the one of recording its outcome. If the
+// write failed because its object exists already, only the latter counts.
 func besides(err, other error) error {
 	if other != nil && binding.SaysExists(err) {
 		return other
@@ -350,17 +352,17 @@ func besides(err, other error) error {
 	return errors.Join(err, other)
 }
 
-// send writes the intent, makes the call, and finds out what became of it. An
-// answer that was lost is not guessed: the object is observed.
+// send writes the intent, makes the call, and finds out what became of it. If the
+// answer was lost, it observes the object instead of guessing.
 func (x *run) send(ctx context.Context, intent *binding.Intent, call func(context.Context, *binding.Intent) error) (answer, error) {
 	object := objectKey{intent.Platform, intent.Object}
 	if x.closed(object) {
-		return open, errClosed // What was open before stays so.
+		return open, errClosed // What was open before stays open.
 	}
 	intent.Started = x.o.Now()
 	err := x.ledger.begin(ctx, *intent)
 	if err != nil {
-		// Something may have been taken away for this: the store is asked twice.
+		// Something may have been removed for this call, so try to write twice.
 		err = x.ledger.begin(ctx, *intent)
 	}
 	if err != nil && !x.ledger.covers(*intent) {
@@ -376,7 +378,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	case err == nil:
 		return done, nil
 	case uncertain(err), binding.KindOf(err) == binding.NotFound && frees(plan.Kind(intent.Action)):
-		// That it is gone already is believed once it is seen.
+		// An observation has to confirm that the object is already gone.
 		looking, stop := until(ctx, x.late)
 		obs := x.observe(looking, Intended(nil, []binding.Intent{*intent}))
 		stop()
@@ -398,13 +400,13 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	return undone, err
 }
 
-// frees says that an action is done if its object is gone already. Of a
-// rebind it is the first half, which unbinds.
+// frees reports whether an action is done if its object is already gone. For a
+// rebind, that is its first half, which unbinds.
 func frees(k plan.Kind) bool {
 	return k == plan.Unbind || k == plan.Rebind || k == plan.Unlink || k == plan.RemoveRule
 }
 
-// within makes one call within its time.
+// within makes one call with its time limits.
 func (x *run) within(ctx context.Context, call func(context.Context) error) error {
 	ctx, stop := until(ctx, x.late)
 	defer stop()

@@ -9,18 +9,18 @@ import (
 	"reconciler/internal/plan"
 )
 
-// historyAttest is the history's word for what a person confirmed.
+// historyAttest is the action of a history entry about what a person confirmed.
 const historyAttest = "attest"
 
-// Attest writes down that a person has done actions of one binding, which the
-// round's plan asks for: the records after them, and the history. It returns what
-// was written.
+// Attest records that a person has done actions of one binding that the round's
+// plan asks for. It writes the records after them and the history, and returns what
+// was confirmed.
 func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []plan.Action, who binding.Person) ([]message.Message, error) {
 	t := attestation{who: who, can: round.Observation.Capabilities, revision: round.Revision, digest: round.Plan.Digest(), ledger: newLedger(a.o.Store, a.o.Now, round.Records)}
 	name := confirmed[0].Binding
 	for len(confirmed) > 0 {
-		// A binding that changed its platform is removed from one and made on
-		// the other: two records.
+		// A binding that changed its platform has two records: one to remove on the
+		// old platform, and one to write on the new one.
 		platform := confirmed[0].Platform
 		own := slices.DeleteFunc(slices.Clone(confirmed), func(a plan.Action) bool { return a.Platform != platform })
 		confirmed = slices.DeleteFunc(slices.Clone(confirmed), func(a plan.Action) bool { return a.Platform == platform })
@@ -34,7 +34,7 @@ func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []pla
 	return t.said, nil
 }
 
-// attestation is one person's word being written down.
+// attestation records what one person confirmed.
 type attestation struct {
 	who              binding.Person
 	can              binding.Capabilities
@@ -63,7 +63,7 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 		return err
 	}
 	if onAccount {
-		// What an earlier call left open is answered by the person.
+		// The person has confirmed the outcome of any earlier call.
 		open := binding.Intent{Instance: first.Instance, Binding: first.Binding, Platform: first.Platform, Object: binding.AccountObject()}
 		if err := t.ledger.over(ctx, open); err != nil {
 			return err
@@ -82,9 +82,8 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 	return nil
 }
 
-// remember replaces a record by the one after, which is nil where the binding
-// was removed. Where the name changes, two records do, held together by an
-// intent.
+// remember replaces a record; after is nil if the binding was removed. If the name
+// changes, two records change, and an intent makes sure that both do.
 func (t *attestation) remember(ctx context.Context, before, after *binding.Record) error {
 	switch {
 	case after == nil && before == nil:
@@ -104,10 +103,10 @@ func (t *attestation) remember(ctx context.Context, before, after *binding.Recor
 	if err := t.ledger.keep(ctx, *after); err != nil {
 		return err
 	}
-	return t.ledger.forget(ctx, *before) // That the intent is over is written by the caller.
+	return t.ledger.forget(ctx, *before) // The caller removes the intent.
 }
 
-// confirmation says what a person's word on an action means.
+// confirmation describes what a person has confirmed about an action.
 func confirmation(a plan.Action) message.Message {
 	d := a.Target.Declaration
 	switch {

@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// believeTimes puts into a round its records and intents as they can be believed now.
-// What a clock that was ahead wrote is written again, so that its time passes from now
-// on. What cannot be written is believed the same way by the next run.
+// believeTimes corrects the times in a round's records and intents that a clock
+// wrote when it was ahead. It writes the corrected ones, so that their time passes
+// from now on. If it cannot write one, the next run corrects it in the same way.
 func (a *Applier) believeTimes(ctx context.Context, of *plan.Round) {
 	now := a.o.Now()
 	if slices.ContainsFunc(of.Records, func(r binding.Record) bool { return r.Ahead(now) }) {

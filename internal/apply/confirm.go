@@ -11,19 +11,20 @@ import (
 	"reconciler/internal/plan"
 )
 
-// pauses are those between looks at what the registry does not show. A registry
-// that reads from several servers may show a write, and then not, and then again.
+// pauses are the pauses between reads of something that the registry does not show.
+// A registry that reads from several servers may show a write, then not, and then
+// again.
 func pauses() []time.Duration {
 	return []time.Duration{
 		100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond,
 	}
 }
 
-// confirm marks which of our writes the first observation shows. A write that was
-// shown before and no longer is gets read again: if it is shown then, the first
-// read was old, and all observations get the newer answer. If not, somebody undid
-// it. If the registry showed a write late before, confirm waits for the whole
-// settle time first.
+// confirm marks which of our writes the first observation shows. If a write was
+// shown before and no longer is, its object is read again. If the write is shown
+// then, the first read was outdated, and all observations get the newer answer. If
+// not, somebody undid it. If the registry recently showed a write late, confirm
+// concludes nothing until the settle time has passed.
 func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding.Observation) error {
 	settle := a.o.Settle
 	for _, r := range l.all() {
@@ -40,11 +41,12 @@ func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding
 	return nil
 }
 
-// lookAgain looks at objects of a record that were shown and no longer are. That somebody
-// undid a write is concluded only if every look has an answer.
+// lookAgain reads the objects of a record again whose writes were shown and no
+// longer are. It concludes that somebody undid a write only if every read has an
+// answer.
 func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []binding.Unseen, observations []binding.Observation) binding.Record {
 	if a.o.Wait == nil {
-		return r // Nobody would answer.
+		return r // Another read would show the same.
 	}
 	silent := map[binding.Object]bool{}
 	for _, pause := range pauses() {
@@ -81,12 +83,12 @@ func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []bindin
 // exist.
 const agreeing = 3
 
-// forgetGone takes what a person confirmed of image repositories that do not exist
-// out of a record. If a later read shows one, the first was wrong.
+// forgetGone removes from a record what a person confirmed about image repositories
+// that do not exist. If a later read shows one, the first read was wrong.
 func (a *Applier) forgetGone(ctx context.Context, r binding.Record, observations []binding.Observation) binding.Record {
 	gone := r.Gone(observations[0])
 	if a.o.Wait == nil {
-		return r // Nobody answers again.
+		return r // Another read would show the same.
 	}
 	for _, pause := range pauses()[:agreeing-1] {
 		if len(gone) == 0 || a.o.Wait(ctx, pause) != nil {
@@ -112,13 +114,13 @@ func (a *Applier) forgetGone(ctx context.Context, r binding.Record, observations
 // so again.
 const lagRemembered = time.Hour
 
-// lags says that the registry showed a write late, not long ago.
+// lags reports whether the registry recently showed a write late.
 func (a *Applier) lags(records []binding.Record) bool {
 	since := a.o.Now().Add(-lagRemembered)
 	return slices.ContainsFunc(records, func(r binding.Record) bool { return r.LateAfter(since) })
 }
 
-// answers says whether an observation has an answer about an object.
+// answers reports whether an observation has an answer about an object.
 func answers(obs binding.Observation, p binding.Platform, o binding.Object) bool {
 	if o.IsAccount() {
 		state, asked := obs.Accounts[p]
@@ -128,8 +130,8 @@ func answers(obs binding.Observation, p binding.Platform, o binding.Object) bool
 	return obs.Unknown == nil && asked && unknownOn(o, state) == nil
 }
 
-// unknownOn says why nothing is known of an image repository's source or of its
-// build rules, whichever an object is.
+// unknownOn says why nothing is known about the build rules of an image repository,
+// if the object is a rule, or about its source.
 func unknownOn(o binding.Object, state binding.RepositoryState) *binding.Unknown {
 	if o.Kind == binding.ObjectRule {
 		return state.NoRules()
@@ -146,7 +148,7 @@ func correct(obs, again binding.Observation, p binding.Platform, o binding.Objec
 	obs.Repositories[o.Image] = again.Repositories[o.Image]
 }
 
-// only is a record with no other image repositories than those of objects.
+// only returns the record with only the image repositories of some objects.
 func only(r binding.Record, of []binding.Unseen) binding.Record {
 	var images []string
 	for _, u := range of {
@@ -155,7 +157,7 @@ func only(r binding.Record, of []binding.Unseen) binding.Record {
 	return onlyImages(r, images)
 }
 
-// onlyImages is a record with no other image repositories than those named.
+// onlyImages returns the record with only the named image repositories.
 func onlyImages(r binding.Record, images []string) binding.Record {
 	r.Images = slices.DeleteFunc(slices.Clone(r.Images), func(i binding.RecordedImage) bool {
 		return !slices.Contains(images, binding.NormalImage(i.Image))
@@ -163,7 +165,7 @@ func onlyImages(r binding.Record, images []string) binding.Record {
 	return r
 }
 
-// revise keeps a record after an observation, if that changed it.
+// revise writes a record after an observation, if that changed it.
 func (l *ledger) revise(ctx context.Context, before, after binding.Record) error {
 	if reflect.DeepEqual(before, after) {
 		return nil
@@ -171,8 +173,8 @@ func (l *ledger) revise(ctx context.Context, before, after binding.Record) error
 	return l.put(ctx, after)
 }
 
-// confirmWrites looks at what this run wrote, and marks in the outcomes what the
-// registry does not show yet.
+// confirmWrites reads what this run wrote, and marks the outcomes that the registry
+// does not show yet.
 func (x *run) confirmWrites(ctx context.Context, outcomes []plan.Outcome) {
 	if ctx.Err() != nil {
 		return
@@ -190,13 +192,13 @@ func (x *run) confirmWrites(ctx context.Context, outcomes []plan.Outcome) {
 	}
 }
 
-// unseen says that the registry does not show some write yet.
+// unseen reports whether the registry does not show some write yet.
 func unseen(outcomes []plan.Outcome) bool {
 	return slices.ContainsFunc(outcomes, func(o plan.Outcome) bool { return o.Unseen || o.Action.Cause == plan.CauseNotVisible })
 }
 
-// confirmRecord looks at the writes of a record until all are shown, or a few
-// looks did not show them.
+// confirmRecord reads the objects of a record's writes until all are shown, or
+// several reads did not show them.
 func (x *run) confirmRecord(ctx context.Context, r binding.Record, outcomes []plan.Outcome) {
 	before, left := r, r.Young(x.o.Now(), x.o.Settle)
 	for i := 0; len(left) > 0; i++ {
@@ -207,7 +209,7 @@ func (x *run) confirmRecord(ctx context.Context, r binding.Record, outcomes []pl
 			break
 		}
 	}
-	_ = x.ledger.revise(ctx, before, r) // What cannot be written is confirmed by the next run.
+	_ = x.ledger.revise(ctx, before, r) // If it cannot be written, the next run confirms it.
 	for i := range outcomes {
 		o := &outcomes[i]
 		is := func(u binding.Unseen) bool { return u.Object == o.Action.Object }

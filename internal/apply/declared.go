@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// keepFiles remembers in which file each binding is declared now. The file shows
-// later which of two declarations with the same name was first.
+// keepFiles remembers in which file each binding is declared now. If two
+// declarations have the same name later, the file shows which one was first.
 func (l *ledger) keepFiles(ctx context.Context, declared []binding.Declaration) error {
 	for _, d := range declared {
 		r := l.record(d.Name, d.Spec.Platform)
@@ -26,9 +26,9 @@ func (l *ledger) keepFiles(ctx context.Context, declared []binding.Declaration) 
 	return nil
 }
 
-// LastDeclared are records with the deletion policies that were declared last, also
-// where the store had no space for them: a removal does what was declared last,
-// whatever else is unknown.
+// LastDeclared returns the records with the deletion policies that were declared
+// last, even if the store had no space for them: a removal does what was declared
+// last.
 func (a *Applier) LastDeclared(records []binding.Record) []binding.Record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -55,7 +55,8 @@ func (a *Applier) NoteDeclared(records []binding.Record, declared []binding.Decl
 	}
 }
 
-// Inherit takes over what another Applier of the same instance could not write.
+// Inherit takes over the deletion policies that another Applier of the same
+// instance could not write.
 func (a *Applier) Inherit(other *Applier) {
 	other.mu.Lock()
 	defer other.mu.Unlock()
@@ -81,7 +82,7 @@ func (x *run) keepPolicies(ctx context.Context) error {
 	return all
 }
 
-// notePolicy notes that a record's deletion policy is to be written.
+// notePolicy notes that a record's deletion policy has to be written.
 func (a *Applier) notePolicy(r binding.Record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -95,7 +96,7 @@ func (a *Applier) policyWritten(r binding.Record) {
 	delete(a.unwritten, recordKey{r.Binding, r.Platform})
 }
 
-// isUnwritten says that a record's deletion policy is not written yet.
+// isUnwritten reports whether a record's deletion policy is not written yet.
 func (a *Applier) isUnwritten(r binding.Record) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

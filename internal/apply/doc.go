@@ -1,16 +1,15 @@
-// Package apply carries out a round. It uses the round, its clients, store, event
-// sink and clock, and nothing that anybody remembers elsewhere; what became of
-// the actions it returns as outcomes.
+// Package apply carries out a round. It uses only the round, its clients, store,
+// event sink and clock, and returns the outcome of each action.
 //
 // The order of calls:
 //
 //	AnswerIntents    before a round is made: what an earlier run left open
-//	Apply            order.go: in order, and what is independent at once
-//	  act            may it be done (window.go, retry.go, halves.go), do it, report it
-//	    secure       halves.go: what replaces something is certain before it is taken away
+//	Apply            order.go: in order; independent actions run at the same time
+//	  act            checks (window.go, retry.go, halves.go), does and reports an action
+//	    secure       halves.go: makes certain that what is removed can be replaced
 //	    perform      account.go, repository.go: intent, call, confirmation, record
 //	  forgetGone     records of what is neither declared nor bound
 //	  remember       retry_state.go: failures, repairs and pending steps, written once
-//	Attest           a person did it
+//	Attest           records that a person did it
 //	Reset            a person asks to start again
 package apply

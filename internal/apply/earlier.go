@@ -8,13 +8,13 @@ import (
 	"reconciler/internal/message"
 )
 
-// The store keeps one intent for an object. A write that may be repeated is sent again
-// while the previous one has no answer, and something else may be declared by then. So the
-// previous one is kept as Earlier of the new intent, for as long as it may have its
-// effect: what appears then is ours, not somebody else's.
+// The store keeps one intent for an object. A write that may be repeated is sent
+// again while the previous one has no answer, and something else may be declared by
+// then. So the previous one is kept as Earlier of the new intent for as long as it
+// may take effect: if its effect appears, it is ours, not somebody else's.
 
-// replaced are the writes that an open intent is about, each content once, the newest
-// last: those that may have their effect when another intent replaces it.
+// replaced returns the writes of an open intent that may still take effect after
+// another intent replaces it: each content once, the newest last.
 func replaced(open binding.Intent) []binding.Intent {
 	all := slices.Clone(open.Earlier)
 	if open.Announced {
@@ -27,7 +27,7 @@ func replaced(open binding.Intent) []binding.Intent {
 	return append(all, open)
 }
 
-// reopened is the newest write that was begun before an intent, and has no answer.
+// reopened returns the newest Earlier write of an intent as an intent of its own.
 func reopened(intent binding.Intent) (before binding.Intent, is bool) {
 	last := len(intent.Earlier) - 1
 	if last < 0 {
@@ -38,8 +38,8 @@ func reopened(intent binding.Intent) (before binding.Intent, is bool) {
 	return before, true
 }
 
-// undone writes that an intent had no effect. What was begun before it, and may have one
-// still, is open again.
+// undone records that an intent had no effect. If an earlier write may still take
+// effect, that one is open again.
 func (l *ledger) undone(ctx context.Context, intent binding.Intent) error {
 	before, is := reopened(intent)
 	if !is {
@@ -48,7 +48,7 @@ func (l *ledger) undone(ctx context.Context, intent binding.Intent) error {
 	return l.still(ctx, before)
 }
 
-// still writes what is open of an intent.
+// still writes an intent that stays open.
 func (l *ledger) still(ctx context.Context, intent binding.Intent) error {
 	if err := l.store.PutIntent(ctx, intent); err != nil {
 		return message.NewError("apply.outcome", "action", intent.Action, "object", intent.Object, "binding", intent.Binding, "why", err)
@@ -56,8 +56,8 @@ func (l *ledger) still(ctx context.Context, intent binding.Intent) error {
 	return nil
 }
 
-// answerEarlier answers what was begun before an intent that is open: the record is
-// written after what had its effect.
+// answerEarlier settles the earlier writes of an open intent. For each that took
+// effect, it writes the record.
 func (a *Applier) answerEarlier(ctx context.Context, l *ledger, intent *binding.Intent, obs binding.Observation) error {
 	var left []binding.Intent
 	for _, e := range intent.Earlier {

@@ -9,10 +9,10 @@ import (
 	"reconciler/internal/plan"
 )
 
-// forgetGone drops the records of bindings that are no longer declared, are
-// certainly not bound, and have nothing left to undo, so that memory does not
-// grow with every name that there ever was, and so that what somebody binds
-// later is not taken for ours. What cannot be written now is dropped later.
+// forgetGone forgets bindings that are no longer declared, are certainly not bound,
+// and leave nothing to undo. So memory does not grow with every name that was ever
+// used, and what somebody binds later does not count as ours. If a write fails, a
+// later run forgets them.
 func (x *run) forgetGone(ctx context.Context) {
 	obs := x.round.Observation
 	if x.keepsAll() || obs.Unknown != nil || !obs.Capabilities.ListAccounts {
@@ -32,7 +32,7 @@ func (x *run) forgetGone(ctx context.Context) {
 		intent := binding.Intent{Instance: record.Instance, Binding: record.Binding, Platform: record.Platform, Object: binding.AccountObject()}
 		removed := record.AsRemoved()
 		if gone {
-			removed.Written = binding.Write{At: x.o.Now()} // If a later read shows the account, it is ours still.
+			removed.Written = binding.Write{At: x.o.Now()} // If a later read shows the account, it is still ours.
 		}
 		switch {
 		case x.ledger.over(ctx, intent) != nil:
@@ -44,8 +44,8 @@ func (x *run) forgetGone(ctx context.Context) {
 	}
 }
 
-// forgetLinks drops the links that we made, that are not declared and that the registry
-// no longer shows: what somebody links there later is not ours.
+// forgetLinks forgets links of ours that are not declared and that the registry no
+// longer shows, so that what somebody links there later does not count as ours.
 func (x *run) forgetLinks(ctx context.Context) {
 	for _, r := range x.ledger.all() {
 		gone := func(img binding.RecordedImage) bool {
@@ -64,8 +64,8 @@ func (x *run) forgetLinks(ctx context.Context) {
 	}
 }
 
-// declared reports whether any declaration on a platform has an image repository: that
-// of a record may be renamed.
+// declared reports whether any declaration on a platform has an image repository:
+// the binding of the record may have been renamed.
 func (x *run) declared(p binding.Platform, img binding.RecordedImage) bool {
 	return slices.ContainsFunc(x.round.Declarations, func(d binding.Declaration) bool {
 		return d.Spec.Platform == p && slices.ContainsFunc(d.Spec.Repositories, func(r binding.Repository) bool {
@@ -74,7 +74,8 @@ func (x *run) declared(p binding.Platform, img binding.RecordedImage) bool {
 	})
 }
 
-// linkGone says that the registry shows the link of an image repository no longer.
+// linkGone reports whether the registry no longer shows the link of an image
+// repository.
 func (x *run) linkGone(img binding.RecordedImage) bool {
 	state, asked := x.round.Observation.Repositories[binding.NormalImage(img.Image)]
 	if !asked || state.Unknown != nil || state.NoSource() != nil || img.LinkWritten.Recent(x.o.Now(), x.o.Settle) {
@@ -86,12 +87,12 @@ func (x *run) linkGone(img binding.RecordedImage) bool {
 // maxRemoved bounds how many removed bindings are remembered.
 const maxRemoved = 50
 
-// historyForget is the history's word for a removed binding that is remembered no
-// longer.
+// historyForget is the action of a history entry about a removed binding that is no
+// longer remembered.
 const historyForget = "forget"
 
-// forgetRemoved drops the records of removed bindings that nothing is left of, and
-// the oldest beyond the bound.
+// forgetRemoved deletes the records of removed bindings with nothing left, and the
+// oldest ones beyond maxRemoved.
 func (x *run) forgetRemoved(ctx context.Context) {
 	var removed []binding.Record
 	for _, r := range x.ledger.all() {
@@ -111,8 +112,8 @@ func (x *run) forgetRemoved(ctx context.Context) {
 	}
 }
 
-// reportForgotten writes into the history what was left of a binding that is remembered
-// no longer: declared again, it is somebody else's.
+// reportForgotten writes into the history what is left of a binding that is no
+// longer remembered. If it is declared again, that counts as somebody else's.
 func (x *run) reportForgotten(ctx context.Context, r binding.Record) {
 	var images []string
 	for _, i := range r.Images {
@@ -127,15 +128,15 @@ func (x *run) reportForgotten(ctx context.Context, r binding.Record) {
 	}.Saying(m))
 }
 
-// keepsAll says that what the snapshot lacks may be declared: nothing is
-// forgotten.
+// keepsAll reports whether nothing is forgotten, because what the snapshot lacks
+// may still be declared.
 func (x *run) keepsAll() bool {
 	return len(x.round.Broken) > 0 || x.round.Rewritten || x.round.EmptySnapshot
 }
 
-// succeeded says that a declaration of another name has the platform since, by
-// a different account than the record's: there is at most one, so that of the
-// record is gone.
+// succeeded reports whether a declaration with a different name has bound a
+// different account on the platform since. A platform has at most one account, so
+// the recorded one is gone.
 func (x *run) succeeded(record binding.Record, account *binding.Account) bool {
 	return slices.ContainsFunc(x.round.Declarations, func(d binding.Declaration) bool {
 		now := x.ledger.record(d.Name, d.Spec.Platform)
@@ -144,8 +145,8 @@ func (x *run) succeeded(record binding.Record, account *binding.Account) bool {
 	})
 }
 
-// concerned says that the record's platform is declared, or that the plan has
-// something to say about its binding.
+// concerned reports whether the record's platform is declared, or the plan has an
+// action of its binding.
 func (x *run) concerned(record binding.Record) bool {
 	for _, d := range x.round.Declarations {
 		if d.Spec.Platform == record.Platform {

@@ -11,20 +11,22 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// A change may have two halves: the first takes away what works, the second puts
-// something else there. This file keeps to one rule: nothing is taken away before
-// everything that the second half needs is there. And nothing is put where the old
-// one may still be: see first.
+// A change may have two halves: the first removes something that works, the second
+// adds its replacement. This file follows two rules. Nothing is removed before
+// everything that the second half needs is available. No replacement is added while
+// the old object may still exist: see first.
 //
-//   - An account is unbound after all that takes over from it: see heirs.
-//   - A rule or a source is replaced once what follows it is checked and allowed, its
-//     intent is written, and there is space for what is remembered of it: see secure.
+//   - An account is unbound after everything that takes over from it: see heirs.
+//   - A rule or a source is replaced once the actions that follow are checked and
+//     allowed, their intents are written, and the store has space for their outcomes:
+//     see secure.
 //   - A rebind reads and checks the new token and reads the old one first: see
 //     rebind and wayBack.
 
-// heirs are the names of the declarations that take over from an account that is
-// unbound, and the image repositories that they build instead of it: another
-// platform of the same binding, or another binding of the same image repository.
+// heirs returns the names of the declarations that take over from an account that
+// is unbound, and the image repositories that they build instead. These are the
+// same binding on a different platform, and different bindings with the same image
+// repository.
 func (x *run) heirs(a plan.Action) (names []string, images []string) {
 	if a.Target.Record == nil {
 		return nil, nil
@@ -45,8 +47,8 @@ func (x *run) heirs(a plan.Action) (names []string, images []string) {
 	return names, images
 }
 
-// resources are what two actions must not touch at once: one waits for the
-// other. An account is unbound after what its heirs do.
+// resources names what two actions must not touch at the same time: the later one
+// waits. An account is unbound after the actions of its heirs.
 func (x *run) resources(a plan.Action) []string {
 	touched := resources(a)
 	if a.Kind == plan.Unbind {
@@ -61,9 +63,10 @@ func (x *run) resources(a plan.Action) []string {
 	return touched
 }
 
-// first is why a build rule is not added or changed: another rule for its image tag
-// has to be removed before, and that is not done or not known. Two rules would build
-// the tag. It is empty where the action may be begun.
+// first returns the state of an addition or change of a rule that must not begin,
+// because a different rule for its image tag has to be removed first and may not be
+// removed yet. Otherwise, two rules would build the tag. It is empty if the action
+// may begin.
 func (x *run) first(i int) plan.OutcomeState {
 	a := x.round.Plan.Actions[i]
 	if a.Kind != plan.AddRule && a.Kind != plan.ChangeRule {
@@ -84,9 +87,10 @@ func (x *run) first(i int) plan.OutcomeState {
 	return ""
 }
 
-// second is what became of the second half of an action: of what its heirs do for
-// an account that is unbound, or of what follows on the same image repository. It
-// is empty where the action may be begun.
+// second returns the state of an action that must not begin because of its second
+// half. Before an account is unbound, the actions of its heirs must be done. Before
+// other removals, the actions that follow on the same image repository must be
+// possible. It is empty if the action may begin.
 func (x *run) second(ctx context.Context, i int) plan.OutcomeState {
 	a := x.round.Plan.Actions[i]
 	if a.Kind != plan.Unbind {
@@ -123,10 +127,10 @@ func (x *run) second(ctx context.Context, i int) plan.OutcomeState {
 	return ""
 }
 
-// follows are the actions, by their place in the plan, that put something where
-// an action takes something away: the rules for the image tag or for the branch
-// of a rule that is removed, and the source and the rules of an image repository
-// whose source is replaced.
+// follows returns the indexes of the actions that replace what an action removes.
+// After the removal of a rule, these are the rules with its image tag or its
+// branch, and the source. After a new source, these are the rules of the image
+// repository.
 func (x *run) follows(i int) (all []int) {
 	a := x.round.Plan.Actions[i]
 	replaces := func(b plan.Action) bool {
@@ -135,7 +139,7 @@ func (x *run) follows(i int) (all []int) {
 		case b.Kind == plan.Relink || b.Kind == plan.Link:
 			return a.Kind == plan.RemoveRule
 		case b.Object.Rule == "" || b.Kind == plan.RemoveRule || b.Cause == plan.CauseDuplicateRule:
-			return false // A rule of others that is only reported puts nothing anywhere.
+			return false // A rule of others that is only reported replaces nothing.
 		}
 		return a.Kind == plan.Relink || a.Kind == plan.RemoveRule &&
 			(is.ImageTag == was.ImageTag || is.Branch == was.Branch && is.Tag == was.Tag)
@@ -148,11 +152,11 @@ func (x *run) follows(i int) (all []int) {
 	return all
 }
 
-// takes says that an action takes away what works.
+// takes reports whether an action removes something that works.
 func takes(k plan.Kind) bool { return frees(k) || k == plan.Relink }
 
-// secure makes certain, before an action that cannot be taken back, that what
-// follows can be done: a code host says yes to what needs its word, the store has
+// secure makes certain, before an action that cannot be undone, that what follows
+// can be done: the code host allows the links that need its answer, the store has
 // space, and the intents are written.
 func (x *run) secure(ctx context.Context, i int) error {
 	a := x.round.Plan.Actions[i]
@@ -177,8 +181,8 @@ func (x *run) secure(ctx context.Context, i int) error {
 	return nil
 }
 
-// announce writes the intents of what follows an action, before something is taken
-// away for it: the journal may take none afterwards.
+// announce writes the intents of what follows an action before something is removed
+// for it: the journal may not accept any afterwards.
 func (x *run) announce(ctx context.Context, i int) error {
 	for _, j := range x.follows(i) {
 		b := x.round.Plan.Actions[j]
@@ -192,9 +196,9 @@ func (x *run) announce(ctx context.Context, i int) error {
 	return nil
 }
 
-// withdraw takes the intents back that were announced and not sent, and those of an
-// earlier run for whose objects nothing is planned. What was open for their
-// objects before is open again.
+// withdraw removes the intents that were announced and not sent, and those
+// announced by an earlier run for whose objects nothing is planned. Earlier writes
+// to their objects are open again.
 func (x *run) withdraw(ctx context.Context, outcomes []plan.Outcome) {
 	unsent := x.ledger.unsent()
 	for _, intent := range x.round.Intents {
@@ -229,21 +233,22 @@ type objectKey struct {
 	object   binding.Object
 }
 
-// wrote notes that an object was written, also where that cannot be remembered.
+// wrote notes that an object was written, even if that cannot be recorded.
 func (x *run) wrote(object objectKey) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.changed[object] = true
 }
 
-// isWritten says that the object of an action was written.
+// isWritten reports whether the object of an action was written.
 func (x *run) isWritten(a plan.Action) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.changed[objectKey{a.Platform, a.Object}]
 }
 
-// follow has nothing hold up what follows an action that took something away.
+// follow marks the actions after one that removed something, so that nothing delays
+// them.
 func (x *run) follow(i int) {
 	if a := x.round.Plan.Actions[i]; !takes(a.Kind) || !x.isWritten(a) {
 		return
@@ -255,17 +260,17 @@ func (x *run) follow(i int) {
 	}
 }
 
-// isSecured says that something was taken away for an action, which has to be
-// done now.
+// isSecured reports whether something was removed for an action, so that it has to
+// be done now.
 func (x *run) isSecured(i int) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.secured[i]
 }
 
-// linkable is nil unless an action links a source that must not be linked. A code
-// host that said yes before a first half, and does not answer in the second, is
-// believed.
+// linkable returns an error if an action links a source that must not be linked. If
+// the code host allowed it before the first half and does not answer before the
+// second, its first answer counts.
 func (x *run) linkable(ctx context.Context, a plan.Action) error {
 	if a.Kind != plan.Create && a.Kind != plan.Link && a.Kind != plan.Relink || a.Platform != binding.GitLab || a.Target.Link == nil || a.Target.Link.Trigger != binding.Auto {
 		return nil
@@ -283,10 +288,10 @@ func (x *run) linkable(ctx context.Context, a plan.Action) error {
 	return err
 }
 
-// readBack reads the token applied before, before its account is unbound for
-// another one: there is a way back then, whatever happens to the secret store. It
-// is an error where a later run may read it. One that is gone for good does not
-// keep a rotation from being done.
+// readBack reads the previous token before its account is unbound, so that it can
+// be bound again whatever happens to the secret store. It returns an error if a
+// later run may be able to read it. A token that is gone for good does not prevent
+// a rotation.
 func (x *run) readBack(ctx context.Context, a plan.Action) (wipe func(), err error) {
 	before := x.before(a)
 	if before == nil || !before.Managed || before.TokenVersion == 0 || x.sameAttempt(*before, a) {
@@ -305,8 +310,8 @@ func (x *run) readBack(ctx context.Context, a plan.Action) (wipe func(), err err
 	return token.Wipe, nil
 }
 
-// wayBack is the token applied before, which was read before the first half, or
-// is read now.
+// wayBack returns the previous token: the one that readBack read, or else it reads
+// it now.
 func (x *run) wayBack(ctx context.Context, a plan.Action, before binding.Record) (secrets.Secret, error) {
 	x.mu.Lock()
 	token, read := x.back[a.Binding]
@@ -317,12 +322,11 @@ func (x *run) wayBack(ctx context.Context, a plan.Action, before binding.Record)
 	return x.readApplied(ctx, before)
 }
 
-// errInterrupted says that an action was stopped while it asked, before it
-// wrote anything.
+// errInterrupted means that an action was stopped before it wrote anything.
 var errInterrupted = message.NewError("apply.stopped")
 
-// orInterrupted is the failure of a question, or errInterrupted where it was
-// asked in a context that has ended.
+// orInterrupted returns the error of a question, or errInterrupted if it failed and
+// its context has ended.
 func orInterrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errInterrupted

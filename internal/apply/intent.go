@@ -10,25 +10,25 @@ import (
 	"reconciler/internal/plan"
 )
 
-// answer is what an observation says about an intent.
+// answer is what an observation shows about an intent.
 type answer int
 
 const (
-	// open: not known yet; the intent stays.
+	// open: unknown so far; the intent stays.
 	open answer = iota
 	// undone: the call had no effect.
 	undone
 	// done: the call had its effect.
 	done
-	// unbound: of a rebind the old account is unbound and the new one not bound.
+	// unbound: the old account is unbound, and the new one is not bound.
 	unbound
 )
 
-// AnswerIntents answers the intents that an earlier run left open, from what is
-// observed now, and confirms what was written before. Of the round's intents those
-// stay that are open, and those of accounts that we unbound ourselves and have yet
-// to bind again; its records are those after the others. An observation that a
-// later look corrects is changed.
+// AnswerIntents finds out from the observations what became of the intents that an
+// earlier run left open, and confirms earlier writes. The round keeps the intents
+// that are still open, and those of accounts that we unbound ourselves and still
+// have to bind again. Its records become those after the other intents. If a later
+// read corrects an observation, the observation is changed.
 func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observations ...binding.Observation) error {
 	a.believeTimes(ctx, of)
 	l, now := newLedger(a.o.Store, a.o.Now, of.Records), a.o.Now()
@@ -74,8 +74,9 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 	return nil
 }
 
-// stillDue says that an intent is one to add a rule for which another was removed,
-// and that was never sent: no rule builds its image tag, or from its branch.
+// stillDue reports whether an intent to add a rule was announced and never sent,
+// although a different rule may have been removed for it: no rule builds its image
+// tag or from its branch now.
 func stillDue(intent binding.Intent, obs binding.Observation) bool {
 	state, asked := obs.Repositories[intent.Object.Image]
 	if !intent.Announced || plan.Kind(intent.Action) != plan.AddRule || !asked || !state.Exists || unknownOn(intent.Object, state) != nil {
@@ -99,7 +100,7 @@ func (a *Applier) foundDone(ctx context.Context, intent binding.Intent) error {
 	return nil
 }
 
-// verdict is what an observation says about an intent at a time.
+// verdict is what an observation at a time shows about an intent.
 func (a *Applier) verdict(l *ledger, intent *binding.Intent, obs binding.Observation, now time.Time) answer {
 	verdict := a.settled(l, intent, obs)
 	if verdict == undone || verdict == unbound {
@@ -111,10 +112,11 @@ func (a *Applier) verdict(l *ledger, intent *binding.Intent, obs binding.Observa
 	return verdict
 }
 
-// settled is settle, but that an object that was made recently is not shown proves no
-// removal: the read may be from before. A removed rule or source may be removed
-// again; an account would stay unbound, so for one this holds only if the registry
-// shows writes late.
+// settled does the same as settle, with one exception: if an object was created
+// recently and is not shown, this does not prove its removal, because the read may
+// be from before its creation. A rule or a source can be removed again without
+// harm. An account would stay unbound meanwhile, so for accounts the exception
+// applies only if the registry shows writes late.
 func (a *Applier) settled(l *ledger, intent *binding.Intent, obs binding.Observation) answer {
 	verdict := settle(intent, obs)
 	if intent.Object.IsAccount() && !a.lags(l.all()) || !frees(plan.Kind(intent.Action)) || intent.Answered || verdict != done && verdict != unbound {
@@ -128,11 +130,12 @@ func (a *Applier) settled(l *ledger, intent *binding.Intent, obs binding.Observa
 	return verdict
 }
 
-// doubtLate takes the token out of an intent whose account was made, or is first seen,
-// more than binding.ClocksDiffer after the call began. It may be the late effect of the
-// call, or somebody else may have bound the same user with another token. Nothing that the
-// registry shows distinguishes the two, so the account is bound once more. So it is if it
-// was made before the call: somebody else made it, or its time proves nothing.
+// doubtLate removes the token from an intent whose account was created, or is first
+// seen, more than binding.ClocksDiffer after the call began. It may be the late
+// effect of the call, or somebody else may have bound the same user with a
+// different token. Nothing that the registry shows distinguishes the two, so the
+// account is bound once more. The same applies to an account created that long
+// before the call: somebody else bound it, or its time proves nothing.
 func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if kind := plan.Kind(intent.Action); kind != plan.Bind && kind != plan.Rebind || account == nil {
 		return
@@ -146,9 +149,10 @@ func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	}
 }
 
-// afterTime is a verdict on an intent whose effect is not shown: it is open for the
-// time that the registry may take to show it, unless it was never sent. An account that
-// we unbound for a bind has to be bound after it.
+// afterTime corrects the verdict on an intent whose effect is not shown. The intent
+// stays open for the time that the registry may take to show it, unless it was
+// never sent. After that time, an account that we unbound for a bind has to be
+// bound again.
 func (a *Applier) afterTime(intent *binding.Intent, verdict answer, now time.Time) answer {
 	switch {
 	case intent.Answered, intent.Announced:
@@ -164,12 +168,12 @@ func (a *Applier) afterTime(intent *binding.Intent, verdict answer, now time.Tim
 	return verdict
 }
 
-// settle says what became of an intent, by an observation of its object. Where
-// an account was bound it puts the registry's number into intent.After.
+// settle decides what became of an intent from an observation of its object. If an
+// account was bound, it puts the registry's number into intent.After.
 func settle(intent *binding.Intent, obs binding.Observation) answer {
 	kind := plan.Kind(intent.Action)
 	if kind == plan.Adopt {
-		return done // It is all in our memory, and is finished there.
+		return done // It changes only our memory, and is completed there.
 	}
 	if obs.Unknown != nil {
 		return open
@@ -210,8 +214,8 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 	return undone
 }
 
-// isOld says that, by the registry's number, an account is the one from before an
-// intent. The registry may show it for some time.
+// isOld reports whether the registry's number shows that an account is the one from
+// before an intent. The registry may still show it for some time.
 func isOld(intent binding.Intent, account binding.Account) bool {
 	return intent.Record.HasNumberOf(account) || intent.After.WasUnbound(account.ID)
 }
@@ -240,8 +244,8 @@ func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.Repo
 	return undone
 }
 
-// newRule is the number of the observed rule of an object that the record before
-// did not know, and that is as it was sent; empty where there is none.
+// newRule returns the number of an observed rule that is as it was sent and that
+// the previous record did not know; empty if there is none.
 func newRule(r binding.Record, state binding.RepositoryState, object binding.Object, sent binding.ObservedRule) string {
 	for _, have := range state.Rules {
 		known := slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool { return i.Knows(have.ID) })
@@ -252,8 +256,8 @@ func newRule(r binding.Record, state binding.RepositoryState, object binding.Obj
 	return ""
 }
 
-// Intended are records that make an observation look at the objects of
-// intents, in addition to those recorded.
+// Intended returns records that make an observation include the objects of intents,
+// in addition to those recorded.
 func Intended(records []binding.Record, intents []binding.Intent) []binding.Record {
 	all := slices.Clone(records)
 	for _, intent := range intents {

@@ -14,17 +14,17 @@ import (
 	"reconciler/internal/plan"
 )
 
-// ledger writes intents before writes and records after them, and keeps the
-// records of the instance at hand. It is safe for concurrent use.
+// ledger writes intents before calls and records after them, and has the records of
+// the instance in memory. It is safe for concurrent use.
 type ledger struct {
 	store Store
 	now   func() time.Time
 
 	mu      sync.Mutex
 	records map[recordKey]binding.Record
-	// rebinds are the intents to rebind that were written, by what they are to
-	// end with, and announced those of the second halves that were written before the
-	// first was sent. See halves.go.
+	// rebinds are digests of the records that written intents to rebind lead to.
+	// announced are the intents of second halves that were written before the first
+	// half was sent. See halves.go.
 	rebinds   map[recordKey]string
 	announced map[objectKey]binding.Intent
 }
@@ -57,8 +57,8 @@ func (l *ledger) record(name string, platform binding.Platform) *binding.Record 
 	return nil
 }
 
-// begin writes an intent, instead of the earlier one for its object. Nothing
-// may be sent before it returns.
+// begin writes an intent, which replaces the earlier one for its object. Nothing
+// may be sent before begin returns.
 func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
 	intent.Started = l.now()
 	err := l.store.PutIntent(ctx, intent)
@@ -76,8 +76,8 @@ func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
 	return nil
 }
 
-// covers says that an intent which is written covers another one too: that to rebind
-// covers the bind, and one that was announced covers itself.
+// covers reports whether an intent that was written before covers this one: an
+// intent to rebind covers its bind, and an announced intent covers itself.
 func (l *ledger) covers(intent binding.Intent) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,14 +100,14 @@ func (l *ledger) announce(ctx context.Context, intent binding.Intent) error {
 	return nil
 }
 
-// sends notes that what an intent announces is sent now.
+// sends notes that the call of an announced intent is sent now.
 func (l *ledger) sends(intent binding.Intent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.announced, objectKey{intent.Platform, intent.Object})
 }
 
-// unsent gives the intents that were announced and not sent.
+// unsent returns the intents that were announced and not sent.
 func (l *ledger) unsent() []binding.Intent {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,8 +115,9 @@ func (l *ledger) unsent() []binding.Intent {
 	return slices.Collect(maps.Values(l.announced))
 }
 
-// supersede drops what was left open on the platform under another name of the
-// binding: answered later, it would bring the old name's record back.
+// supersede deletes the open intents on the platform under a different name of the
+// binding: if they were settled later, they would bring back the record of the old
+// name.
 func (l *ledger) supersede(ctx context.Context, intent binding.Intent) error {
 	intents, err := l.store.Intents(ctx, intent.Instance)
 	if err != nil {
@@ -132,8 +133,8 @@ func (l *ledger) supersede(ctx context.Context, intent binding.Intent) error {
 	return nil
 }
 
-// done writes the outcome of an intent: the record after it, and then, for the
-// intent must not go first, that it is over.
+// done writes the outcome of an intent: the record after it. Only then it deletes
+// the intent.
 func (l *ledger) done(ctx context.Context, intent binding.Intent) error {
 	if err := l.happened(ctx, intent); err != nil {
 		return err
@@ -158,9 +159,10 @@ func (l *ledger) happened(ctx context.Context, intent binding.Intent) error {
 	return nil
 }
 
-// merged is the record after an intent. An intent answered late holds the
-// record of its own time, so only what it was about is taken from that: of the
-// account all but the images, of an image repository that one.
+// merged returns the record after an intent. An intent that is settled late has the
+// record of its own time, so only what the intent is about is taken from that
+// record: for an account everything but the images, for an image repository only
+// that one.
 func (l *ledger) merged(intent binding.Intent) binding.Record {
 	after := intent.After
 	now := l.record(after.Binding, after.Platform)
@@ -190,12 +192,12 @@ func (l *ledger) merged(intent binding.Intent) binding.Record {
 	return record
 }
 
-// mergedImage is an image repository after an intent on its link or a rule.
+// mergedImage returns an image repository after an intent on its link or a rule.
 func mergedImage(image binding.RecordedImage, intent binding.Intent) binding.RecordedImage {
 	switch plan.Kind(intent.Action) {
 	case plan.AddRule:
 		if image.Knows(intent.Rule.ID) {
-			return image.WithRule(intent.Rule) // It is in the record already.
+			return image.WithRule(intent.Rule) // It is already in the record.
 		}
 		added := intent.Rule
 		added.ID = ""
@@ -218,8 +220,8 @@ func mergedImage(image binding.RecordedImage, intent binding.Intent) binding.Rec
 	return image
 }
 
-// successor is the record that took an account over under another name, for
-// its declaration was renamed; nil if none did.
+// successor returns the record that took over an account under a different name,
+// because its declaration was renamed; nil if none did.
 func (l *ledger) successor(r binding.Record) *binding.Record {
 	for _, o := range l.all() {
 		if o.Managed && o.Platform == r.Platform && r.HasNumberOf(binding.Account{ID: o.AccountID}) {
@@ -231,7 +233,7 @@ func (l *ledger) successor(r binding.Record) *binding.Record {
 
 func sameKey(a, b binding.Record) bool { return a.Binding == b.Binding && a.Platform == b.Platform }
 
-// over writes that nothing is open.
+// over deletes an intent that is no longer open.
 func (l *ledger) over(ctx context.Context, intent binding.Intent) error {
 	if err := l.store.DeleteIntent(ctx, intent); err != nil {
 		return message.NewError("apply.outcome", "action", intent.Action, "object", intent.Object, "binding", intent.Binding, "why", err)
@@ -244,7 +246,7 @@ func (l *ledger) keep(ctx context.Context, r binding.Record) error {
 	return l.put(ctx, r)
 }
 
-// put writes a record as it is.
+// put writes a record without changing its time.
 func (l *ledger) put(ctx context.Context, r binding.Record) error {
 	if err := l.store.PutRecord(ctx, r); err != nil {
 		return message.NewError("apply.record", "binding", r.Binding, "why", err)
@@ -265,7 +267,7 @@ func (l *ledger) forget(ctx context.Context, r binding.Record) error {
 	return nil
 }
 
-// all returns the records at hand, sorted by binding and platform.
+// all returns the records in memory, sorted by binding and platform.
 func (l *ledger) all() []binding.Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()

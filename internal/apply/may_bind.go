@@ -8,12 +8,11 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Credentials may be allowed to unbind and not to bind. Only a refused
-// bind shows it. From then on no account of the instance is unbound to be bound
-// again, until a bind works, a day has passed, or a person asks for a sync of the
-// binding.
+// Our credentials may allow unbinding but not binding. Only a refused bind shows
+// that. From then on, no account of the instance is unbound for a rebind, until a
+// bind succeeds, a day has passed, or a person asks for a sync of the binding.
 
-// noteBind notes whether our credentials may bind, if the answer says so.
+// noteBind notes whether our credentials allow binding, if the answer shows it.
 func (x *run) noteBind(name string, err error) {
 	forbidden := rejected(err) && binding.FaultOf(err) == binding.FaultCredentials
 	if err != nil && !forbidden {
@@ -24,8 +23,8 @@ func (x *run) noteBind(name string, err error) {
 	x.mayBind[name] = !forbidden
 }
 
-// bindForbidden is when a bind of a binding was last refused, after this run;
-// before is what that was before it.
+// bindForbidden returns when our credentials were last refused for a bind of a
+// binding, including this run; before is that time without this run.
 func (x *run) bindForbidden(name string, before time.Time) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -39,8 +38,8 @@ func (x *run) bindForbidden(name string, before time.Time) time.Time {
 	return x.o.Now()
 }
 
-// bindable is nil unless a bind of the instance was refused because of our
-// credentials, and none was made since.
+// bindable returns an error if a bind of the instance was refused because of our
+// credentials, and none has succeeded since.
 func (x *run) bindable(a plan.Action) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()

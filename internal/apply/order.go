@@ -6,9 +6,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// inOrder calls do for every action: after all earlier ones that it could get
-// in the way of, and at the same time as the others, so that one slow code host
-// delays only its own bindings.
+// inOrder calls do for every action: after all earlier actions that touch the same
+// resources, and at the same time as the others, so that one slow code host delays
+// only its own bindings.
 func inOrder(actions []plan.Action, resources func(plan.Action) []string, do func(i int)) {
 	last := map[string]<-chan struct{}{}
 	var wait sync.WaitGroup
@@ -32,7 +32,7 @@ func inOrder(actions []plan.Action, resources func(plan.Action) []string, do fun
 	wait.Wait()
 }
 
-// resources are what two actions must not touch at once.
+// resources names what two actions must not touch at the same time.
 func resources(a plan.Action) []string {
 	touched := []string{"binding " + a.Binding, "platform " + string(a.Platform)}
 	if image := a.Object.Image; image != "" {

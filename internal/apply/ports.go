@@ -35,16 +35,15 @@ type RecordStore interface {
 	DeleteRecord(ctx context.Context, record binding.Record) error
 }
 
-// IntentStore keeps the calls that were begun and whose outcome is not known,
-// one for each binding, platform and object.
+// IntentStore keeps the calls that were begun and whose outcome is unknown, one for
+// each binding, platform and object.
 type IntentStore interface {
 	Intents(ctx context.Context, instance string) ([]binding.Intent, error)
 	PutIntent(ctx context.Context, intent binding.Intent) error
 	DeleteIntent(ctx context.Context, intent binding.Intent) error
 }
 
-// RetryStateStore keeps what is remembered of the failures of bindings, one
-// state for each.
+// RetryStateStore keeps the retry states of bindings, one for each.
 type RetryStateStore interface {
 	RetryStates(ctx context.Context, instance string) ([]binding.RetryState, error)
 	// PutRetryState keeps states. After an error some of them may be kept.
@@ -63,7 +62,7 @@ type Store interface {
 	IntentStore
 	RetryStateStore
 	History
-	// Reserve returns nil when the entries of one more write, its outcome
-	// included, are certain to find space.
+	// Reserve returns nil if there is certainly space for the entries of one more
+	// write and its outcome.
 	Reserve(ctx context.Context) error
 }

@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// rejected says that the registry certainly did not bind: it answered, and said
-// no. Whose fault that is, is another question. That an account is there already
-// rejects nothing: see binding.SaysExists.
+// rejected reports whether the registry certainly did not bind: it answered and
+// refused, whoever is at fault. An answer that an account exists already is not a
+// rejection: see binding.SaysExists.
 func rejected(err error) bool {
 	if err == nil || binding.SaysExists(err) {
 		return false
@@ -23,8 +23,8 @@ func rejected(err error) bool {
 	return false
 }
 
-// condemned is the refusal of the token that an action binds, where err is the
-// registry's verdict on it; none where somebody else is at fault.
+// condemned returns the refusal of an action's token, if err shows that the token
+// is at fault; otherwise the zero Refusal.
 func (x *run) condemned(a plan.Action, err error) binding.Refusal {
 	if binding.FaultOf(err) != binding.FaultToken {
 		return binding.Refusal{}
@@ -36,8 +36,8 @@ func (x *run) condemned(a plan.Action, err error) binding.Refusal {
 	return refusal
 }
 
-// EndRefusal ends a refusal of a binding's token, because a person asks to try
-// it. Nothing else may change the instance meanwhile.
+// EndRefusal ends the refusal of a binding's token, because a person asks to try it
+// again. Nothing else may change the instance meanwhile.
 func (r *Applier) EndRefusal(ctx context.Context, name string) error {
 	records, err := r.o.Store.Records(ctx, r.o.Instance)
 	if err != nil {

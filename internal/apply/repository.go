@@ -12,9 +12,9 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// link sets an image repository's source. A project may have moved into a
-// GitLab subgroup since it was declared, where builds cannot start by
-// themselves: so that is asked right before.
+// link sets an image repository's source. A project may have moved into a GitLab
+// subgroup since it was declared. Builds cannot start automatically there, so the
+// code host is asked right before.
 func (x *run) link(ctx context.Context, a plan.Action) error {
 	if a.Target.Link == nil {
 		return message.NewError("apply.no-source", "image", a.Object, "bug", binding.ErrBug)
@@ -27,8 +27,9 @@ func (x *run) link(ctx context.Context, a plan.Action) error {
 	})
 }
 
-// create makes an image repository with its source, and its namespace if that was
-// missing. One that somebody else made meanwhile is as good, if it has that source.
+// create creates an image repository with its source, and its namespace if that was
+// missing. If somebody else created it with the same source meanwhile, that is a
+// success too.
 func (x *run) create(ctx context.Context, a plan.Action) error {
 	if a.Target.Link == nil || a.Target.Create == nil {
 		return message.NewError("apply.no-creation", "image", a.Object, "bug", binding.ErrBug)
@@ -51,8 +52,8 @@ func (x *run) create(ctx context.Context, a plan.Action) error {
 	})
 }
 
-// outsideSubgroup is an error unless the code host says with certainty that
-// the project is in no subgroup.
+// outsideSubgroup returns an error unless the code host answers with certainty that
+// the project is not in a subgroup.
 func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 	d := a.Target.Declaration
 	if d != nil && d.Edition == binding.Enterprise {
@@ -91,8 +92,8 @@ func (x *run) project(ctx context.Context, host Host, a plan.Action, token secre
 	return state
 }
 
-// repository carries out the actions on image repositories that need nobody
-// but the registry.
+// repository carries out the actions on image repositories that need only the
+// registry.
 func (x *run) repository(ctx context.Context, a plan.Action) error {
 	return x.write(ctx, x.intent(a, a.Kind), func(ctx context.Context, intent *binding.Intent) error {
 		image, rule := a.Target.Image, a.Target.Rule

@@ -13,20 +13,22 @@ import (
 const (
 	defaultRetryBase = 10 * time.Second
 	defaultRetryMax  = 30 * time.Minute
-	// patience is how often in a row a bind is tried with pauses of up to Max, after
-	// which they grow on: by then what is wrong does not pass by itself.
+	// patience is how often in a row a bind is tried with pauses of up to Max.
+	// After that, the pauses grow further: by then, the problem is unlikely to
+	// disappear by itself.
 	patience = 20
-	// lostRetry bounds the pause while nothing is bound that was bound before.
+	// lostRetry limits the pause while an account that was bound before is not
+	// bound.
 	lostRetry = 2 * time.Minute
 )
 
-// Backoff is the pause before what failed is tried again, which doubles from
-// Base to Max; 10 seconds and 30 minutes if zero. Neither events nor time reset
-// it, only success, something else to try, or a person.
+// Backoff is the pause before a failed attempt is repeated. It doubles from Base to
+// Max, which are 10 seconds and 30 minutes if zero. Only a success, a different
+// attempt or a person resets it, and neither events nor time do.
 type Backoff struct{ Base, Max time.Duration }
 
-// After is a failure after one more, of what was tried; the next attempt is not
-// before atLeast, where the other side asked for that.
+// After returns the failure after one more failed attempt. The pause is at least
+// atLeast, which the other side may have asked for.
 func (b Backoff) After(before binding.Failed, tried string, now time.Time, atLeast time.Duration) binding.Failed {
 	base, longest := cmp.Or(max(b.Base, 0), defaultRetryBase), cmp.Or(max(b.Max, 0), defaultRetryMax)
 	if before.Tried != tried {
@@ -37,14 +39,15 @@ func (b Backoff) After(before binding.Failed, tried string, now time.Time, atLea
 	return binding.Failed{Tried: tried, Times: times, At: now, Next: now.Add(pause)}
 }
 
-// held says that it is too early to try the same again.
+// held reports whether it is too early to try the same again.
 func held(failed binding.Failed, tried string, now time.Time) bool {
 	return failed.Tried == tried && now.Before(failed.Next)
 }
 
-// failure is what failed of a binding after the round; nil where nothing did.
-// While something does not answer, nothing counts as a success: less may have
-// been tried than is due. To be kept because its file is broken is none either.
+// failure returns what failed for a binding after the round; nil if nothing did.
+// While something does not answer, nothing counts as a success, because less may
+// have been tried than is due. A binding that is not changed because its file is
+// invalid is not a success either.
 func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding.Failed {
 	kept := x.round.Declaration(name) == nil && len(x.round.Broken) > 0
 	before, failed := x.round.Retries[name]
@@ -56,7 +59,7 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 		switch {
 		case o.State != plan.Failed:
 		case x.refused(o.Action):
-			failed = false // What was tried before ended with it.
+			failed = false // The refusal replaces what failed before.
 		default:
 			last, failed = x.pauses(o, before.Times).After(before, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
 			last.Action, last.Object, last.Fault, last.Why = string(o.Action.Kind), o.Action.Object, binding.FaultOf(o.Err), message.Says(o.Err)
@@ -68,7 +71,8 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 	return &last
 }
 
-// refused says that the token of an action is not tried again before its refusal ends.
+// refused reports whether the token of an action is not tried again before its
+// refusal ends.
 func (x *run) refused(a plan.Action) bool {
 	if a.Target.Declaration == nil || !a.Object.IsAccount() {
 		return false
@@ -77,11 +81,12 @@ func (x *run) refused(a plan.Action) bool {
 	return r != nil && r.Refused.InForce(x.o.Now()) && r.Refused.Is(binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated))
 }
 
-// pauses are those after a failure, which failed so often before. Where what is
-// declared was rejected for itself, or nobody knows for what, each attempt interrupts
-// the binding that works: these pauses grow up to a day. After any other answer they
-// do so once that has lasted. While nothing is bound that was bound before, they stay
-// short.
+// pauses returns the pauses after an action that failed and had failed that many
+// times before. If the previous token was bound again, each attempt interrupts a
+// working binding. If what is declared was rejected, or rejected for an unknown
+// reason, the pauses grow up to a day at once. After other answers they do so after
+// many failures. While an account that was bound before is not bound, the pauses
+// stay short.
 func (x *run) pauses(o plan.Outcome, times int) Backoff {
 	pauses, fellBack, fault := x.o.Retry, errors.Is(o.Err, plan.ErrFellBack), binding.FaultOf(o.Err)
 	longest := cmp.Or(max(pauses.Max, 0), defaultRetryMax)
@@ -97,8 +102,8 @@ func (x *run) pauses(o plan.Outcome, times int) Backoff {
 	return pauses
 }
 
-// attemptOf identifies what an action of a binding tries to reach: its
-// declaration and token. Only another one ends the pause after failures.
+// attemptOf identifies what an action of a binding attempts: its declaration and
+// token. The pause after failures ends early only if one of them changes.
 func attemptOf(a plan.Action) string {
 	if a.Target.Declaration == nil {
 		return ""
@@ -113,9 +118,9 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// incomplete says that a question to the registry or the secret store has no
-// answer that might come later. That our credentials are not accepted may end
-// at any time: they are renewed elsewhere.
+// incomplete reports whether a question to the registry or the secret store has no
+// answer yet and may get one later. This includes rejected credentials, because
+// they are renewed elsewhere and may work at any time.
 func incomplete(obs binding.Observation) bool {
 	passing := func(u *binding.Unknown) bool {
 		return u != nil && (!u.Certain || u.Fault == binding.FaultCredentials) && u.Reason != binding.NotCapable && u.Reason != binding.Offline

@@ -12,10 +12,10 @@ import (
 	"reconciler/internal/plan"
 )
 
-// mostRepairs bounds how many repairs of an object are remembered.
+// mostRepairs limits how many repairs of an object are remembered.
 const mostRepairs = 100
 
-// Words of the history on repairs that do not hold and on people's steps.
+// Actions and outcomes of history entries about flapping and about people's steps.
 const (
 	historyRepair  = "repair"
 	outcomeStopped = "stopped"
@@ -24,11 +24,10 @@ const (
 	outcomeOverdue = "overdue"
 )
 
-// remember gives each outcome the retry state of its binding after the round,
-// and writes the states that changed. What a person changed since the round was
-// made stays as the person left it. An event is
-// sent only after its state is written. If the write fails, the next run writes
-// the state and sends the event.
+// remember gives each outcome the retry state of its binding after the round, and
+// writes the states that changed. A state that a person changed since the round was
+// made is not overwritten. An event is sent only after its state is written. If the
+// write fails, the next run writes the state and sends the event.
 func (x *run) remember(ctx context.Context, result *plan.Result) {
 	own, after, news := map[string][]plan.Outcome{}, map[string]binding.RetryState{}, map[string][]plan.Event{}
 	for _, o := range result.Outcomes {
@@ -66,14 +65,14 @@ func (x *run) remember(ctx context.Context, result *plan.Result) {
 	}
 }
 
-// counts says that an outcome changes how often its object was repaired.
+// counts reports whether an outcome changes how often its object was repaired.
 func counts(o plan.Outcome) bool {
 	return o.Action.Cause == plan.CauseFlapping || o.Action.Repairs() && o.State == plan.Done
 }
 
-// replace writes the states after a round that differ from those before it, and
-// says for each whether that failed. A state that is not as it was before was
-// changed by a person meanwhile: it stays, and takes the place of the one after.
+// replace writes the states that the round changed, and returns the error of each.
+// If a stored state is not as before the round, a person changed it meanwhile: it
+// is kept, and replaces the one in after.
 func (a *Applier) replace(ctx context.Context, before []binding.RetryState, after map[string]binding.RetryState) (written map[string]error) {
 	changed := slices.DeleteFunc(slices.Collect(maps.Keys(after)), func(name string) bool {
 		return same(plan.RetryStateOf(before, name), after[name])
@@ -99,14 +98,15 @@ func (a *Applier) replace(ctx context.Context, before []binding.RetryState, afte
 	return written
 }
 
-// same says whether two retry states remember the same.
+// same reports whether two retry states have the same content.
 func same(a, b binding.RetryState) bool {
 	return a.Empty() && b.Empty() || binding.DigestOf(a) == binding.DigestOf(b)
 }
 
-// RetryStates returns the retry states as they are believed now. What a clock that
-// was ahead wrote is written again, so that its time passes from now on. What cannot
-// be written is believed the same way by the next run.
+// RetryStates returns the retry states after correcting the times that a clock
+// wrote when it was ahead. It writes the corrected states, so that their time
+// passes from now on. If it cannot write one, the next run corrects it in the same
+// way.
 func (a *Applier) RetryStates(ctx context.Context) ([]binding.RetryState, error) {
 	a.remembering.Lock()
 	defer a.remembering.Unlock()
@@ -119,8 +119,8 @@ func (a *Applier) RetryStates(ctx context.Context) ([]binding.RetryState, error)
 	return states, err
 }
 
-// keepRetryStates writes retry states, or that there is nothing to remember, and says
-// for each whether that failed. Those to write are one call of the store.
+// keepRetryStates writes retry states, deletes empty ones, and returns the error of
+// each. All states to write are one call of the store.
 func (a *Applier) keepRetryStates(ctx context.Context, states []binding.RetryState) map[string]error {
 	written := map[string]error{}
 	var put []binding.RetryState
@@ -153,9 +153,9 @@ func (a *Applier) keepRetryState(ctx context.Context, e binding.RetryState) erro
 	return a.keepRetryStates(ctx, []binding.RetryState{e})[e.Binding]
 }
 
-// retryState is the retry state of a binding after the round, with the news in
-// it. The repairs under another declaration are dropped. A binding that is not
-// declared now keeps them: its file may be broken.
+// retryState returns the retry state of a binding after the round, and events about
+// what is new in it. Repairs under a different declaration are dropped. A binding
+// that is not declared now keeps its repairs, because its file may be invalid.
 func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (now binding.RetryState, news []plan.Event) {
 	before, digest := plan.RetryStateOf(x.round.RetryStates, name), x.digests[name]
 	now = binding.RetryState{Instance: x.o.Instance, Binding: name, Digest: digest}
@@ -189,8 +189,8 @@ func (x *run) count(r *binding.Repairs, made binding.Repair) {
 	r.Made = r.Made[max(len(r.Made)-most, 0):]
 }
 
-// repairsOf finds the repairs of an object in a retry state, which it is added to
-// where there were none.
+// repairsOf returns the repairs of an object in a retry state, and adds the object
+// if it has none.
 func repairsOf(e *binding.RetryState, object binding.Object) *binding.Repairs {
 	i := slices.IndexFunc(e.Repairs, func(r binding.Repairs) bool { return r.Object == object })
 	if i < 0 {
@@ -200,8 +200,8 @@ func repairsOf(e *binding.RetryState, object binding.Object) *binding.Repairs {
 	return &e.Repairs[i]
 }
 
-// publish reports to whoever listens repairs that are stopped or a person's step, and
-// gives what the history is to have of it.
+// publish emits an event about stopped repairs or a person's step, and returns the
+// history entry for it.
 func (x *run) publish(e plan.Event) binding.HistoryEntry {
 	e.Revision = x.round.Revision
 	x.o.Emit(e)
@@ -225,9 +225,9 @@ func (x *run) publish(e plan.Event) binding.HistoryEntry {
 	return h.Saying(m)
 }
 
-// Reset forgets the repairs and the failures of a binding, or of the whole
-// instance for no name, because a person asks for it: repairs are made and
-// counted again. It returns the objects that are repaired again.
+// Reset forgets the repairs and the failures of a binding, or of the whole instance
+// if name is empty, because a person asks for it. Repairs are made again and
+// counted from zero. It returns the objects whose repairs were stopped.
 func (a *Applier) Reset(ctx context.Context, name string, by binding.Person) (resumed []string, err error) {
 	a.remembering.Lock()
 	defer a.remembering.Unlock()
@@ -239,7 +239,7 @@ func (a *Applier) Reset(ctx context.Context, name string, by binding.Person) (re
 		stopped := slices.DeleteFunc(slices.Clone(e.Repairs), func(r binding.Repairs) bool { return r.Stopped.IsZero() })
 		e.Repairs, e.Failed = nil, nil
 		if name != "" {
-			e.BindForbidden = time.Time{} // Who names it says that the bind may be tried.
+			e.BindForbidden = time.Time{} // A person who names the binding wants the bind to be tried.
 		}
 		err = a.keepRetryState(ctx, e)
 		for _, r := range stopped {
@@ -258,9 +258,8 @@ func (a *Applier) Reset(ctx context.Context, name string, by binding.Person) (re
 	return resumed, nil
 }
 
-// stepsDone ends the pending steps of a binding, because a person did them: due
-// again before the next observation, they are pending from then on and not since
-// the old ones.
+// stepsDone ends the pending steps of a binding, because a person did them. If they
+// become due again before the next observation, they are pending from then on.
 func (a *Applier) stepsDone(ctx context.Context, name string) error {
 	a.remembering.Lock()
 	defer a.remembering.Unlock()

@@ -10,11 +10,12 @@ import (
 )
 
 // pending returns since when the steps of one binding are pending after a round,
-// with the news: a step that begins to be pending, is overdue, or is seen done.
+// and events about steps that become pending, are overdue, or are observed to be
+// done.
 func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []binding.PendingSince, news []plan.Event) {
 	at, unsure := x.o.Now(), false
 	for _, o := range own {
-		digest := x.digests[o.Action.Binding] // If the declaration changed, a step may be over though nobody did it.
+		digest := x.digests[o.Action.Binding] // If the declaration changed, a step may no longer be needed although nobody did it.
 		sameDeclaration := digest == "" || before.Digest == "" || before.Digest == digest
 		a, p := o.Action, before.PendingOf(o.Action.Platform, o.Action.Object)
 		unsure = unsure || x.unsure(a)
@@ -55,14 +56,14 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 	return now, news
 }
 
-// overdue says that a step that is pending since then should have been done by
-// now.
+// overdue reports whether a step that is pending since then should have been done
+// by now.
 func (x *run) overdue(since, now time.Time) bool {
 	due := x.round.Policy.Due(since)
 	return !due.IsZero() && now.After(due)
 }
 
-// pendingStep is what a person is asked to do; nil where that is nothing.
+// pendingStep is what a person is asked to do; nil if there is nothing to do.
 func (x *run) pendingStep(a plan.Action, e binding.RetryState, now time.Time) *binding.PendingStep {
 	if !a.Kind.ByPerson() {
 		return nil
@@ -74,9 +75,9 @@ func (x *run) pendingStep(a plan.Action, e binding.RetryState, now time.Time) *b
 	}
 }
 
-// unsure says that an action does not show whether a step is done: something
-// did not answer, or is refused. What is suspended or only observed is asked of
-// nobody.
+// unsure reports whether an action leaves it unknown whether a step is done:
+// something did not answer, or is refused. It is false for what is suspended or
+// only observed, because nobody is asked to do that.
 func (x *run) unsure(a plan.Action) bool {
 	now := x.o.Now()
 	held := func(s binding.Suspension) bool { return s.Active(now) && s.Holds(a.Binding) }

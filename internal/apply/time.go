@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// lateAfter gives a channel that is closed grace after ctx has ended, and a
-// function that ends the wait for it. Without a grace it is never closed.
+// lateAfter returns a channel that is closed when grace has passed after the end of
+// ctx, and a function that stops the wait for it. If grace is 0, the channel is
+// never closed.
 func lateAfter(ctx context.Context, grace time.Duration) (late <-chan struct{}, done func()) {
 	if grace <= 0 {
 		return nil, func() {}
@@ -27,7 +28,7 @@ func lateAfter(ctx context.Context, grace time.Duration) (late <-chan struct{}, 
 	}
 }
 
-// until is a context that ends when late is closed, too.
+// until returns a context that also ends when late is closed.
 func until(ctx context.Context, late <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {

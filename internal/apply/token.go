@@ -23,8 +23,8 @@ func (x *run) read(ctx context.Context, ref secrets.Ref) (token secrets.Secret, 
 	return token, meta, nil
 }
 
-// readFor is read for a token that is then sent to a target: it is not read out
-// where the secret itself names another host.
+// readFor reads a token that will be sent to a target. It returns an error if the
+// secret itself names a different host.
 func (x *run) readFor(ctx context.Context, ref secrets.Ref, to binding.SecretTarget) (secrets.Secret, secrets.Metadata, error) {
 	token, meta, err := x.read(ctx, ref)
 	if host := meta.Custom[binding.HostKey]; err == nil && !to.Allowed(host) {
@@ -37,8 +37,9 @@ func (x *run) readFor(ctx context.Context, ref secrets.Ref, to binding.SecretTar
 	return token, meta, err
 }
 
-// readApplied reads the token version that a record names. Of a secret that
-// was deleted and made again, a version of the same number is another token.
+// readApplied reads the token version that a record names. If the secret was
+// deleted and created again, the version with the same number is a different token,
+// which is an error.
 func (x *run) readApplied(ctx context.Context, before binding.Record) (secrets.Secret, error) {
 	token, meta, err := x.readFor(ctx, secrets.Ref(before.AppliedToken()), binding.SecretTargetOf(before.Platform, before.Wanted().Address))
 	if err == nil && binding.MadeAnew(before.TokenCreated, meta.Created) {
@@ -50,8 +51,8 @@ func (x *run) readApplied(ctx context.Context, before binding.Record) (secrets.S
 	return token, err
 }
 
-// plannedToken reads the version that the plan is about. Where the store has
-// no versions it notes the fingerprint of what it read.
+// plannedToken reads the version that the plan is about. If the store has no
+// versions, it notes the fingerprint of the token in the action.
 func (x *run) plannedToken(ctx context.Context, a *plan.Action) (secrets.Secret, error) {
 	ref := secrets.Ref(a.Target.Declaration.Spec.Token.Vault)
 	if a.Target.TokenVersion > 0 {
@@ -68,8 +69,8 @@ func (x *run) plannedToken(ctx context.Context, a *plan.Action) (secrets.Secret,
 	return token, nil
 }
 
-// appliedToken reads the version that is bound, for the newest may be one that
-// was refused; the planned one where none was applied.
+// appliedToken reads the version that is bound, because the newest may have been
+// refused. If none was applied, it reads the planned one.
 func (x *run) appliedToken(ctx context.Context, a *plan.Action) (secrets.Secret, error) {
 	before := x.before(*a)
 	if before == nil || !before.Managed || before.TokenVersion == 0 {
@@ -78,8 +79,8 @@ func (x *run) appliedToken(ctx context.Context, a *plan.Action) (secrets.Secret,
 	return x.readApplied(ctx, *before)
 }
 
-// checkToken asks the code host about the planned token. It is nil only for a
-// token that the host calls valid, and says no to in nothing.
+// checkToken asks the code host about the planned token. It returns nil only if the
+// host answers that the token is valid, and answers no to nothing else.
 func (x *run) checkToken(ctx context.Context, a plan.Action, token secrets.Secret) error {
 	d := a.Target.Declaration
 	host := x.o.Hosts[d.Spec.Platform]
@@ -121,7 +122,7 @@ func unanswered(op message.Message, object string, a binding.Answer) error {
 	}
 }
 
-// joined is errors.Join that keeps a single error as it is.
+// joined is like errors.Join, but returns err itself if there is no other error.
 func joined(err, other error) error {
 	if other == nil {
 		return err

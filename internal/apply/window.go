@@ -9,13 +9,13 @@ import (
 	"reconciler/internal/plan"
 )
 
-// historyBreakGlass is the history's word for a person's leave to change an
-// instance outside of its windows.
+// historyBreakGlass is the action of a history entry about a person who lets a run
+// change an instance outside of its windows.
 const historyBreakGlass = "break-glass"
 
-// breakGlass writes down who lets this run change the instance outside of its
-// windows, before anything is done. What cannot be written down lets nothing
-// through: the error says so.
+// breakGlass records who lets this run change the instance outside of its windows,
+// before anything is done. If that cannot be recorded, it returns an error, and
+// nothing is done.
 func (x *run) breakGlass(ctx context.Context, glasses []plan.BreakGlass) error {
 	for _, g := range glasses {
 		if err := g.Check(); err != nil {
@@ -33,12 +33,13 @@ func (x *run) breakGlass(ctx context.Context, glasses []plan.BreakGlass) error {
 	return nil
 }
 
-// outside says that an action has to wait for a window. glass, if not nil, is
-// whose word lets it through although the windows are closed.
+// outside reports whether an action has to wait for a window. glass, if not nil, is
+// what allows the action although the windows are closed.
 //
-// What follows a bind that waits, waits too, for nothing is bound: also where it
-// is a repair, or the window opens meanwhile. So does what follows a rebind of
-// a different account than the one bound, for that one was not meant.
+// The actions that follow a bind that waits have to wait too, because no account is
+// bound, even if they are repairs or the window opens meanwhile. The same applies
+// to the actions that follow a rebind to a different account: they are not meant
+// for the one that is bound.
 func (x *run) outside(a plan.Action) (waits bool, glass *plan.BreakGlass) {
 	windows := x.round.Windows
 	x.mu.Lock()
@@ -55,8 +56,7 @@ func (x *run) outside(a plan.Action) (waits bool, glass *plan.BreakGlass) {
 	return a.Kind != plan.Adopt, nil
 }
 
-// glass is the word of a person that lets an action through while the windows are
-// closed; nil if there is none.
+// glass is what allows an action while the windows are closed; nil if nothing does.
 func (x *run) glass(a plan.Action) *plan.BreakGlass {
 	for i, g := range x.glasses {
 		if g.Binding == "" || g.Binding == a.Binding {
@@ -66,17 +66,17 @@ func (x *run) glass(a plan.Action) *plan.BreakGlass {
 	return nil
 }
 
-// releases says that what follows an action waits with it.
+// releases reports whether the actions that follow an action have to wait with it.
 func releases(a plan.Action) bool {
 	return a.Kind == plan.Bind || a.Kind == plan.Rebind && otherAccount(a)
 }
 
-// errClosed says that the window closed while an action asked, before it changed
-// anything.
+// errClosed means that the window closed before an action changed anything.
 var errClosed = message.NewError("apply.window-closed")
 
-// gate lets the first write of an action happen only while the window is still open:
-// what it asks before may take long. The others end what that one began.
+// gate allows the first write of an action only while the window is still open,
+// because the questions before it may take long. Its other writes complete what the
+// first one began.
 func (x *run) gate(i int) {
 	a := x.round.Plan.Actions[i]
 	x.mu.Lock()
@@ -84,7 +84,7 @@ func (x *run) gate(i int) {
 	x.gated[objectKey{a.Platform, a.Object}] = !x.secured[i] && x.glass(a) == nil && a.NeedsWindow(x.round.Windows)
 }
 
-// closed says that the first write of an action may not be sent.
+// closed reports whether the first write of an action may not be sent.
 func (x *run) closed(object objectKey) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -105,8 +105,8 @@ func (x *run) waited(a plan.Action) {
 	x.unbound[a.Binding] = x.unbound[a.Binding] || releases(a)
 }
 
-// otherAccount says that a rebind is one to another account, and not to another
-// token of the same.
+// otherAccount reports whether a rebind is to a different account, and not only to
+// a different token of the same account.
 func otherAccount(a plan.Action) bool {
 	return slices.ContainsFunc(a.Changes, func(c plan.Change) bool { return c.Field == "username" || c.Field == "address" })
 }
