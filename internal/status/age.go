@@ -8,13 +8,14 @@ import (
 	"reconciler/internal/message"
 )
 
-// tooOld says that what was known last at a time is too old to be shown.
+// tooOld reports whether something that was last known at a time is too old to be
+// shown.
 func tooOld(known, now time.Time, maxAge time.Duration) bool {
 	return maxAge > 0 && now.Sub(known) > maxAge
 }
 
-// Aged is a status as it is shown at a time: what was not known for longer than
-// maxAge is Unknown, although no round said so. It keeps s as it is.
+// Aged returns a status as it is shown now: a condition that was last known more
+// than maxAge ago becomes Unknown, even without a new round. s is not changed.
 func Aged(s binding.Status, now time.Time, maxAge time.Duration) binding.Status {
 	shared := true
 	for i, before := range s.Conditions {
@@ -32,8 +33,9 @@ func Aged(s binding.Status, now time.Time, maxAge time.Duration) binding.Status 
 	return s
 }
 
-// Undeclared is a status while the source of declarations does not answer, since a
-// time: what was declared then, and is in force, is last known. It keeps s as it is.
+// Undeclared returns a status as it is shown while the source of declarations does
+// not answer: Ready and Declared, if they are True, were last known when that
+// began. s is not changed.
 func Undeclared(s binding.Status, why message.Message, since time.Time) binding.Status {
 	s.Conditions = slices.Clone(s.Conditions)
 	for i := range s.Conditions {
@@ -58,7 +60,7 @@ func lastKnown(c *binding.Condition, why message.Message) {
 	c.Message = message.New("condition.last-known", "why", why, "at", c.Known)
 }
 
-// Unsynced is the status of a declared binding before the first sync of it has ended.
+// Unsynced is the status of a declared binding before its first sync has ended.
 func Unsynced(d binding.Declaration) binding.Status {
 	m := message.New("condition.not-synced")
 	return binding.Status{
@@ -67,8 +69,8 @@ func Unsynced(d binding.Declaration) binding.Status {
 	}
 }
 
-// Failed is a status after a sync that failed before it could answer anything: what is
-// known is from before. It keeps s as it is.
+// Failed returns a status after a sync that failed before it got any answer: what
+// was known before becomes last known. s is not changed.
 func Failed(s binding.Status, why message.Message, now time.Time) binding.Status {
 	s.Conditions = believed(s.Conditions, now)
 	for i := range s.Conditions {
@@ -80,8 +82,8 @@ func Failed(s binding.Status, why message.Message, now time.Time) binding.Status
 	return s
 }
 
-// believed are conditions that age from now on, at the latest: where one was known in
-// the future, the clock was ahead.
+// believed returns conditions that were last known now at the latest: if one was
+// last known in the future, the clock was ahead.
 func believed(conditions []binding.Condition, now time.Time) []binding.Condition {
 	conditions = slices.Clone(conditions)
 	for i, c := range conditions {

@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// fileBroken says why an undeclared binding is held by invalid files: its own
-// file, or others that may declare it now. It is the zero message where none
-// holds it. What was known not to be declared before a file broke stays so.
+// fileBroken says why invalid files prevent changes to an undeclared binding: its
+// own file, or others that may declare it now. It is zero if none does. If a
+// binding was known to be undeclared before a file became invalid, it stays so.
 func (c computation) fileBroken(record binding.Record, last binding.Status) message.Message {
 	for _, file := range []string{record.File, last.File} {
 		if slices.Contains(c.round.Broken, file) {

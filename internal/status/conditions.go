@@ -9,30 +9,30 @@ import (
 	"reconciler/internal/plan"
 )
 
-// view is all that is known of one binding when its conditions are computed.
+// view is everything that is known about one binding when its conditions are
+// computed.
 type view struct {
 	aging
 	redeclaration
 	record *binding.Record
 	obs    binding.Observation
-	// suspensions are the instance's.
+	// suspensions are those of the instance.
 	suspensions []binding.Suspension
 	outcomes    []plan.Outcome
 	// byObject finds outcomes by their action's object.
 	byObject map[binding.Object]plan.Outcome
-	// tokenChanged says that another token was bound when the conditions were computed
-	// last.
+	// tokenChanged is true if a different token was bound when the conditions were
+	// last computed.
 	tokenChanged bool
 	// warnings are the days before a token's end at which it ends soon.
 	warnings []int
 	// retry is the binding's retry state.
 	retry binding.RetryState
-	// window says whether the instance may be changed; nil where it has no
-	// windows.
+	// window says whether the instance may be changed; nil if it has no windows.
 	window *plan.WindowState
 }
 
-// aging says until when what was known last is shown.
+// aging decides how long the last known status of a condition is shown.
 type aging struct {
 	now time.Time
 	// maxAge is how long a last known status stays; 0 is forever.
@@ -43,15 +43,16 @@ func condition(t binding.ConditionType, status binding.ConditionStatus, reason s
 	return binding.Condition{Type: t, Status: status, Reason: reason, Message: m}
 }
 
-// from is the condition that another one leads to, known as long ago.
+// from returns the condition of type t that follows from another one. It was known
+// at the same time.
 func from(c binding.Condition, t binding.ConditionType) binding.Condition {
 	c.Type = t
 	return c
 }
 
-// conditions are what holds of a declared binding, in the order in which
-// people read them. An unknown never flips what was known: it keeps the old
-// status and says so.
+// conditions computes the conditions of a declared binding, in the order in which
+// people read them. An unknown never changes what was known: the condition keeps
+// its status and is marked as last known.
 func (v view) conditions(old []binding.Condition) []binding.Condition {
 	account := v.bound()
 	rest := []binding.Condition{condition(binding.Declared, binding.True, ReasonAsDeclared, message.New("condition.declared", "file", v.declared.File))}
@@ -69,7 +70,7 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	linked := v.withProjects(old, inRegistry)
 	rest = append(rest, linked)
 	if inRegistry.Status == binding.True || len(linked.Refused) > 0 {
-		linked.Status = binding.True // What a code host says does not change the rules.
+		linked.Status = binding.True // The answer of a code host does not matter for the rules.
 	}
 	rest = append(rest, v.carry(old, v.rulesCurrent(linked)))
 	if c, is := v.flapping(); is {
@@ -87,14 +88,14 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	return append([]binding.Condition{v.carry(old, v.ready(rest))}, rest...)
 }
 
-// carry keeps the status known before where there is no answer now, until that
-// is too old, or something else is declared.
+// carry keeps the last known status if there is no answer now, until that is too
+// old or something else is declared.
 func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
 	switch {
 	case known(c) || before == nil || before.Known.IsZero():
 	case v.redeclared(c.Type):
-		c.Known = time.Time{} // It was not known of this declaration.
+		c.Known = time.Time{} // It was never known for this declaration.
 		return c
 	case onlyExpiry(c) && (!onExpiry(*before) || v.tokenChanged):
 		c.Known = v.now
@@ -103,12 +104,13 @@ func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condit
 	return v.aging.carry(old, c)
 }
 
-// known says that a condition follows from an answer.
+// known reports whether a condition follows from an answer.
 func known(c binding.Condition) bool {
 	return c.Status != binding.Unclear || c.Reason == ReasonVersionUnknown || c.Reason == ReasonNotVisibleYet
 }
 
-// carry is view.carry for a condition that is about no declaration.
+// carry does the same as view.carry, for a condition that does not depend on a
+// declaration.
 func (v aging) carry(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
 	if known(c) {
@@ -120,7 +122,7 @@ func (v aging) carry(old []binding.Condition, c binding.Condition) binding.Condi
 	if before == nil || before.Known.IsZero() {
 		return unasked(c)
 	}
-	aged := !c.Known.IsZero() // It follows from another one, and says how old that is.
+	aged := !c.Known.IsZero() // It follows from another condition, whose message has its age.
 	c.Known = binding.Past(before.Known, v.now)
 	if before.Status == binding.Unclear || tooOld(c.Known, v.now, v.maxAge) {
 		if c = unasked(c); !aged {
@@ -129,7 +131,7 @@ func (v aging) carry(old []binding.Condition, c binding.Condition) binding.Condi
 		return c
 	}
 	c.Status, c.KnownReason = before.Status, cmp.Or(before.KnownReason, before.Reason)
-	if c.Type != binding.SecretAvailable { // Its reason is what to act on.
+	if c.Type != binding.SecretAvailable { // Its reason says what to do.
 		c.Reason = c.KnownReason
 	}
 	c.Reason += SuffixLastKnown
@@ -139,8 +141,8 @@ func (v aging) carry(old []binding.Condition, c binding.Condition) binding.Condi
 	return c
 }
 
-// unasked is an Unknown condition without the reason of one that it follows from, and
-// that is last known.
+// unasked returns an Unknown condition. If it follows from a condition that is last
+// known, it does not keep the reason of that.
 func unasked(c binding.Condition) binding.Condition {
 	if c.LastKnown {
 		c.LastKnown, c.KnownReason, c.Reason = false, "", ReasonNotAsked
@@ -148,14 +150,14 @@ func unasked(c binding.Condition) binding.Condition {
 	return c
 }
 
-// onlyExpiry says that a condition lacks nothing but the expiry of a token that is
-// known to be bound.
+// onlyExpiry reports whether a condition lacks nothing but the expiry of a token
+// that is known to be bound.
 func onlyExpiry(c binding.Condition) bool {
 	return c.Reason == ReasonNoExpiryKnown || c.Reason == ReasonExpiryUnreadable
 }
 
-// onExpiry says that a condition had an answer about the expiry: all others are
-// about another token, or none.
+// onExpiry reports whether a condition had an answer about the expiry. Conditions
+// with other reasons are about a different token, or none.
 func onExpiry(c binding.Condition) bool {
 	switch cmp.Or(c.KnownReason, c.Reason) {
 	case ReasonCurrent, ReasonExpired, ReasonExpiresSoon:
@@ -164,7 +166,8 @@ func onExpiry(c binding.Condition) bool {
 	return false
 }
 
-// stamp keeps the time of the last transition where the status is as it was.
+// stamp sets the time of the last transition: the previous time if the status did
+// not change, or else now.
 func stamp(old, conditions []binding.Condition, now time.Time) []binding.Condition {
 	for i, c := range conditions {
 		conditions[i].LastTransitionTime = now
@@ -175,13 +178,14 @@ func stamp(old, conditions []binding.Condition, now time.Time) []binding.Conditi
 	return conditions
 }
 
-// on gives the outcome on one object, if there is one.
+// on returns the outcome of the action on one object, if there is one.
 func (v view) on(object binding.Object) (plan.Outcome, bool) {
 	o, ok := v.byObject[object]
 	return o, ok
 }
 
-// awaits returns since when a step waits for a person, and whether it is overdue.
+// awaits returns the reason and the message of a step that waits for a person,
+// which may be overdue.
 func awaits(o plan.Outcome) (reason string, m message.Message) {
 	switch p := o.Pending; {
 	case p == nil:
@@ -199,14 +203,14 @@ func (v view) awaitingAuthorization(bound binding.Condition) binding.Condition {
 		reason, m := awaits(o)
 		return condition(binding.AwaitingAuthorization, binding.True, reason, m)
 	}
-	if p := v.retry.PendingOf(v.declared.Spec.Platform, binding.AccountObject()); !p.Since.IsZero() { // Whether it is done is not known now.
+	if p := v.retry.PendingOf(v.declared.Spec.Platform, binding.AccountObject()); !p.Since.IsZero() { // It is unknown now whether it is done.
 		return condition(binding.AwaitingAuthorization, binding.Unclear, bound.Reason, bound.Message)
 	}
 	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, message.New("condition.authorized"))
 }
 
-// flapping says that repairs of an object are no longer made; it is false
-// where they are.
+// flapping returns the condition that repairs of an object are stopped; is is false
+// if none are.
 func (v view) flapping() (c binding.Condition, is bool) {
 	for _, o := range v.outcomes {
 		if o.Action.Cause == plan.CauseFlapping {
@@ -223,7 +227,7 @@ func (v view) flapping() (c binding.Condition, is bool) {
 	return c, false
 }
 
-// names are those that the binding has, and had when it was applied.
+// names are the current name of the binding and those under which it was applied.
 func (v view) names() []string {
 	names := []string{v.declared.Name}
 	for _, o := range v.outcomes {

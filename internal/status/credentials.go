@@ -9,9 +9,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Credentials says whether our credentials were accepted in a round of an
-// instance; before is the condition before it, nil if there was none. A write
-// that was rejected is so until it is made again.
+// Credentials is the condition whether our credentials were accepted in a round of
+// an instance; before is the previous condition, nil if there was none. A write
+// that was rejected counts until it is tried again.
 func Credentials(before *binding.Condition, round *plan.Round, result plan.Result) binding.Condition {
 	old := []binding.Condition{}
 	if before != nil {
@@ -41,7 +41,7 @@ func Credentials(before *binding.Condition, round *plan.Round, result plan.Resul
 	return binding.SetCondition(old, c)[0]
 }
 
-// unknownsOf are what the registry and the secret store did not answer.
+// unknownsOf returns what the registry and the secret store did not answer.
 func unknownsOf(o binding.Observation) []*binding.Unknown {
 	all := []*binding.Unknown{o.Unknown}
 	for _, platform := range slices.Sorted(maps.Keys(o.Accounts)) {

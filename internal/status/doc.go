@@ -1,3 +1,4 @@
-// Package status computes conditions. It is pure: statuses before, a round and
-// its result give the statuses after; times come from the round and the result.
+// Package status computes conditions. It is pure: it computes the statuses after a
+// round from those before, the round and its result. Times come from the round and
+// the result.
 package status

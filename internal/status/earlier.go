@@ -10,8 +10,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// declaredAgain is what is known of a declaration: where it is the earlier one again,
-// what was known of that, unless something newer is.
+// declaredAgain returns the status to start from for a declaration. If the
+// declaration is the earlier one again, its conditions are what was known about
+// that, except where something newer is known.
 func declaredAgain(s binding.Status, d binding.Declaration) binding.Status {
 	if s.Earlier == nil || (redeclaration{&s.Earlier.Spec, &d}).redeclared(binding.Ready) {
 		return s
@@ -31,8 +32,9 @@ func declaredAgain(s binding.Status, d binding.Declaration) binding.Status {
 	return s
 }
 
-// earlier is what was known of what was declared before, without what was answered
-// since. It is nil once something was written since, or all is as declared now.
+// earlier returns the status of the previous declaration, without the conditions
+// that have an answer since. It is nil once something was written, or everything is
+// as declared now.
 func (v view) earlier(before *binding.Status, conditions []binding.Condition) *binding.Status {
 	wrote := slices.ContainsFunc(v.outcomes, func(o plan.Outcome) bool {
 		return o.Action.Kind.Changes() && (o.State == plan.Done || o.State == plan.Failed)
@@ -56,8 +58,8 @@ func (v view) earlier(before *binding.Status, conditions []binding.Condition) *b
 	return &e
 }
 
-// changeNotApplied is Ready of what is declared in a different way than before, while what
-// the change needs gives no answer.
+// changeNotApplied is Ready after the declaration has changed, while something that
+// the change needs does not answer.
 func changeNotApplied(why message.Message) binding.Condition {
 	return condition(binding.Ready, binding.False, ReasonNotApplied, message.New("condition.change-not-applied", "why", why))
 }
@@ -66,8 +68,8 @@ func isNotApplied(c binding.Condition) bool {
 	return c.Type == binding.Ready && cmp.Or(c.KnownReason, c.Reason) == ReasonNotApplied
 }
 
-// Unplanned is Failed for a binding that may be declared in another way since. It keeps
-// s as it is.
+// Unplanned does the same as Failed, for a binding whose declaration may have
+// changed since. s is not changed.
 func Unplanned(s binding.Status, d binding.Declaration, why message.Message, now time.Time) binding.Status {
 	before := s
 	s = Failed(declaredAgain(s, d), why, now)

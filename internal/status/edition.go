@@ -7,8 +7,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// EditionDisagrees is the condition of an instance whose edition the configuration
-// and instances.yaml say differently; before is the condition before it, nil if
+// EditionDisagrees is the condition of an instance for which the configuration and
+// instances.yaml state different editions; before is the previous condition, nil if
 // there was none.
 func EditionDisagrees(before *binding.Condition, why message.Message, now time.Time) binding.Condition {
 	c := condition(binding.EditionAgreed, binding.False, ReasonEditionDisagrees, why)

@@ -8,16 +8,17 @@ import (
 	"reconciler/internal/message"
 )
 
-// withProjects is the condition of the declared image repositories, of what the
-// registry says and of what their code host says about the projects: one that is linked
-// to a project which the host refuses builds nothing.
+// withProjects returns the condition of the declared image repositories, from
+// linked, which the registry's answers lead to, and from the code host's answers
+// about the projects. An image repository that is linked to a project which the
+// host rejects builds nothing.
 func (v view) withProjects(old []binding.Condition, linked binding.Condition) binding.Condition {
 	var before binding.Condition
 	if c := binding.FindCondition(old, linked.Type); c != nil {
 		before = *c
 	}
 	if v.redeclared(linked.Type) {
-		before.Refused = nil // Others asked for it, or it was about others.
+		before.Refused = nil // It was about a different account or different projects.
 	}
 	switch linked.Status {
 	case binding.False:
@@ -45,10 +46,10 @@ func (v view) withProjects(old []binding.Condition, linked binding.Condition) bi
 	case refused != nil:
 		linked = *refused
 	case open != nil:
-		linked = *open // Nothing says that it is no longer refused.
+		linked = *open // No answer shows that it is no longer rejected.
 		linked.Status = binding.Unclear
 	case silent != nil && before.Status == binding.False:
-		return *silent // What was not met was something else, and is met now.
+		return *silent // It was False because of something else, which is as declared now.
 	case silent != nil:
 		linked = *silent
 	}
@@ -56,9 +57,9 @@ func (v view) withProjects(old []binding.Condition, linked binding.Condition) bi
 	return v.carry(old, linked)
 }
 
-// project is what a code host says about the project of an image repository that is
-// linked: False for a no, Unknown for no answer. answered is false also where the host
-// was not asked, or does not say.
+// project is the code host's answer about the project of a linked image repository:
+// False for a no, Unknown for no answer. answered is also false if the host was not
+// asked, or does not report it.
 func (v view) project(repository binding.Repository) (c binding.Condition, answered bool) {
 	image := binding.RepositoryObject(binding.NormalImage(repository.Image))
 	of := func(status binding.ConditionStatus, a binding.Answer) binding.Condition {

@@ -9,13 +9,12 @@ import (
 	"reconciler/internal/plan"
 )
 
-// ready sums the other conditions and the outcomes up. It is True only where
-// what is declared, and the token that the secret store has, is known to be in
-// force.
+// ready combines the other conditions and the outcomes. It is True only if the
+// registry is known to be as declared, with the token that the secret store has.
 func (v view) ready(rest []binding.Condition) binding.Condition {
 	if c := v.notMet(rest); c != nil {
 		ready := from(*c, binding.Ready)
-		ready.Status = binding.False // To wait for an authorization is True.
+		ready.Status = binding.False // AwaitingAuthorization is True if it is not met.
 		return ready
 	}
 	for _, o := range v.outcomes {
@@ -49,7 +48,7 @@ func (v view) notMet(rest []binding.Condition) *binding.Condition {
 		bad := c.Status == binding.False && !v.onlyHeld(c.Type)
 		switch c.Type {
 		case binding.TokenFresh:
-			bad = bad && cmp.Or(c.KnownReason, c.Reason) == ReasonExpired // What a newer version waits for, its outcome says.
+			bad = bad && cmp.Or(c.KnownReason, c.Reason) == ReasonExpired // The outcome says what a newer version waits for.
 		case binding.AwaitingAuthorization:
 			bad = c.Status == binding.True
 		case binding.Suspended, binding.WindowOpen, binding.Contested, binding.Ready:
@@ -63,8 +62,9 @@ func (v view) notMet(rest []binding.Condition) *binding.Condition {
 	return nil
 }
 
-// unanswered is what has no answer now; nil if all has. Where nothing is planned
-// for the account, nothing was asked.
+// unanswered returns the condition about something that has no answer now; nil if
+// everything has one. If nothing is planned for the account, the registry was not
+// asked.
 func (v view) unanswered(rest []binding.Condition) *binding.Condition {
 	for _, c := range rest {
 		about := c.Type == binding.Bound || c.Type == binding.RepositoriesLinked || c.Type == binding.RulesCurrent
@@ -85,8 +85,9 @@ func (v view) unanswered(rest []binding.Condition) *binding.Condition {
 	return hostSilent(rest)
 }
 
-// hostSilent is the condition of the token, or of the account, where its code host
-// was asked and gives no answer: it may be revoked by now. Nil if it answers.
+// hostSilent returns the condition of the token or of the account if its code host
+// was asked and did not answer: it may be revoked by now. It is nil if the host
+// answered.
 func hostSilent(rest []binding.Condition) *binding.Condition {
 	for _, c := range rest {
 		silent := c.LastKnown || c.Status == binding.Unclear && c.Reason != ReasonNotAsked && c.Reason != ReasonVersionUnknown
@@ -97,20 +98,21 @@ func hostSilent(rest []binding.Condition) *binding.Condition {
 	return nil
 }
 
-// unknown says that an action changes nothing because something has no answer.
+// unknown reports whether an action changes nothing because something has no
+// answer.
 func unknown(a plan.Action) bool {
 	if a.Kind != plan.Noop {
 		return false
 	}
 	switch a.Cause {
 	case plan.CauseSecretUnavailable, plan.CausePartUnknown, plan.CauseNotConfirmed:
-		return true // A noop for want of a confirmation asks nobody for one.
+		return true // A noop because of a missing confirmation does not ask for one.
 	default:
 		return a.Unknown()
 	}
 }
 
-// whyUnknown is the reason of what has no answer.
+// whyUnknown is the reason why there is no answer for an action.
 func (v view) whyUnknown(a plan.Action) string {
 	token, _ := v.token()
 	u := firstUnknown(v.obs.Unknown, v.obs.Repositories[a.Object.Image].NoSource(), v.obs.Accounts[a.Platform].Unknown)
@@ -123,8 +125,8 @@ func (v view) whyUnknown(a plan.Action) string {
 	return u.Reason
 }
 
-// shortOf is the status of what a shortfall leaves to be done: whether a write of
-// ours is there is not known before the registry shows it.
+// shortOf is the status for the reason of a shortfall: before the registry shows a
+// write of ours, it is unknown whether the write had an effect.
 func shortOf(reason string) binding.ConditionStatus {
 	if reason == ReasonNotVisibleYet {
 		return binding.Unclear
@@ -133,7 +135,7 @@ func shortOf(reason string) binding.ConditionStatus {
 }
 
 // shortfall says why an outcome leaves something to be done; empty if nothing.
-// Only what is named here leaves nothing: whatever else there will be does.
+// Outcomes that this function does not know leave something to be done.
 func shortfall(o plan.Outcome, window *plan.WindowState) (reason string, m message.Message) {
 	ours := o.Action.Kind.Changes() && !o.Action.Kind.ByPerson()
 	switch o.State {
@@ -174,8 +176,8 @@ func shortfall(o plan.Outcome, window *plan.WindowState) (reason string, m messa
 	return ReasonNotApplied, o.Action.Reason
 }
 
-// kept says why an action that changes nothing leaves something to be done;
-// empty where it leaves nothing, or where that is not known.
+// kept says why an action that changes nothing leaves something to be done; empty
+// if it leaves nothing, or that is unknown.
 func kept(a plan.Action) (reason string, m message.Message) {
 	switch {
 	case a.Cause == plan.CauseNotVisible:
@@ -188,7 +190,7 @@ func kept(a plan.Action) (reason string, m message.Message) {
 	switch a.Cause {
 	case plan.CauseRetained, plan.CauseForeign:
 		if a.Kind == plan.Noop {
-			return "", message.Message{} // It is no longer declared, and stays.
+			return "", message.Message{} // It is no longer declared, and is kept.
 		}
 	case plan.CauseSuspended:
 		return ReasonSuspended, a.Reason

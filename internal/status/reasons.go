@@ -5,12 +5,12 @@ package status
 const (
 	// ReasonAsDeclared: it is as declared.
 	ReasonAsDeclared = "AsDeclared"
-	// ReasonConfirmed: a person confirmed it, and the registry cannot be asked.
+	// ReasonConfirmed: a person confirmed it, because the registry cannot be asked.
 	ReasonConfirmed = "Confirmed"
-	// ReasonNotVisibleYet: reconciler wrote it, or the registry says that it is there
-	// already, and no read shows that yet.
+	// ReasonNotVisibleYet: reconciler wrote it, or the registry answered that it
+	// exists already, and no read shows it yet.
 	ReasonNotVisibleYet = "NotVisibleYet"
-	// ReasonNotManaged: the declaration leaves it out.
+	// ReasonNotManaged: the declaration omits it.
 	ReasonNotManaged = "NotManaged"
 
 	// ReasonFileBroken: the declaration's file, or one that may declare the
@@ -43,7 +43,7 @@ const (
 
 	// ReasonNotBound: the platform is certainly not bound.
 	ReasonNotBound = "NotBound"
-	// ReasonOtherAccount: the platform is bound to another account.
+	// ReasonOtherAccount: the platform is bound to a different account.
 	ReasonOtherAccount = "OtherAccount"
 	// ReasonBindingLost: the old account was unbound, and the new one could not
 	// be bound.
@@ -54,7 +54,7 @@ const (
 
 	// ReasonMissing: the registry has no such image repository.
 	ReasonMissing = "Missing"
-	// ReasonVersionUnknown: it is not known which version of the token is bound.
+	// ReasonVersionUnknown: it is unknown which version of the token is bound.
 	ReasonVersionUnknown = "VersionUnknown"
 	// ReasonTokenRefused: the registry rejected the newest version of the token,
 	// and it is not tried again yet.
@@ -80,7 +80,7 @@ const (
 	ReasonAuthorized = "Authorized"
 	// ReasonSuspended: the declaration or a person suspends the binding.
 	ReasonSuspended = "Suspended"
-	// ReasonSuspensionEnded: the suspension's last day is over.
+	// ReasonSuspensionEnded: the suspension has ended.
 	ReasonSuspensionEnded = "SuspensionEnded"
 	// ReasonOutsideWindow: the instance may not be changed now; the message says
 	// when it may.
@@ -100,8 +100,8 @@ const (
 	// ReasonCredentialsRejected: our credentials are not accepted, or do not allow
 	// a call; the message says whose and which.
 	ReasonCredentialsRejected = "CredentialsRejected"
-	// ReasonEditionDisagrees: the configuration says another edition of the instance than
-	// instances.yaml.
+	// ReasonEditionDisagrees: the configuration states a different edition of the
+	// instance than instances.yaml.
 	ReasonEditionDisagrees = "EditionDisagrees"
 
 	// SuffixLastKnown ends the reason of a condition that has no answer now and

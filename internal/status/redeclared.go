@@ -9,15 +9,16 @@ import (
 	"reconciler/internal/plan"
 )
 
-// redeclaration is what is declared, and what was when the conditions were computed
-// last; before is nil if they never were.
+// redeclaration is what is declared now, and what was declared when the conditions
+// were last computed; before is nil if they never were.
 type redeclaration struct {
 	before   *binding.Spec
 	declared *binding.Declaration
 }
 
-// redeclared says that what a condition is about is declared in a different way than when
-// the conditions before were computed: they are about something else.
+// redeclared reports whether the declaration of what a condition is about has
+// changed since the previous conditions were computed. Then the previous condition
+// is about something else.
 func (r redeclaration) redeclared(of binding.ConditionType) bool {
 	switch of {
 	case binding.Bound, binding.Reachable, binding.AccountAllowed:
@@ -73,8 +74,9 @@ func withoutRules(r binding.Repository) binding.Repository {
 	return r
 }
 
-// notApplied says why what is declared in a different way than before is not applied: what
-// it needs does not answer. It is nil where nothing is, or that is not known.
+// notApplied returns the condition why a change of the declaration is not applied:
+// something that it needs does not answer. It is nil if there is no such change, or
+// everything that it needs answers.
 func (v view) notApplied(rest []binding.Condition) *binding.Condition {
 	bound, token, repositories := v.open(rest)
 	var why *binding.Condition
@@ -91,9 +93,9 @@ func (v view) notApplied(rest []binding.Condition) *binding.Condition {
 	return new(changeNotApplied(why.Message))
 }
 
-// open is what has no answer now that another account, another token, or other image
-// repositories, need; nil if all has. An account that the registry shows as declared
-// needs nothing.
+// open returns what has no answer now and is needed for a different account, a
+// different token or different image repositories; nil if everything needed has an
+// answer. An account that the registry shows as declared needs nothing.
 func (v view) open(rest []binding.Condition) (bound, token, repositories *binding.Condition) {
 	for i, c := range rest {
 		if c.Type == binding.Bound && (c.Status == binding.Unclear || c.LastKnown) {

@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// bound says whether the account is bound as declared, after what was done.
+// bound is the condition whether the account is bound as declared, after the round.
 func (v view) bound() binding.Condition {
 	o, planned := v.on(binding.AccountObject())
 	if reason, m := shortfall(o, v.window); planned && reason == ReasonNotVisibleYet {
@@ -42,8 +42,8 @@ func (v view) bound() binding.Condition {
 	return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 }
 
-// boundUnknown is the condition where the registry did not answer: what a person
-// confirmed, or is asked to do, is all that is known.
+// boundUnknown is the condition if the registry did not answer. All that is known
+// then is what a person confirmed or is asked to do.
 func (v view) boundUnknown(o plan.Outcome, unknown binding.Unknown) binding.Condition {
 	switch {
 	case v.unseen(o):
@@ -56,14 +56,14 @@ func (v view) boundUnknown(o plan.Outcome, unknown binding.Unknown) binding.Cond
 	return condition(binding.Bound, binding.Unclear, unknown.Reason, unknown.Message)
 }
 
-// confirmed says that a person confirmed the declared account: that is known
-// until the declaration changes, whatever delays a change.
+// confirmed reports whether a person confirmed the declared account. That counts
+// until the declaration changes, even while a change is delayed.
 func (v view) confirmed(o plan.Outcome) bool {
 	return o.Action.Settled() || o.Action.Kind == plan.Noop && v.record != nil && v.record.Managed &&
 		binding.SameAccount(v.declared.Spec.Account(), v.record.Wanted())
 }
 
-// confirmation says who confirmed the account, and when.
+// confirmation is a message about who confirmed the account, and when.
 func (v view) confirmation() message.Message {
 	if v.record == nil || v.record.Attested == nil {
 		return message.New("reason.bound-confirmed")
@@ -71,14 +71,14 @@ func (v view) confirmation() message.Message {
 	return message.New("condition.confirmed", "by", v.record.Attested.By, "at", v.record.Attested.At)
 }
 
-// unseen says that a binding is only looked at and this cannot be: no person
-// confirmed it to us either.
+// unseen reports whether a binding is only observed, and was not confirmed by a
+// person either.
 func (v view) unseen(o plan.Outcome) bool {
 	return v.declared.Spec.Observed() && !o.Action.Settled()
 }
 
-// boundByOutcome is the condition that follows from what was done to the
-// account; settled is false where the observation decides.
+// boundByOutcome is the condition that follows from what was done to the account;
+// settled is false if the observation decides.
 func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled bool) {
 	is := func(s binding.ConditionStatus, reason string, m message.Message) (binding.Condition, bool) {
 		return condition(binding.Bound, s, reason, m), true
@@ -98,7 +98,7 @@ func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled 
 	return binding.Condition{}, false
 }
 
-// done says that an action was done, also where that could not be recorded.
+// done reports whether an action was done, even if that could not be recorded.
 func done(o plan.Outcome) bool {
 	return o.State == plan.Done || errors.Is(o.Err, plan.ErrUnrecorded)
 }
@@ -112,14 +112,15 @@ func firstUnknown(unknowns ...*binding.Unknown) *binding.Unknown {
 	return nil
 }
 
-// verdict is what holds of one object of the registry.
+// verdict is the status of one object of the registry.
 type verdict struct {
 	status  binding.ConditionStatus
 	reason  string
 	message message.Message
 }
 
-// worst gives the first False, else the first Unknown, else the good one.
+// worst returns the condition for the first False, else for the first Unknown, else
+// the good one.
 func worst(t binding.ConditionType, verdicts []verdict, good message.Message) binding.Condition {
 	for _, status := range []binding.ConditionStatus{binding.False, binding.Unclear} {
 		for _, one := range verdicts {
@@ -146,7 +147,7 @@ func (v view) repositoriesLinked(bound binding.Condition) binding.Condition {
 	return worst(t, verdicts, message.New("condition.linked"))
 }
 
-// linked says whether one image repository has its source.
+// linked is the verdict whether one image repository has its source.
 func (v view) linked(repository binding.Repository) verdict {
 	image := binding.NormalImage(repository.Image)
 	state, asked := v.obs.Repositories[image]
@@ -164,8 +165,8 @@ func (v view) linked(repository binding.Repository) verdict {
 	return verdict{status: binding.True}
 }
 
-// byOutcome is the verdict on an object that follows from what was done to it,
-// or from its being unknown; settled is false where the observation decides.
+// byOutcome is the verdict on an object that follows from what was done to it, or
+// from its state being unknown; settled is false if the observation decides.
 func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of verdict, settled bool) {
 	o, planned := v.on(object)
 	if planned && done(o) && !o.Unseen && !o.Action.Target.Unconfirmed {
@@ -187,9 +188,9 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 	return verdict{binding.Unclear, unknown.Reason, message.New("condition.of-object", "object", object, "why", unknown.Message)}, true
 }
 
-// imageConfirmed says that a person confirmed what the registry cannot be asked of
-// an image repository: its link, and its rules where they cannot be asked either.
-// What the registry once showed is confirmed by nobody.
+// imageConfirmed reports whether a person confirmed what the registry cannot be
+// asked about an image repository: its link, and its rules if the registry cannot
+// be asked about them either. It is false if the registry once showed one of them.
 func (v view) imageConfirmed(object binding.Object) bool {
 	o, _ := v.on(binding.RepositoryObject(object.Image))
 	noRules := firstUnknown(v.obs.Unknown, v.obs.Repositories[object.Image].NoRules()) != nil
@@ -221,7 +222,7 @@ func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
 	return worst(t, verdicts, message.New("condition.rules-current"))
 }
 
-// ruled says whether one build rule is there as declared.
+// ruled is the verdict whether one build rule exists as declared.
 func (v view) ruled(image string, rule binding.BuildRule) verdict {
 	state := v.obs.Repositories[image]
 	object := binding.RuleObject(image, rule)
@@ -236,8 +237,8 @@ func (v view) ruled(image string, rule binding.BuildRule) verdict {
 	return verdict{binding.False, ReasonDiffers, message.New("condition.rule-differs", "object", object)}
 }
 
-// builtAgain are verdicts on the rules, other than the declared ones, that build an
-// image tag of theirs too, whether or not anything is planned for them.
+// builtAgain returns verdicts on the rules that are not declared and also build the
+// image tag of a declared one, whether or not anything is planned for them.
 func (v view) builtAgain(repository binding.Repository) (all []verdict) {
 	image, declared := binding.NormalImage(repository.Image), map[string]bool{}
 	for _, rule := range repository.Rules {
@@ -248,7 +249,7 @@ func (v view) builtAgain(repository binding.Repository) (all []verdict) {
 		switch {
 		case !tagged || v.removed(image, have):
 		case declared[have.Key()]:
-			delete(declared, have.Key()) // The first of a key is the declared one.
+			delete(declared, have.Key()) // The first rule with the key is the declared one.
 		default:
 			all = append(all, v.another(image, have))
 		}
@@ -256,8 +257,8 @@ func (v view) builtAgain(repository binding.Repository) (all []verdict) {
 	return all
 }
 
-// another is the verdict on a rule for an image tag that another rule builds: the
-// plan's, where it has one.
+// another is the verdict on a rule whose image tag a declared rule builds too: that
+// of the plan, if it has one.
 func (v view) another(image string, have binding.ObservedRule) verdict {
 	for _, o := range v.outcomes {
 		if o.Action.Cause != plan.CauseDuplicateRule || o.Action.Object.Image != image || o.Action.Target.Rule.ImageTag != have.ImageTag {
@@ -270,7 +271,7 @@ func (v view) another(image string, have binding.ObservedRule) verdict {
 	return verdict{binding.False, ReasonDiffers, message.New("condition.rule-duplicate", "image", image, "tag", have.ImageTag, "id", have.ID)}
 }
 
-// removed says that we removed an observed rule, in this round or recently.
+// removed reports whether we removed an observed rule, in this round or recently.
 func (v view) removed(image string, have binding.ObservedRule) bool {
 	for _, o := range v.outcomes {
 		if o.State == plan.Done && o.Action.Kind == plan.RemoveRule && o.Action.Object.Image == image && o.Action.Target.Rule.ID == have.ID {

@@ -9,7 +9,7 @@ import (
 )
 
 // Next computes the statuses after a round, by binding, from those before it, the
-// round and what became of it.
+// round and its result.
 func Next(before map[string]binding.Status, round *plan.Round, result plan.Result) map[string]binding.Status {
 	c := computation{before: before, round: round, result: result}
 	byName := map[string]binding.Record{}
@@ -31,7 +31,7 @@ func Next(before map[string]binding.Status, round *plan.Round, result plan.Resul
 	}
 	for name, record := range byName {
 		if _, declared := next[name]; !declared {
-			// What is left may be for a person to unbind.
+			// A person may have to unbind what is left.
 			next[name] = withPending(c.undeclared(record), result.Of(name))
 		}
 	}
@@ -43,17 +43,17 @@ func Next(before map[string]binding.Status, round *plan.Round, result plan.Resul
 	return next
 }
 
-// computation is what statuses are computed from.
+// computation has what statuses are computed from.
 type computation struct {
 	before map[string]binding.Status
 	round  *plan.Round
 	result plan.Result
-	// window says whether the instance may be changed; nil where it has no
-	// windows.
+	// window says whether the instance may be changed; nil if it has no windows.
 	window *plan.WindowState
 }
 
-// withPending is a status with what waits for a person, and what is tried again.
+// withPending returns a status with the steps that wait for a person, and with what
+// is tried again.
 func withPending(s binding.Status, own []plan.Outcome) binding.Status {
 	for _, o := range own {
 		if f := o.Retry.Failed; f != nil {
@@ -64,7 +64,7 @@ func withPending(s binding.Status, own []plan.Outcome) binding.Status {
 			s.Steps = append(s.Steps, o.Pending.Steps...)
 		}
 	}
-	s.Pending, s.Steps = slices.Clone(s.Pending), slices.Clone(s.Steps) // Statuses stay: without spare room.
+	s.Pending, s.Steps = slices.Clone(s.Pending), slices.Clone(s.Steps) // Statuses stay in memory, so they get no spare capacity.
 	return s
 }
 
@@ -76,7 +76,7 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 		obs: round.Observation, suspensions: round.Suspensions, warnings: round.Policy.ExpiryWarnings, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}, window: c.window,
 	}
 	for _, o := range v.outcomes {
-		if v.retry = o.Retry; o.Action.Platform == d.Spec.Platform { // Otherwise it is about what was declared before.
+		if v.retry = o.Retry; o.Action.Platform == d.Spec.Platform { // Otherwise it is about the previous declaration.
 			v.byObject[o.Action.Object] = o
 		}
 	}
@@ -103,7 +103,7 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 	s = withPending(s, v.outcomes)
 	for _, p := range c.before[d.Name].Pending {
 		if c.before[d.Name].Spec.Digest() != d.Spec.Digest() {
-			break // Its steps are about what was declared before.
+			break // Its steps are about the previous declaration.
 		}
 		if remembered := v.retry.PendingOf(d.Spec.Platform, p.Object); !remembered.Since.IsZero() && !has(s.Pending, p.Object) {
 			s.Pending, s.Steps = append(s.Pending, p), append(s.Steps, p.Steps...)
@@ -112,13 +112,14 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 	return s
 }
 
-// has says that a step of an object is among the pending ones.
+// has reports whether a pending step is about an object.
 func has(pending []binding.PendingStep, object binding.Object) bool {
 	return slices.ContainsFunc(pending, func(p binding.PendingStep) bool { return p.Object == object })
 }
 
-// notRemoved says why what is no longer declared is not removed, although it
-// should be; nil where nothing is left to be done, or that is not known.
+// notRemoved is the condition why a binding that is no longer declared is not
+// removed although it should be; nil if nothing is left to be done, or that is
+// unknown.
 func (c computation) notRemoved(name string) *binding.Condition {
 	for _, o := range c.result.Of(name) {
 		if reason, m := shortfall(o, c.window); reason != "" {
@@ -130,8 +131,8 @@ func (c computation) notRemoved(name string) *binding.Condition {
 	return nil
 }
 
-// undeclared is the last status of a binding that is no longer
-// declared, or whose file is broken, with Declared set to false.
+// undeclared returns the last status of a binding that is no longer declared, or
+// whose file is invalid, with Declared set to False.
 func (c computation) undeclared(record binding.Record) binding.Status {
 	round, now := c.round, c.result.Ended
 	s, known := c.before[record.Binding]
@@ -148,9 +149,9 @@ func (c computation) undeclared(record binding.Record) binding.Status {
 	declared.LastTransitionTime, declared.Known = now, now
 	s.Conditions = slices.DeleteFunc(believed(s.Conditions, now), func(c binding.Condition) bool { return c.Type == binding.Suspended })
 	ready := declared
-	ready.Type, ready.Status = binding.Ready, binding.Unclear // Nothing says what it should be.
+	ready.Type, ready.Status = binding.Ready, binding.Unclear // Nothing states what it should be.
 	if why := c.fileBroken(record, s); !why.IsZero() {
-		s = Failed(s, why, now) // Nothing compares it while the file is broken.
+		s = Failed(s, why, now) // Nothing compares it while the file is invalid.
 		declared.Reason, declared.Message = ReasonFileBroken, why
 		ready.Status, ready.Reason, ready.Message = binding.False, declared.Reason, why
 	} else if left := c.notRemoved(record.Binding); left != nil {

@@ -7,7 +7,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// suspended says what suspends a binding, or did; nil if nothing does.
+// suspended is the condition that a binding is suspended, or that a suspension
+// ended; nil if there is none.
 func suspended(now time.Time, declared *binding.Suspend, operator []binding.Suspension, names ...string) *binding.Condition {
 	var holds, ended []message.Message
 	if declared.Active(now) {
@@ -35,7 +36,7 @@ func suspended(now time.Time, declared *binding.Suspend, operator []binding.Susp
 	return &c
 }
 
-// all is several messages as one; the zero Message for none.
+// all joins several messages into one; the zero Message if there are none.
 func all(messages []message.Message) message.Message {
 	var m message.Message
 	for i, next := range messages {

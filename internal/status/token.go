@@ -11,14 +11,14 @@ import (
 	"reconciler/internal/plan"
 )
 
-// token is what is known of the binding's token; asked is false where nobody
-// was asked.
+// token is what is known about the binding's token; asked is false if nobody was
+// asked.
 func (v view) token() (state binding.TokenState, asked bool) {
 	state, asked = v.obs.Tokens[v.declared.Name]
 	return state, asked
 }
 
-// answers are the code host's, as binding.TokenState parts them.
+// answers are the code host's answers, separated by binding.TokenState.
 func (v view) answers() (own, site []binding.Answer) {
 	state, _ := v.token()
 	return state.AnswersApart()
@@ -38,15 +38,15 @@ func (v view) secretAvailable() binding.Condition {
 	}
 }
 
-// tokenValid is about the token that is bound, as far as its host was asked about
-// it, and about the one that would be bound: a no to either is one. An answer
-// about another token proves nothing about the bound one.
+// tokenValid is about the bound token, if its host was asked about it, and about
+// the token that would be bound: a no to either makes it False. An answer about a
+// different token proves nothing about the bound one.
 func (v view) tokenValid(bound binding.Condition) binding.Condition {
 	own, _ := v.answers()
 	next, said := answered(binding.TokenValid, own, "token"), v.boundAnswers()
 	switch is := v.boundToken(); {
 	case notShown(bound) && is == binding.TokenUnknown && v.obs.Accounts[v.declared.Spec.Platform].Account != nil && next.Status == binding.True:
-		return condition(binding.TokenValid, binding.Unclear, bound.Reason, bound.Message) // What was bound may be bound still, with any token.
+		return condition(binding.TokenValid, binding.Unclear, bound.Reason, bound.Message) // The previous account may still be bound, with any token.
 	case notShown(bound) && binding.VerdictOf(said) != binding.No:
 		return next
 	case is == binding.TokenSame, is == binding.TokenUnread && len(said) == 0, nothingBound(bound):
@@ -63,8 +63,8 @@ func (v view) tokenValid(bound binding.Condition) binding.Condition {
 	return c
 }
 
-// boundAnswers are the code host's about the token applied last, where that is
-// not the one that the secret store has.
+// boundAnswers are the code host's answers about the token applied last, if that is
+// not the one in the secret store.
 func (v view) boundAnswers() []binding.Answer {
 	if state, _ := v.token(); state.Previous != nil {
 		return state.BoundAnswers
@@ -77,7 +77,7 @@ func (v view) accountAllowed() binding.Condition {
 	return answered(binding.AccountAllowed, own, "account")
 }
 
-// answered sums the answers of a code host up in a condition.
+// answered combines the answers of a code host in a condition.
 func answered(t binding.ConditionType, answers []binding.Answer, what string) binding.Condition {
 	switch verdict := binding.VerdictOf(answers); {
 	case len(answers) == 0:
@@ -88,8 +88,8 @@ func answered(t binding.ConditionType, answers []binding.Answer, what string) bi
 		a := firstWith(answers, binding.No)
 		return condition(t, binding.False, a.Reason, a.Message)
 	}
-	// Not everything can be asked of every host: what says that the token is
-	// valid is enough where nothing says no.
+	// Not every host can answer every question: if it answers that the token is
+	// valid, and answers no to nothing, that is enough.
 	for _, a := range answers {
 		if a.AboutToken() && a.Verdict == binding.Yes {
 			return condition(t, binding.True, ReasonAnswered, message.New("condition.accepted", "what", what, "complete", false))
@@ -108,7 +108,7 @@ func firstWith(answers []binding.Answer, verdict binding.Verdict) binding.Answer
 	return binding.Answer{}
 }
 
-// tokenFresh is True only of a token that is known to be bound.
+// tokenFresh is True only for a token that is known to be bound.
 func (v view) tokenFresh(account binding.Condition) binding.Condition {
 	state, _ := v.token()
 	is := func(status binding.ConditionStatus, reason string, m message.Message) binding.Condition {
@@ -146,8 +146,8 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 	return is(binding.True, ReasonCurrent, message.New("condition.current", "at", state.Expires, "source", state.ExpiresSource, "pinned", pinned))
 }
 
-// version is that of the token that is bound, as far as that is known; 0 where nothing
-// is bound, or not ours.
+// version is the version of the bound token, if it is known; 0 if nothing is bound,
+// or the account is not ours.
 func (v view) version(s binding.Status) int {
 	bound := binding.FindCondition(s.Conditions, binding.Bound)
 	if v.record == nil || bound == nil || nothingBound(*bound) || bound.Reason == ReasonOtherAccount || v.boundToken() == binding.TokenUnknown {
@@ -156,9 +156,10 @@ func (v view) version(s binding.Status) int {
 	return v.record.TokenVersion
 }
 
-// expires is when the token ends whose version a status has: the bound one, or the one
-// to be bound where none is. What the secret store and the code host say now is about
-// the newest version, and the host may say nothing: then what was known before holds.
+// expires is the end of the token whose version a status has: the bound one or, if
+// none is bound, the one to bind. What the secret store and the code host report
+// now is about the newest version, and the host may not answer. If either does not
+// fit, the end that was known before stays.
 func (v view) expires(before, s binding.Status) time.Time {
 	token, _ := v.token()
 	fresh := binding.FindCondition(s.Conditions, binding.TokenFresh)
@@ -172,8 +173,8 @@ func (v view) expires(before, s binding.Status) time.Time {
 	return time.Time{}
 }
 
-// otherBound is TokenFresh where the token that was bound last is not the one that the
-// secret store has. Otherwise it is false.
+// otherBound is TokenFresh if the token that was bound last is not the one in the
+// secret store; is is false otherwise.
 func (v view) otherBound(bound binding.Comparison, account binding.Condition, state binding.TokenState) (c binding.Condition, is bool) {
 	newer := func(m message.Message) (binding.Condition, bool) {
 		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion, m), true
@@ -193,8 +194,8 @@ func (v view) otherBound(bound binding.Comparison, account binding.Condition, st
 	return newer(message.New("condition.other-token"))
 }
 
-// nothingBound says that no account is bound: another account is one, and a step
-// for a person does not say what is bound meanwhile.
+// nothingBound reports whether no account is bound. A different account counts as
+// bound, and a pending step for a person does not show what is bound meanwhile.
 func nothingBound(bound binding.Condition) bool {
 	switch bound.Reason {
 	case ReasonNotBound, ReasonBindingLost, ReasonFailed:
@@ -203,12 +204,11 @@ func nothingBound(bound binding.Condition) bool {
 	return false
 }
 
-// notShown says that it is not known yet what a write did to the account: either token
-// may be bound, or none.
+// notShown reports whether it is unknown so far what a write did to the account:
+// either token may be bound, or none.
 func notShown(bound binding.Condition) bool { return bound.Reason == ReasonNotVisibleYet }
 
-// boundToken compares the token that is bound now with the one that the secret
-// store has.
+// boundToken compares the token that is bound now with the one in the secret store.
 func (v view) boundToken() binding.Comparison {
 	state, asked := v.token()
 	if !asked || state.Unknown != nil || v.declared.Spec.Token == nil {
@@ -221,7 +221,7 @@ func (v view) boundToken() binding.Comparison {
 	case errors.Is(o.Err, plan.ErrUnrecorded):
 		return binding.TokenUnknown // The record may be older.
 	case o.State == plan.Done && o.Action.Kind != plan.Adopt, errors.Is(o.Err, plan.ErrFellBack):
-		account = nil // It was bound since it was observed.
+		account = nil // It was bound after the observation.
 	case account != nil && ours && !v.record.Is(*account):
 		return binding.TokenUnknown
 	}
@@ -231,8 +231,8 @@ func (v view) boundToken() binding.Comparison {
 	return v.record.CompareToken(v.declared.Spec.Token.Vault, state, account)
 }
 
-// reachable says whether the site is as the product needs it, as far as that
-// was asked, and whether the code host answered at all.
+// reachable is the condition whether the site meets the needs of the product, if
+// that was asked, and whether the code host answered at all.
 func (v view) reachable() binding.Condition {
 	own, site := v.answers()
 	if binding.VerdictOf(site) == binding.No {

@@ -6,7 +6,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// windowOpen says whether the instance may be changed.
+// windowOpen is the condition whether the instance may be changed now.
 func (v view) windowOpen() binding.Condition {
 	why, when := v.window.Why, v.window.When()
 	switch {
@@ -18,8 +18,8 @@ func (v view) windowOpen() binding.Condition {
 	return condition(binding.WindowOpen, binding.True, ReasonInsideWindow, message.New("condition.window-open", "why", why, "closes", when))
 }
 
-// onlyHeld says that a condition is not met only because its repair
-// waits for a window.
+// onlyHeld reports whether a condition is not met only because an action waits for
+// a window.
 func (v view) onlyHeld(t binding.ConditionType) bool {
 	if t != binding.Bound && t != binding.RepositoriesLinked && t != binding.RulesCurrent {
 		return false
@@ -28,7 +28,7 @@ func (v view) onlyHeld(t binding.ConditionType) bool {
 	return own.Count(plan.Deferred) > 0 && own.Count(plan.Failed, plan.Skipped, plan.Held, plan.Stopped) == 0
 }
 
-// untilWindow says until when an action waits.
+// untilWindow is a message about the window that an action waits for.
 func untilWindow(a plan.Action, window *plan.WindowState) message.Message {
 	var when message.Message
 	if window != nil && !window.Open {
