@@ -9,29 +9,29 @@ import (
 	"reconciler/internal/plan"
 )
 
-// ErrNoSnapshot says that no snapshot was read yet, so that there is nothing to
+// ErrNoSnapshot means that no snapshot has been read yet, so there is nothing to
 // sync to.
 var ErrNoSnapshot = message.NewError("reconcile.no-snapshot")
 
-// errStopped says that a sync was asked for while the loop ended.
+// errStopped means that a sync was asked for while the loop ended.
 var errStopped = message.NewError("reconcile.stopped")
 
-// Ask is a person's wish for a sync at once.
+// Ask is a person's request for an immediate sync.
 type Ask struct {
-	// Binding is the one whose failures are tried again without their pause,
-	// and whose token is tried although it was refused; empty for the failures
-	// of all of the instance. The sync is of the whole instance either
-	// way.
+	// Binding is the binding whose failed actions are tried again without a pause,
+	// and whose token is tried even if it was refused. If it is empty, the failed
+	// actions of the whole instance are tried again. In both cases, the whole
+	// instance is synced.
 	Binding string
-	// BreakGlass, if not nil, lets the sync that answers change the instance
+	// BreakGlass, if not nil, lets the sync for this request change the instance
 	// outside of its windows. It has been checked.
 	BreakGlass *plan.BreakGlass
-	// Done, if not nil, is called once with the sync that answers: one that began
-	// after the ask. It must not block.
+	// Done, if not nil, is called once with the outcome of the sync, which began
+	// after the request. It must not block.
 	Done func(Synced)
 }
 
-// Synced is how a sync ended that somebody asked for.
+// Synced is the outcome of a sync that somebody asked for.
 type Synced struct {
 	Revision string
 	Result   plan.Result
@@ -46,12 +46,12 @@ func (a Ask) answer(s Synced) {
 	}
 }
 
-// Ask asks for a sync at once, on behalf of a person: what failed is tried
-// again without its pause.
+// Ask asks for an immediate sync on behalf of a person: failed actions are tried
+// again without a pause.
 func (l *Loop) Ask(asked ...Ask) { l.want(nil, asked) }
 
-// want keeps what is asked for, and what is desired if not nil, in one step: a
-// sync that answers an ask is one to the snapshot that came with it.
+// want stores requests and, if it is not nil, the snapshot that came with them. It
+// does so in one step, so that the sync for a request is to its snapshot.
 func (l *Loop) want(d *plan.Desired, asked []Ask) {
 	l.mu.Lock()
 	if d != nil && len(asked) == 0 && l.reached(*d) {
@@ -83,13 +83,13 @@ func (l *Loop) want(d *plan.Desired, asked []Ask) {
 	}
 }
 
-// reached says that the last sync reached what a snapshot asks for too; l.mu is
-// held.
+// reached reports whether the last sync already reached what a snapshot asks for;
+// l.mu is held.
 func (l *Loop) reached(d plan.Desired) bool {
 	return l.desired != nil && l.synced == l.desired && !l.busy && !l.ended && d.SameFor(l.r.o.Instance.Name, *l.desired)
 }
 
-// awaited says that a person waits for a sync.
+// awaited reports whether a person waits for a sync.
 func (l *Loop) awaited() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,8 +103,8 @@ func (l *Loop) rest() {
 	l.busy = false
 }
 
-// take gives what is to be reached, the asks that the next sync answers, and
-// how long the oldest of them, or the snapshot, has waited for it.
+// take returns the snapshot to reach, the requests for the next sync, and how long
+// the oldest of them, or the snapshot, has waited.
 func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,12 +113,12 @@ func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {
 	return l.desired, asked, l.r.activity.taken()
 }
 
-// prepare does what asks are for, before the sync that answers them, and returns
-// what that is to reach.
+// prepare does what requests need before their sync, and returns the snapshot for
+// it.
 func (r *Reconciler) prepare(ctx context.Context, asked []Ask, d plan.Desired) (plan.Desired, error) {
 	if len(asked) > 0 {
-		// What failed before a restart is known first, or its delay would be hidden
-		// from who asks.
+		// Take over failures from before a restart first. Otherwise, the sync would
+		// do so after the reset and keep to their pauses.
 		if states, err := r.o.Store.RetryStates(ctx, r.o.Instance.Name); err == nil {
 			r.recall(states)
 		} // The plan reports the error.
@@ -135,7 +135,8 @@ func (r *Reconciler) prepare(ctx context.Context, asked []Ask, d plan.Desired) (
 	return d, nil
 }
 
-// end answers who still waits when the loop ends, and who asks from then on.
+// end answers the requests that still wait when the loop ends. From then on, want
+// answers new ones.
 func (l *Loop) end() {
 	l.mu.Lock()
 	l.ended = true

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Awaiting says for every binding in the last plan whether it waits for a
-// person's word (see Attest); nil before the first plan.
+// Awaiting returns for every binding in the last plan whether a person has to
+// confirm a step of it (see Attest); nil before the first plan.
 func (r *Reconciler) Awaiting() map[string]bool {
 	last := r.Last()
 	if last == nil {
@@ -24,10 +24,10 @@ func (r *Reconciler) Awaiting() map[string]bool {
 	return names
 }
 
-// Attest writes down that a person has done the steps that the last
-// plan shows for a binding and that the registry cannot be asked about: what is
-// bound and linked, with which token version, who said so and when. The answer
-// says what was written. An error says why nothing is, or what of it was not.
+// Attest records that a person has done those steps of a binding in the last plan
+// that the registry cannot be asked about: what is bound and linked, with which
+// token version, who confirmed it and when. It returns a message about what was
+// written. An error says why nothing, or not everything, was written.
 func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person) (message.Message, error) {
 	if err := who.Check(); err != nil {
 		return message.Message{}, err
@@ -50,7 +50,7 @@ func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person
 	if err != nil {
 		return message.Message{}, message.Within(name, err)
 	}
-	// What was confirmed is not confirmed twice: the round is made again.
+	// The round is made again, so that nothing is confirmed twice.
 	if err := errors.Join(r.remembered(ctx, &now, nil), r.people(ctx, &now)); err != nil {
 		return message.Message{}, message.NewError("attest.written", "name", name, "err", err)
 	}
@@ -62,9 +62,9 @@ func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person
 	return said, nil
 }
 
-// NoStepError says that no step of a binding waits for a person's word.
+// NoStepError means that no step of a binding has to be confirmed by a person.
 type NoStepError struct {
-	// Action is the first of the binding's.
+	// Action is the first action of the binding.
 	Action plan.Action
 }
 
@@ -73,7 +73,7 @@ func (e *NoStepError) Error() string { return message.English(e.Says()) }
 // Says implements message.Sayer.
 func (*NoStepError) Says() message.Message { return message.New("attest.no-step") }
 
-// Why says why no step waits.
+// Why says why no step has to be confirmed.
 func (e *NoStepError) Why() message.Message {
 	if e.Action.Kind.Changes() {
 		return message.New("attest.without-person", "action", e.Action.Kind, "why", e.Action.Reason)
@@ -81,7 +81,7 @@ func (e *NoStepError) Why() message.Message {
 	return e.Action.Reason
 }
 
-// awaiting are the actions of a round for a binding that a person has to
+// awaiting returns the actions of a binding in a round that a person has to
 // confirm; the error says why there are none.
 func awaiting(last *plan.Round, name string) ([]plan.Action, error) {
 	var own, confirmed []plan.Action

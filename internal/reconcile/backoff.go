@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// backoff remembers what failed, by binding, while the process lives; that of
-// the whole instance has no name.
+// backoff remembers failures by binding while the process runs. The failure of the
+// whole instance is under the empty name.
 type backoff struct {
 	pause apply.Backoff
 
@@ -30,7 +30,7 @@ func (b *backoff) failed(name, tried string, now time.Time) {
 	b.states[name] = b.pause.After(b.states[name], tried, now, 0)
 }
 
-// rightClock keeps the failures as they are believed now.
+// rightClock corrects failures with a time in the future.
 func (b *backoff) rightClock(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -39,15 +39,16 @@ func (b *backoff) rightClock(now time.Time) {
 	}
 }
 
-// all are the failures of now.
+// all returns the current failures.
 func (b *backoff) all() map[string]binding.Failed {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return maps.Clone(b.states)
 }
 
-// take takes over the failures after a round. What a person reset meanwhile
-// stays reset. What is broken may declare the bindings that have no outcome.
+// take takes over the failures after a round. What a person reset meanwhile stays
+// reset. While a file is invalid, bindings without an outcome keep their failures,
+// because it may declare them.
 func (b *backoff) take(round *plan.Round, result plan.Result) {
 	before, after := round.Retries, map[string]binding.Failed{}
 	for name, failed := range before {
@@ -78,7 +79,7 @@ func (b *backoff) take(round *plan.Round, result plan.Result) {
 }
 
 // reset forgets the failures of one binding and of the whole instance, or all
-// for no name, because a person asked to try at once.
+// failures if name is empty, because a person asked to try at once.
 func (b *backoff) reset(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,8 +105,9 @@ func (b *backoff) next(now time.Time) time.Time {
 	return first
 }
 
-// restore takes over what failed before a restart, if nothing has failed since. No
-// pause gets longer than the one after a refusal, however the clock was set.
+// restore takes over a failure from before a restart, if nothing has failed since.
+// The pause is never longer than the one after a refusal, however the clock was
+// set.
 func (b *backoff) restore(name string, f binding.Failed, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

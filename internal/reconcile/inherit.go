@@ -6,12 +6,12 @@ import (
 	"reconciler/internal/observe"
 )
 
-// Inherit takes over what another reconciler of an instance of the same name
-// has in memory, so that an exchange of the configuration is no restart: how
-// long conditions hold, and, where same says that the instance and what it is
-// asked through did not change, also what was seen last, the pauses after
-// failures, and the answers of code hosts. The other one must no longer run
-// and this one not yet.
+// Inherit takes over what another reconciler of an instance with the same name has
+// in memory, so that a change of the configuration is not a restart. It takes over
+// the statuses and, if same is true, also the last round, the pauses after
+// failures, and the answers of code hosts. same means that the instance and the
+// clients for it did not change. The other reconciler must have stopped, and this
+// one must not have started.
 func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 	other.mu.Lock()
 	statuses, last, changed, credentials, edition := maps.Clone(other.statuses), other.last, other.changed, other.credentials, other.edition
@@ -23,11 +23,11 @@ func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 		r.last, r.changed, r.credentials, r.edition = last, changed, credentials, edition
 	}
 	r.mu.Unlock()
-	// This is no restart: what is to be delayed comes from the other one alone,
-	// unless that did not recall yet what failed before the last one.
+	// This is not a restart: pauses come only from the other reconciler, unless
+	// that has not yet recalled what failed before the last restart.
 	r.recalled.Store(!same || other.recalled.Load())
 	if !same {
-		// A failure may have been due to what has changed.
+		// What has changed may have caused the failures.
 		return
 	}
 	r.backoff.inherit(other.backoff)

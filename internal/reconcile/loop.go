@@ -12,13 +12,13 @@ import (
 
 const defaultDriftInterval = 10 * time.Minute
 
-// LoopOptions say when a Loop runs of itself.
+// LoopOptions say when a Loop syncs by itself.
 type LoopOptions struct {
-	// DriftInterval is how often the instance is looked at while nothing
-	// changes; 10 minutes if zero.
+	// DriftInterval is how often the instance is synced while nothing changes; 10
+	// minutes if zero.
 	DriftInterval time.Duration
-	// Jitter varies a pause, so that many daemons do not call at once; within
-	// a tenth of it if nil.
+	// Jitter varies a pause, so that many daemons do not call at the same time. If
+	// it is nil, a pause varies by up to a tenth.
 	Jitter func(time.Duration) time.Duration
 	// After is how it waits.
 	After After
@@ -26,10 +26,10 @@ type LoopOptions struct {
 	Starts *Starts
 }
 
-// Loop keeps one instance as declared: it syncs when a snapshot comes, when
-// drift is to be looked for, when what failed is due again, when a window opens
-// or closes, and when a person asks. Runs do not pile up: there is one at a time, and the newest snapshot
-// wins. Loops of several instances know nothing of each other.
+// Loop keeps one instance as declared: it syncs when a snapshot comes, at the drift
+// interval, when a failed action is due again, when a window opens or closes, when
+// a suspension ends, and when a person asks. Only one sync runs at a time, and the
+// newest snapshot wins. Loops of different instances are independent.
 type Loop struct {
 	// traced is the snapshot that was synced last. Only once uses it.
 	traced *plan.Desired
@@ -39,20 +39,20 @@ type Loop struct {
 
 	mu      sync.Mutex
 	desired *plan.Desired
-	// synced is the snapshot that a sync reached last, and busy says that one is
+	// synced is the snapshot that a sync reached last. busy is true while a sync is
 	// under way.
 	synced *plan.Desired
 	busy   bool
-	// asked are the persons' wishes that the next sync answers.
+	// asked are the requests for the next sync.
 	asked []Ask
-	// ended says that Run is over.
+	// ended is true if Run has ended.
 	ended bool
-	// refused says that removals of the present snapshot were, or were not yet
-	// found to be, refused for safety.
+	// refused is true if removals of the current snapshot were refused for safety,
+	// or it is not known yet whether they are.
 	refused bool
 }
 
-// NewLoop makes a loop around a reconciler, which must not be in another.
+// NewLoop makes a loop around a reconciler, which must not be in a different loop.
 func NewLoop(r *Reconciler, o LoopOptions) *Loop {
 	if o.DriftInterval <= 0 {
 		o.DriftInterval = defaultDriftInterval
@@ -68,14 +68,14 @@ func tenth(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1) //nolint:gosec // Jitter is no secret.
 }
 
-// Submit gives the loop a snapshot to reach, instead of the previous one, and
-// what is asked for with it. One that asks the same of the instance as that which
-// was reached costs no sync. After a rewritten history, removals stay refused
-// until a sync had none to refuse: a commit on top does not say who removed
-// what.
+// Submit gives the loop a snapshot to reach, instead of the previous one, and the
+// requests that come with it. A snapshot that asks the same of the instance as the
+// one that was reached needs no sync. After a rewritten history, removals stay
+// refused until a sync has none to refuse: a commit on top does not show who
+// removed what.
 func (l *Loop) Submit(d plan.Desired, asked ...Ask) { l.want(&d, asked) }
 
-// State says what the loop is at.
+// State returns what the loop is doing.
 func (l *Loop) State() LoopState { return l.r.activity.read() }
 
 func (l *Loop) poke() {
@@ -85,9 +85,9 @@ func (l *Loop) poke() {
 	}
 }
 
-// Run runs the loop until ctx ends; a sync that is under way then finishes the
-// call in flight and writes its outcome first. It always returns nil. What
-// failed before a restart is delayed, as if there had been none.
+// Run runs the loop until ctx ends; a sync that is under way then completes the
+// calls in flight and writes their outcomes first. It always returns nil. The
+// pauses after failures continue as if there had been no restart.
 func (l *Loop) Run(ctx context.Context) error {
 	l.r.looped.Store(true)
 	defer l.end()
@@ -109,8 +109,8 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 }
 
-// next does one sync, when it is its turn: at once where a person asked. A
-// goroutine of its own leaves no large stack to a loop that waits.
+// next does one sync when it is its turn, or at once if a person asked. The sync
+// has a goroutine of its own, so that a loop that waits keeps no large stack.
 func (l *Loop) next(ctx context.Context) {
 	var at *place
 	if !l.awaited() {
@@ -129,14 +129,14 @@ func (l *Loop) next(ctx context.Context) {
 }
 
 // pause is how long to wait after a sync that began then: until something is due
-// again, a window opens or closes, a suspension ends, or drift is to be looked for.
-// What came while the sync was under way, which may have looked before it, is
-// not waited for.
+// again, a window opens or closes, a suspension ends, or the drift interval has
+// passed. If one of these happened during the sync, the sync may have missed it, so
+// there is no wait.
 func (l *Loop) pause(began time.Time) time.Duration {
 	pause := l.r.windowChange(began, l.o.Jitter(l.o.DriftInterval))
 	now := l.r.o.Now()
 	if due := l.r.backoff.next(began); !due.IsZero() {
-		// Never before it is due, or the run would find it held and be for nothing.
+		// Not before it is due: the sync would find it held and do nothing.
 		wait := max(due.Sub(now), 0)
 		pause = min(pause, max(wait, l.o.Jitter(wait))+time.Millisecond)
 	}
@@ -148,8 +148,8 @@ func (l *Loop) pause(began time.Time) time.Duration {
 	return pause
 }
 
-// once does one sync at a place, and answers who asked for it. A panic in it is reported
-// and does not end the loop.
+// once does one sync at a place, and answers the requests for it. A panic in it is
+// reported and does not end the loop.
 func (l *Loop) once(ctx context.Context, at *place) {
 	desired, asked, waited := l.take()
 	defer l.rest()
@@ -194,14 +194,14 @@ func (l *Loop) begin(ctx context.Context, desired *plan.Desired, asked []Ask, wa
 	return wanted, err
 }
 
-// done notes what became of a snapshot, unless there is another one by now.
+// done notes the result of a snapshot, unless there is a newer one by now.
 func (l *Loop) done(desired *plan.Desired, result plan.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.desired == desired {
 		l.synced = desired
 		broken, _ := desired.BrokenOf(l.r.o.Instance.Name)
-		// What is kept because a file is broken or nothing answered may be
+		// What is not changed because a file is invalid or nothing answered may be
 		// refused later.
 		l.refused = result.Refused() || result.Incomplete || len(broken) > 0
 	}

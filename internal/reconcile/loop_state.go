@@ -5,10 +5,9 @@ import (
 	"time"
 )
 
-// LoopState says what a loop is at. A time is zero where there is none.
+// LoopState is what a loop is doing. A time is zero if there is none.
 type LoopState struct {
-	// Asked is since when a sync that was asked for, by a snapshot or a
-	// person, has not begun.
+	// Asked is when a snapshot or a person asked for a sync that has not begun yet.
 	Asked time.Time
 	// Running is since when a sync has been under way.
 	Running time.Time
@@ -35,7 +34,7 @@ type activity struct {
 	state LoopState
 }
 
-// asked notes that a sync was asked for. What waits already waits since then.
+// asked notes that a sync was asked for. If one is waiting already, its time stays.
 func (a *activity) asked() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -47,8 +46,8 @@ func (a *activity) asked() {
 	}
 }
 
-// taken notes that whoever asked is served by the sync that begins next, and
-// says how long they waited: nothing where nobody asked.
+// taken notes that the next sync does what was asked for, and returns how long that
+// has waited; zero if nothing was asked for.
 func (a *activity) taken() (waited time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -67,8 +66,8 @@ func (a *activity) begun() {
 	a.state.Running, a.state.Moved = now, now
 }
 
-// moved notes that a call began or ended. Those of a plan that somebody asks
-// for, while no sync is under way, are none of the loop's.
+// moved notes that a call began or ended. Calls while no sync is under way do not
+// count: they belong to a plan that somebody asked for.
 func (a *activity) moved() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,7 +76,7 @@ func (a *activity) moved() {
 	}
 }
 
-// ended notes that a sync is over.
+// ended notes that a sync has ended.
 func (a *activity) ended() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -20,7 +20,7 @@ import (
 
 // Options are what a Reconciler needs.
 type Options struct {
-	// Who applies; the zero Person where nobody does but the daemon, for a commit.
+	// Who asked to apply; the zero Person if the daemon does it by itself.
 	Who      binding.Person
 	Instance plan.Instance
 	Registry registry.Driver
@@ -36,31 +36,33 @@ type Options struct {
 	Windows plan.Windows
 	// Quotas are those of the instance.
 	Quotas plan.Quotas
-	// CallTimeout bounds each call, also one in flight when the context ends;
+	// CallTimeout limits each call, including one in flight when the context ends;
 	// 30 seconds if zero.
 	CallTimeout time.Duration
-	// Grace bounds a write in flight, and what finds out what became of it,
-	// once the context has ended; 0 leaves them the time that calls have.
+	// Grace limits how long a write in flight, and the observation of its outcome,
+	// may take after the context has ended. With 0, only CallTimeout limits each
+	// call.
 	Grace time.Duration
 	// Parallel and HostMemory are those of observe.Options.
 	Parallel   int
 	HostMemory time.Duration
-	// RetryBase and RetryMax bound the pause before what failed is tried
-	// again, which doubles from the one to the other; 10 seconds and 30
-	// minutes if zero.
+	// RetryBase and RetryMax limit the pause before a failed action is tried again.
+	// It doubles from the one to the other; they are 10 seconds and 30 minutes if
+	// zero.
 	RetryBase, RetryMax time.Duration
-	// Observer, if not nil, is used instead of one made of the fields above. A
+	// Observer, if not nil, is used instead of one made from the fields above. A
 	// reconciler with an observe.Recorded needs no Registry, no Tokens and no
 	// Hosts, and can only plan.
 	Observer Observer
 	// Events, if not nil, is called with each event, one at a time. It must
 	// not call the reconciler.
 	Events func(plan.Event)
-	// Redactor takes secrets out of the statuses; nil leaves them as they are.
+	// Redactor removes secrets from the statuses; if it is nil, they are not
+	// changed.
 	Redactor *secrets.Redactor
 	Now      func() time.Time
-	// Wait waits before another look at what the registry does not show; nil means
-	// a timer.
+	// Wait waits before the next read of something that the registry does not show;
+	// nil means a timer.
 	Wait func(context.Context, time.Duration) error
 }
 
@@ -69,7 +71,7 @@ type Observer interface {
 	ObserveEach(ctx context.Context, declared [][]binding.Declaration, targets []binding.SecretTargets, records []binding.Record, depth binding.Depth) []binding.Observation
 }
 
-// Reconciler makes one instance as it is declared. It is safe for concurrent
+// Reconciler brings one instance to its declared state. It is safe for concurrent
 // use: one plan or apply runs at a time.
 type Reconciler struct {
 	o        Options
@@ -82,21 +84,22 @@ type Reconciler struct {
 	// running is held by a plan or an apply.
 	running semaphore
 	telling sync.Mutex
-	// recalled says that what failed before a restart was taken over.
+	// recalled is true after the failures from before a restart were taken over.
 	recalled atomic.Bool
-	// looped says that a loop runs it, and no person.
+	// looped is true if a loop runs the reconciler, and not a person.
 	looped atomic.Bool
 
 	mu sync.Mutex
 	// last is the last round; nil before the first.
 	last *plan.Round
-	// standing is the last round that was applied, if it may stand; nil otherwise.
-	// stood is the round that it stands for; nil if the last one was made again.
+	// standing is the last applied round, if its plan may apply to later rounds;
+	// nil otherwise. stood is the last round if it has the plan of standing; nil if
+	// it was planned again.
 	standing *standing
 	stood    *plan.Round
-	// changed says that something was changed since last was observed.
+	// changed is true if something was changed since last was observed.
 	changed bool
-	// statuses went through the redactor, which had learned that much.
+	// statuses are redacted; learned is what the redactor had learned by then.
 	statuses map[string]binding.Status
 	learned  uint64
 	// credentials is a condition of the instance; nil before the first apply.
@@ -144,9 +147,9 @@ func New(o Options) *Reconciler {
 	return r
 }
 
-// Plan observes, answers the intents that an earlier run left open, and makes
-// a round. It changes nothing outside. The error is the store's or ctx's; what
-// does not answer is unknown in the observation.
+// Plan observes, answers the intents that an earlier run left open, and makes a
+// round. It changes nothing in the registry. An error comes from the store or from
+// ctx. What does not answer is unknown in the observation.
 func (r *Reconciler) Plan(ctx context.Context, desired plan.Desired, depth binding.Depth) (*plan.Round, error) {
 	rounds, err := r.PlanEach(ctx, []plan.Desired{desired}, depth)
 	if err != nil {
@@ -155,17 +158,17 @@ func (r *Reconciler) Plan(ctx context.Context, desired plan.Desired, depth bindi
 	return rounds[0], nil
 }
 
-// PlanEach is Plan for several snapshots, in their order, from one observation:
-// their plans differ only by what the snapshots declare.
+// PlanEach does the same for several snapshots, in their order, from one
+// observation: their plans differ only by what the snapshots declare.
 func (r *Reconciler) PlanEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	return r.planEach(ctx, nil, desireds, depth, func() {})
 }
 
-// planEach calls seen once everything is observed. What it does before and after that
-// is in functions of its own: thousands of syncs wait here for hosts that do not
-// answer, each with the stack of what called this.
+// planEach calls seen once everything is observed. What it does before and after
+// that is in separate functions, to keep its stack small: thousands of syncs may
+// wait here for hosts that do not answer.
 func (r *Reconciler) planEach(ctx context.Context, inForce []binding.Declaration, desireds []plan.Desired, depth binding.Depth, seen func()) ([]*plan.Round, error) {
 	basis := &plan.Round{Depth: depth, Observed: r.o.Now()}
 	if err := r.remembered(ctx, basis, inForce); err != nil {
@@ -188,7 +191,7 @@ func (r *Reconciler) look(ctx context.Context, basis *plan.Round, desireds []pla
 	return r.observer.ObserveEach(ctx, declared, targets, apply.Intended(basis.Records, basis.Intents), basis.Depth)
 }
 
-// rounds makes the rounds that snapshots ask for, of what was observed for each.
+// rounds makes the round of each snapshot from what was observed for it.
 func (r *Reconciler) rounds(ctx context.Context, basis *plan.Round, desireds []plan.Desired, observations []binding.Observation) ([]*plan.Round, error) {
 	name := r.o.Instance.Name
 	if err := ctx.Err(); err != nil {
@@ -198,7 +201,7 @@ func (r *Reconciler) rounds(ctx context.Context, basis *plan.Round, desireds []p
 		return nil, err
 	}
 	r.recall(basis.RetryStates)
-	// What an intent asks about is remembered, so that all observations have it.
+	// The objects of intents are remembered, so all observations include them.
 	if err := r.applier.AnswerIntents(context.WithoutCancel(ctx), basis, observations...); err != nil {
 		return nil, message.NewError("instance.failed", "name", name, "err", err)
 	}
@@ -215,8 +218,8 @@ func (r *Reconciler) rounds(ctx context.Context, basis *plan.Round, desireds []p
 	return rounds, nil
 }
 
-// round makes the round that a snapshot asks for, of what was observed and is
-// remembered, and keeps it as the last one. made is false if an earlier plan stands.
+// round makes the round of a snapshot from what was observed and is remembered, and
+// keeps it as the last one. made is false if it has the plan of the standing round.
 func (r *Reconciler) round(of plan.Round, desired plan.Desired) (round *plan.Round, made bool) {
 	of.Revision, of.BreakGlass, of.Declarations = desired.Revision, desired.BreakGlass, desired.Of(r.o.Instance.Name)
 	of.Declared = desired.SecretTargets()
@@ -226,8 +229,8 @@ func (r *Reconciler) round(of plan.Round, desired plan.Desired) (round *plan.Rou
 	return r.keep(of)
 }
 
-// keep makes a round of what it has now, and keeps it as the last one. made is
-// false if the plan of the standing round is that of this one too.
+// keep adds what is known now and a plan to a round, and keeps it as the last one.
+// made is false if it has the plan of the standing round.
 func (r *Reconciler) keep(of plan.Round) (round *plan.Round, made bool) {
 	of.Now, of.Instance, of.Policy, of.Windows, of.Quotas = r.o.Now(), r.o.Instance, r.o.Policy, r.o.Windows, r.o.Quotas
 	r.backoff.rightClock(of.Now)
@@ -264,12 +267,12 @@ func (r *Reconciler) Last() *plan.Round {
 	return r.last
 }
 
-// ErrUnseen says that an instance has not been observed yet.
+// ErrUnseen means that an instance has not been observed yet.
 var ErrUnseen = message.NewError("reconcile.unseen")
 
-// Current returns a round that shows what is there and remembered now: the last
-// one, observed again as far as that was if something was changed since. It
-// waits for a sync that is under way, until ctx ends; before the first plan the
+// Current returns a round with what is there and remembered now: the last one,
+// which is observed again to the same depth if something was changed since. It
+// waits for a sync that is under way, until ctx ends. Before the first plan, the
 // error is ErrUnseen.
 func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 	name := r.o.Instance.Name
@@ -307,8 +310,8 @@ func (r *Reconciler) observe(ctx context.Context, declared []binding.Declaration
 	return r.observer.ObserveEach(ctx, [][]binding.Declaration{declared}, []binding.SecretTargets{targets}, records, depth)[0]
 }
 
-// remembered puts into a round what has to be known before it is observed. What is in
-// force now was declared last.
+// remembered puts into a round what has to be known before it is observed. inForce
+// are the declarations that are in force now, so they were declared last.
 func (r *Reconciler) remembered(ctx context.Context, into *plan.Round, inForce []binding.Declaration) error {
 	name, err := r.o.Instance.Name, error(nil)
 	if into.Records, err = r.o.Store.Records(ctx, name); err != nil {
@@ -325,8 +328,8 @@ func (r *Reconciler) remembered(ctx context.Context, into *plan.Round, inForce [
 	return nil
 }
 
-// people puts into a round what persons may have changed while it was observed:
-// what is suspended, and what is repaired again.
+// people puts into a round what persons may have changed during its observation:
+// suspensions and retry states.
 func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 	name, err := r.o.Instance.Name, error(nil)
 	if into.RetryStates, err = r.applier.RetryStates(context.WithoutCancel(ctx)); err != nil {
@@ -336,8 +339,8 @@ func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 	return err
 }
 
-// Apply carries out the plan of a round. When ctx ends, calls in flight end
-// in their own time, their outcomes are written, and the rest is not begun.
+// Apply carries out the plan of a round. When ctx ends, calls in flight are
+// completed, their outcomes are written, and no further action begins.
 func (r *Reconciler) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	r.running.Lock()
 	defer r.running.Unlock()
@@ -346,8 +349,8 @@ func (r *Reconciler) Apply(ctx context.Context, round *plan.Round) plan.Result {
 
 func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 	result := r.again(ctx, round)
-	// Whoever lists the statuses of all instances waits for none that computes its own:
-	// a sync alone makes new ones.
+	// The statuses are computed without the lock, so that nobody who lists them has
+	// to wait. That is safe, because only a sync makes new ones.
 	r.mu.Lock()
 	before := r.statuses
 	r.mu.Unlock()

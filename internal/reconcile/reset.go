@@ -7,17 +7,17 @@ import (
 	"reconciler/internal/observe"
 )
 
-// Reset starts again for a binding, or for all of the instance for no name,
-// because a person asks for it: repairs that did not hold are made and counted
-// again, and what failed is tried without its pause. The next sync does it. It
-// returns the objects that are repaired again; none where nothing was stopped.
+// Reset makes the next sync start again for a binding or, if name is empty, for the
+// whole instance, because a person asks for it: stopped repairs are made and
+// counted again, and failed actions are tried without a pause. It returns the
+// objects whose repairs were stopped.
 func (r *Reconciler) Reset(ctx context.Context, name string, by binding.Person) ([]string, error) {
 	r.backoff.reset(name)
 	return r.applier.Reset(ctx, name, by)
 }
 
-// endRefusal lets the token of a binding be tried although the registry refused
-// it, and the code host be asked afresh about it.
+// endRefusal makes the next sync try the token of a binding even if the registry
+// refused it, and ask the code host about it again.
 func (r *Reconciler) endRefusal(ctx context.Context, name string) error {
 	if name == "" {
 		return nil
@@ -30,8 +30,8 @@ func (r *Reconciler) endRefusal(ctx context.Context, name string) error {
 	return r.applier.EndRefusal(context.WithoutCancel(ctx), name)
 }
 
-// recall takes over, once, what failed before a restart. A person's own run
-// tries at once: only what runs of itself keeps to the pauses.
+// recall takes over, once, the failures from before a restart. Only a loop keeps to
+// their pauses: a person's own run tries at once.
 func (r *Reconciler) recall(states []binding.RetryState) {
 	if !r.looped.Load() || r.recalled.Swap(true) {
 		return

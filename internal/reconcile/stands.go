@@ -7,15 +7,15 @@ import (
 	"reconciler/internal/plan"
 )
 
-// standing is a round that left nothing to do, and what became of it. It stands
-// while nothing that it was made of differs and nothing comes due.
+// standing is a round that left nothing to do, and its result. Its plan applies to
+// later rounds while their input is the same and nothing becomes due.
 type standing struct {
 	round  *plan.Round
 	result plan.Result
 }
 
-// standingOf is nil where a round has to be made and applied again, whatever the
-// next observation is.
+// standingOf is nil if the next round has to be planned and applied, whatever its
+// observation is.
 func standingOf(round *plan.Round, result plan.Result) *standing {
 	again := result.Incomplete || len(result.Forgotten) > 0 || len(round.Retries) > 0 || len(round.BreakGlass) > 0
 	for _, o := range result.Outcomes {
@@ -27,8 +27,8 @@ func standingOf(round *plan.Round, result plan.Result) *standing {
 	return &standing{round, result}
 }
 
-// stands gives a round the plan of the last one, if that holds for it too. of has
-// everything but a plan.
+// stands reports whether the plan of the standing round applies to a round too. of
+// has everything except a plan.
 func (s *standing) stands(of plan.Round) bool {
 	if s == nil || of.Depth != s.round.Depth || of.Revision != s.round.Revision || len(of.Retries) > 0 || len(of.BreakGlass) > 0 {
 		return false
@@ -41,8 +41,8 @@ func (s *standing) stands(of plan.Round) bool {
 	return reflect.DeepEqual(before, of.Input)
 }
 
-// again carries out a round. Of one that an earlier plan stands for, nothing is to
-// be done: what became of that plan stands too.
+// again carries out a round. If it has the plan of the standing round, there is
+// nothing to do, and the result is the same too.
 func (r *Reconciler) again(ctx context.Context, round *plan.Round) plan.Result {
 	r.mu.Lock()
 	standing, stood := r.standing, r.stood == round

@@ -8,17 +8,19 @@ import (
 )
 
 const (
-	// startsPerProcessor is how many syncs compute at once for each processor.
+	// startsPerProcessor is how many syncs compute at the same time for each
+	// processor.
 	startsPerProcessor = 8
-	// startHeld is how long a sync holds a place at most.
+	// startHeld is the longest time for which a sync keeps a place.
 	startHeld = 25 * time.Millisecond
 )
 
-// Starts bounds how many loops compute at once. When thousands of instances start,
-// each then has its turn at the processor, and they need memory one after the other. A
-// sync that takes long, because something outside does, gives its place back before it
-// ends: it delays no other for longer than that. When it has its answers it takes a
-// place again, so that those that waited for the same host do not continue all at once.
+// Starts limits how many loops compute at the same time. When thousands of
+// instances start, they take turns at the processor, and need memory one after the
+// other. A sync that takes long, because something that it asks does, gives its
+// place back after startHeld, so that it delays the others no longer than that.
+// When it has its answers, it takes a place again, so that syncs that waited for
+// the same host do not all continue at the same time.
 type Starts struct{ places chan struct{} }
 
 // NewStarts makes the places that loops share.
@@ -26,14 +28,14 @@ func NewStarts() *Starts {
 	return &Starts{make(chan struct{}, startsPerProcessor*runtime.GOMAXPROCS(0))}
 }
 
-// place is that of one sync. Nil never waits.
+// place is the place of one sync. A nil place never waits.
 type place struct {
 	of    *Starts
 	held  atomic.Bool
 	timer *time.Timer
 }
 
-// begin waits for a place, or until ctx ends. Nil has a place for everybody.
+// begin waits for a place, or until ctx ends. A nil Starts has no limit.
 func (s *Starts) begin(ctx context.Context) *place {
 	if s == nil {
 		return nil
@@ -43,7 +45,7 @@ func (s *Starts) begin(ctx context.Context) *place {
 	return p
 }
 
-// take waits for a place unless it is held, or until ctx ends.
+// take waits for a place, unless p has one, or until ctx ends.
 func (p *place) take(ctx context.Context) {
 	if p == nil || p.held.Load() {
 		return

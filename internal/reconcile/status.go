@@ -12,9 +12,9 @@ import (
 	"reconciler/internal/status"
 )
 
-// Statuses are what is known of every binding of the instance since the last
-// apply, sorted by name. They live in memory: after a restart the first sync
-// makes them again.
+// Statuses returns the statuses of all bindings of the instance since the last
+// apply, sorted by name. They are only in memory: after a restart, the first sync
+// computes them again.
 func (r *Reconciler) Statuses() []binding.Status {
 	all := r.AppendStatuses(nil)
 	for i, s := range all {
@@ -23,8 +23,8 @@ func (r *Reconciler) Statuses() []binding.Status {
 	return all
 }
 
-// AppendStatuses appends Statuses to all. The caller changes nothing that they
-// point to: it is shared.
+// AppendStatuses appends Statuses to all. The caller must not change what they
+// point to, because it is shared.
 func (r *Reconciler) AppendStatuses(all []binding.Status) []binding.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -37,7 +37,7 @@ func (r *Reconciler) AppendStatuses(all []binding.Status) []binding.Status {
 	return all
 }
 
-// Status is that of one binding; ok is false where none of that name is known.
+// Status returns the status of one binding; ok is false if there is none.
 func (r *Reconciler) Status(name string) (s binding.Status, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,7 +46,7 @@ func (r *Reconciler) Status(name string) (s binding.Status, ok bool) {
 	return owned(r.shown(s)), ok
 }
 
-// Known says that a sync has ended that knew of a binding.
+// Known reports whether a sync that knew a binding has ended.
 func (r *Reconciler) Known(name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,23 +54,24 @@ func (r *Reconciler) Known(name string) bool {
 	return known
 }
 
-// redactAgain takes secrets out of the statuses that the redactor did not know when
-// they were computed; r.mu is held.
+// redactAgain removes secrets from the statuses that the redactor has learned since
+// it redacted them; r.mu is held.
 func (r *Reconciler) redactAgain() {
 	if r.o.Redactor.Learned() != r.learned {
 		r.setStatuses(r.statuses)
 	}
 }
 
-// setStatuses keeps statuses as they may be shown; r.mu is held. What the redactor
-// learns meanwhile counts as not yet applied.
+// setStatuses stores redacted statuses; r.mu is held. What the redactor learns
+// meanwhile counts as not applied yet.
 func (r *Reconciler) setStatuses(statuses map[string]binding.Status) {
 	learned := r.o.Redactor.Learned()
 	r.statuses, r.learned = r.redacted(statuses), learned
 }
 
-// redacted are statuses without the secrets that foreign answers put into their
-// texts. What they were made of stays as it is, and they share what has none.
+// redacted returns statuses without the secrets that answers of others put into
+// their texts. The given statuses are not changed; the result shares what contains
+// no secret.
 func (r *Reconciler) redacted(statuses map[string]binding.Status) map[string]binding.Status {
 	if r.o.Redactor == nil {
 		return statuses
@@ -94,7 +95,7 @@ func (r *Reconciler) redacted(statuses map[string]binding.Status) map[string]bin
 	return all
 }
 
-// shown is a status as it is shown now.
+// shown returns a status as it is shown now.
 func (r *Reconciler) shown(s binding.Status) binding.Status {
 	now := r.o.Now()
 	if r.unread != nil {
@@ -103,7 +104,7 @@ func (r *Reconciler) shown(s binding.Status) binding.Status {
 	return status.Aged(s, now, r.o.Policy.StatusMaxAge)
 }
 
-// owned is a status that its owner may change.
+// owned returns a copy of a status that the caller may change.
 func owned(s binding.Status) binding.Status {
 	s.Conditions, s.Steps, s.Pending = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Pending)
 	return s
@@ -115,8 +116,8 @@ type unread struct {
 	since time.Time
 }
 
-// SourceRead notes that the source of declarations answered or, with an error, that it
-// does not since a time.
+// SourceRead notes that the source of declarations answered or, if err is not nil,
+// since when it has not.
 func (r *Reconciler) SourceRead(err error, since time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -126,7 +127,7 @@ func (r *Reconciler) SourceRead(err error, since time.Time) {
 	}
 }
 
-// reachedBy notes that another commit asks for what the last sync reached.
+// reachedBy notes that a newer commit asks for what the last sync reached.
 func (r *Reconciler) reachedBy(d plan.Desired) {
 	own := d.Of(r.o.Instance.Name)
 	r.mu.Lock()
@@ -145,7 +146,8 @@ func (r *Reconciler) reachedBy(d plan.Desired) {
 	}
 }
 
-// failed notes that a sync to declarations failed before it could answer anything.
+// failed notes that a sync failed before it got any answer. declared are its
+// declarations.
 func (r *Reconciler) failed(err error, declared []binding.Declaration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,7 +163,8 @@ func (r *Reconciler) failed(err error, declared []binding.Declaration) {
 	r.setStatuses(statuses)
 }
 
-// Conditions are those of the instance itself, since the last apply or plan.
+// Conditions returns the conditions of the instance itself, since the last apply or
+// plan.
 func (r *Reconciler) Conditions() []binding.Condition {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,7 +177,8 @@ func (r *Reconciler) Conditions() []binding.Condition {
 	return all
 }
 
-// noteHeld notes why a snapshot holds the instance as it is; zero if it does not.
+// noteHeld notes why a snapshot prevents changes to the whole instance; zero if it
+// does not.
 func (r *Reconciler) noteHeld(why message.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

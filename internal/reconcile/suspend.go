@@ -9,12 +9,12 @@ import (
 	"reconciler/internal/plan"
 )
 
-// historyForgotten is the history's word for a suspension that is over and was
-// reported for long enough.
+// historyForgotten is the action of a history entry about a suspension that has
+// ended and was reported long enough.
 const historyForgotten = "suspension-forgotten"
 
-// suspensions are what people suspended on the instance. What has been over
-// for long is forgotten on the way.
+// suspensions returns what people suspended on the instance. It forgets suspensions
+// that ended long ago.
 func (r *Reconciler) suspensions(ctx context.Context) ([]binding.Suspension, error) {
 	all, err := r.o.Store.Suspensions(ctx, r.o.Instance.Name)
 	if err != nil {

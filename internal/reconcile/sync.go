@@ -15,7 +15,8 @@ func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth bindi
 	return r.sync(ctx, desired, depth, func() {})
 }
 
-// sync is Sync, and calls seen between what waits for others and what computes.
+// sync does the same, and calls seen between the observation, which waits for
+// others, and the computation.
 func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth binding.Depth, seen func()) (plan.Result, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
@@ -35,7 +36,7 @@ func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth bindi
 	return result, nil
 }
 
-// beginning is what was so when a sync began.
+// beginning is the state when a sync began.
 type beginning struct {
 	at         time.Time
 	statuses   []binding.Status
@@ -46,8 +47,8 @@ func (r *Reconciler) beginning() *beginning {
 	return &beginning{at: r.o.Now(), statuses: r.AppendStatuses(nil), conditions: r.Conditions()}
 }
 
-// syncFailed reports a sync that made no plan, and returns why. Being stopped is no
-// failure.
+// syncFailed reports a sync that made no plan, and returns why. Being stopped is
+// not a failure.
 func (r *Reconciler) syncFailed(ctx context.Context, desired plan.Desired, began *beginning, err error) error {
 	if ctx.Err() == nil {
 		r.failed(err, desired.Of(r.o.Instance.Name))
@@ -56,7 +57,7 @@ func (r *Reconciler) syncFailed(ctx context.Context, desired plan.Desired, began
 	return err
 }
 
-// syncDone carries out a round's plan, and reports what became of it.
+// syncDone carries out a round's plan, and reports its result.
 func (r *Reconciler) syncDone(ctx context.Context, round *plan.Round, began *beginning) plan.Result {
 	result := r.apply(ctx, round)
 	r.emit(plan.Event{

@@ -4,9 +4,9 @@ import (
 	"time"
 )
 
-// After gives a channel that receives once a time has passed, and a function
-// that releases it before. It goes with a clock: who passes another Now
-// passes this too. The nil After goes by the machine's time.
+// After returns a channel that receives once a time has passed, and a function that
+// releases it earlier. It belongs to a clock: if you pass a different Now, pass
+// this too. The nil After uses the machine's clock.
 type After func(time.Duration) (fired <-chan time.Time, stop func())
 
 // Start begins a wait.
