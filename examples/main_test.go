@@ -11,6 +11,6 @@ import (
 // TestMain lets the test binary stand for the program, whose child processes
 // evaluate policies.
 func TestMain(m *testing.M) {
-	confine.Child(manifest.Confined())
+	confine.Child(manifest.ChildWork())
 	os.Exit(m.Run())
 }

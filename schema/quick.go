@@ -53,9 +53,9 @@ type quickField struct {
 	present, required bool
 }
 
-// quickTest checks a scalar. around are the structs that it stands in, the
+// quickTest checks a scalar. enclosing are the structs that it is in, the
 // document first.
-type quickTest func(value any, around []map[string]any) bool
+type quickTest func(value any, enclosing []map[string]any) bool
 
 // quickWhen is what holds for a struct while one of its values is as given.
 type quickWhen struct {
@@ -71,11 +71,11 @@ type quickPath struct {
 }
 
 // text is the text at the path, from the structs around a value.
-func (p quickPath) text(around []map[string]any) (string, bool) {
-	if p.level >= len(around) {
+func (p quickPath) text(enclosing []map[string]any) (string, bool) {
+	if p.level >= len(enclosing) {
 		return "", false
 	}
-	var at any = around[p.level]
+	var at any = enclosing[p.level]
 	for _, name := range p.names {
 		fields, ok := at.(map[string]any)
 		if !ok {
@@ -93,7 +93,7 @@ func (p quickPath) text(around []map[string]any) (string, bool) {
 // compared them with Field.
 func (q *Quick) Accept(data map[string]any) bool {
 	const usual = 8
-	run := quickRun{around: make([]map[string]any, 0, usual), filled: make([]quickDefault, 0, usual)}
+	run := quickRun{enclosing: make([]map[string]any, 0, usual), filled: make([]quickDefault, 0, usual)}
 	if run.accept(&q.root, data) {
 		return true
 	}
@@ -105,8 +105,8 @@ func (q *Quick) Accept(data map[string]any) bool {
 
 // quickRun is the check of one document.
 type quickRun struct {
-	// around are the structs that the value at hand stands in.
-	around []map[string]any
+	// enclosing are the structs that the value at hand is in.
+	enclosing []map[string]any
 	// filled are the defaults that were written.
 	filled []quickDefault
 }
@@ -128,12 +128,12 @@ func (r *quickRun) accept(n *quickNode, value any) bool {
 			!slices.ContainsFunc(value, func(item any) bool { return !r.accept(n.elem, item) })
 	}
 	return n.elem == nil && !n.isStruct &&
-		!slices.ContainsFunc(n.tests, func(test quickTest) bool { return !test(value, r.around) })
+		!slices.ContainsFunc(n.tests, func(test quickTest) bool { return !test(value, r.enclosing) })
 }
 
 func (r *quickRun) acceptStruct(n *quickNode, data map[string]any) bool {
-	r.around = append(r.around, data)
-	defer func() { r.around = r.around[:len(r.around)-1] }()
+	r.enclosing = append(r.enclosing, data)
+	defer func() { r.enclosing = r.enclosing[:len(r.enclosing)-1] }()
 	for _, field := range n.fields {
 		name := field.name
 		if _, written := data[name]; written || !field.present {
@@ -162,7 +162,7 @@ func (r *quickRun) acceptFields(n *quickNode, data map[string]any) bool {
 	}
 	for i := range n.when {
 		when := &n.when[i]
-		is, known := when.from.text(r.around)
+		is, known := when.from.text(r.enclosing)
 		if !known || is == when.is && (when.then.unknown || !r.acceptFields(&when.then, data)) {
 			return false
 		}
@@ -281,7 +281,7 @@ func newQuickPattern(parts []string, values []quickPath) (quickPattern, error) {
 var wholePatterns sync.Map
 
 // matches says whether text matches; known is false where that cannot be said.
-func (p quickPattern) matches(text string, around []map[string]any) (matches, known bool) {
+func (p quickPattern) matches(text string, enclosing []map[string]any) (matches, known bool) {
 	if p.whole != nil {
 		return p.matchesWhole(text), true
 	}
@@ -291,7 +291,7 @@ func (p quickPattern) matches(text string, around []map[string]any) (matches, kn
 		if i == len(p.values) {
 			break
 		}
-		value, ok := p.values[i].text(around)
+		value, ok := p.values[i].text(enclosing)
 		if !ok {
 			return false, false
 		}
@@ -324,12 +324,12 @@ func (p quickPattern) matchesWhole(text string) bool {
 var recentSeed = maphash.MakeSeed()
 
 func (p quickPattern) test(want bool) quickTest {
-	return func(value any, around []map[string]any) bool {
+	return func(value any, enclosing []map[string]any) bool {
 		text, ok := value.(string)
 		if !ok {
 			return false
 		}
-		matches, known := p.matches(text, around)
+		matches, known := p.matches(text, enclosing)
 		return known && matches == want
 	}
 }

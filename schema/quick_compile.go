@@ -154,8 +154,8 @@ func (c *quickCompiler) choice(n *quickNode, x *ast.BinaryExpr, scope *quickScop
 		}
 		parts = append(parts, part)
 	}
-	n.tests = append(n.tests, func(value any, around []map[string]any) bool {
-		run := quickRun{around: around}
+	n.tests = append(n.tests, func(value any, enclosing []map[string]any) bool {
+		run := quickRun{enclosing: enclosing}
 		return slices.ContainsFunc(parts, func(part quickNode) bool { return run.accept(&part, value) })
 	})
 }

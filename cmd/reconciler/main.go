@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	confine.Child(manifest.Confined())
+	confine.Child(manifest.ChildWork())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal is not caught any more, and ends the process at once.
 	context.AfterFunc(ctx, stop)

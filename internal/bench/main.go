@@ -28,8 +28,8 @@ type options struct {
 	out          string
 	// beforeCommit and push are additional information for the page.
 	beforeCommit, push string
-	// files is the usual number of declarations, and many the large one.
-	files, many, count int
+	// files is the usual number of declarations, and large the large one.
+	files, large, count int
 }
 
 func main() {
@@ -66,7 +66,7 @@ func command(ctx context.Context, args []string) error {
 		flags.StringVar(f.to, f.name, "", f.text)
 	}
 	flags.IntVar(&o.files, "files", 10_000, "how many declarations")
-	flags.IntVar(&o.many, "many", 100_000, "how many declarations in the large folder")
+	flags.IntVar(&o.large, "many", 100_000, "how many declarations in the large folder")
 	flags.IntVar(&o.count, "count", 5, "how often each command runs")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err

@@ -33,13 +33,13 @@ type series struct {
 // median returns the median of each figure.
 func (s series) median() usage {
 	return usage{
-		Wall:      middle(s.runs, func(u usage) time.Duration { return u.Wall }),
-		Processor: middle(s.runs, func(u usage) time.Duration { return u.Processor }),
-		Memory:    middle(s.runs, func(u usage) int64 { return u.Memory }),
+		Wall:      medianBy(s.runs, func(u usage) time.Duration { return u.Wall }),
+		Processor: medianBy(s.runs, func(u usage) time.Duration { return u.Processor }),
+		Memory:    medianBy(s.runs, func(u usage) int64 { return u.Memory }),
 	}
 }
 
-func middle[T cmp.Ordered](runs []usage, of func(usage) T) T {
+func medianBy[T cmp.Ordered](runs []usage, of func(usage) T) T {
 	all := make([]T, len(runs))
 	for n, u := range runs {
 		all[n] = of(u)

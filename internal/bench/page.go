@@ -15,9 +15,9 @@ import (
 type result struct {
 	options options
 	began   time.Time
-	// checks are for the usual folder, and many for the large one.
+	// checks are for the usual folder, and large for the large one.
 	checks          []series
-	many            series
+	large           series
 	plan, planOld   series
 	shown, shownOld series
 	get, getOld     series
@@ -72,12 +72,12 @@ func (o options) planChange(ctx context.Context, program string, w world) (serie
 }
 
 func (r *result) measureMany(ctx context.Context) error {
-	w, remove, err := temporaryWorld(r.options.many)
+	w, remove, err := temporaryWorld(r.options.large)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	r.many, err = r.options.repeat(ctx, "validate, many", w.folder, r.options.program, "validate", "--max-files", fmt.Sprint(r.options.many), w.folder)
+	r.large, err = r.options.repeat(ctx, "validate, many", w.folder, r.options.program, "validate", "--max-files", fmt.Sprint(r.options.large), w.folder)
 	return err
 }
 
@@ -103,13 +103,13 @@ func (r *result) page(ctx context.Context) string {
 			float64(m.Processor.Microseconds())/1000/float64(r.options.files), megabytes(m.Memory), times(m.Wall, own.Wall), times(m.Processor, own.Processor))
 	}
 	r.method(line)
-	many := r.many.median()
-	line("\n%d declarations take %.1f times the time and %.1f times the memory of %d (%s, %s).", r.options.many,
-		float64(many.Wall)/float64(own.Wall), float64(many.Memory)/float64(own.Memory), r.options.files, seconds(many.Wall), megabytes(many.Memory))
+	large := r.large.median()
+	line("\n%d declarations take %.1f times the time and %.1f times the memory of %d (%s, %s).", r.options.large,
+		float64(large.Wall)/float64(own.Wall), float64(large.Memory)/float64(own.Memory), r.options.files, seconds(large.Wall), megabytes(large.Memory))
 	r.beside(line)
 	r.push(line)
 	line("\n## Raw figures\n\nTime, processor time and memory of each run.\n\n```text")
-	for _, s := range slices.Concat(r.checks, []series{r.many, r.plan, named(r.planOld, "plan, before"), r.get, named(r.getOld, "get, before"), r.shown, named(r.shownOld, "daemon, before")}) {
+	for _, s := range slices.Concat(r.checks, []series{r.large, r.plan, named(r.planOld, "plan, before"), r.get, named(r.getOld, "get, before"), r.shown, named(r.shownOld, "daemon, before")}) {
 		for _, u := range s.runs {
 			line("%-30s %10s %10s %8s", s.name, seconds(u.Wall), seconds(u.Processor), megabytes(u.Memory))
 		}

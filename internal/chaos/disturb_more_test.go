@@ -35,8 +35,8 @@ func (w *world) staleReads(r *rand.Rand) string {
 	lag := sandbox.ReadLag{By: time.Duration(1+r.IntN(90)) * time.Second, Flip: r.IntN(2) == 0}
 	long := minutes(r, 300)
 	for _, name := range []string{prod, edge} {
-		w.instance(name).LagReads(lag)
-		w.outlast("stale "+name, long, func() { w.instance(name).LagReads() })
+		w.instance(name).SetReadLag(lag)
+		w.outlast("stale "+name, long, func() { w.instance(name).SetReadLag() })
 	}
 	return fmt.Sprintf("by %s, every other %v, for %s", lag.By, lag.Flip, long)
 }

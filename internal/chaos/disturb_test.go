@@ -208,7 +208,7 @@ func refusalCodes() []sandbox.Fault {
 		{Status: 504, ContentType: "text/html", Body: "<html>gateway</html>"},
 		{Status: 200, ContentType: "text/html", Body: "<html>sign in</html>"},
 		{Cut: true},
-		{LoseAnswer: true},
+		{DropResponse: true},
 		{Delay: 40 * time.Second},
 		{Status: 504, ContentType: "text/html", Body: "<html>gateway</html>", EffectAfter: 15 * time.Second},
 		{Cut: true, EffectAfter: 30 * time.Second},
@@ -250,7 +250,7 @@ func faultName(f sandbox.Fault) string {
 	for _, part := range []struct {
 		is   bool
 		name string
-	}{{f.Cut, "cut"}, {f.LoseAnswer, "answer lost"}, {f.Delay > 0, "late answer"}, {f.EffectAfter > 0, "late effect"}} {
+	}{{f.Cut, "cut"}, {f.DropResponse, "answer lost"}, {f.Delay > 0, "late answer"}, {f.EffectAfter > 0, "late effect"}} {
 		if part.is {
 			parts = append(parts, part.name)
 		}

@@ -149,7 +149,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 	if err := showPlan(opts, p); err != nil {
 		return err
 	}
-	if asks(p) && !opts.approve && opts.file == "" {
+	if needsConfirmation(p) && !opts.approve && opts.file == "" {
 		if err := confirm(ctx, opts.streams, out, message.New("apply-text.question"), "--auto-approve"); err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	if p.HasChanges() {
-		if err := opts.streams.say(out, applied(result)); err != nil {
+		if err := opts.streams.printMessage(out, applied(result)); err != nil {
 			return err
 		}
 	}
@@ -174,9 +174,9 @@ func showPlan(opts *applyOptions, p plan.Plan) error {
 	return report.Plan(opts.streams.Out, p, opts.streams.style(opts.streams.Out))
 }
 
-// asks reports whether applying a plan would change anything. Steps for a
+// needsConfirmation reports whether applying a plan would change anything. Steps for a
 // person need no confirmation.
-func asks(p plan.Plan) bool {
+func needsConfirmation(p plan.Plan) bool {
 	return slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind.Changes() && !a.Kind.ByPerson() })
 }
 

@@ -13,9 +13,9 @@ import (
 )
 
 type attestOptions struct {
-	streams Streams
-	daemon  clientFlags
-	word    client.Attestation
+	streams     Streams
+	daemon      clientFlags
+	attestation client.Attestation
 }
 
 func newAttest(streams Streams) *cobra.Command {
@@ -37,33 +37,33 @@ shows the name given by --by, which is not verified.`,
   reconciler attest payments-gitlab --by "Ada Lovelace"`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts.word.Binding = args[0]
+			opts.attestation.Binding = args[0]
 			return runAttest(cmd.Context(), opts)
 		},
 	}
 	opts.daemon.add(cmd)
-	byFlag(cmd, &opts.word.By, "did the steps")
-	cmd.Flags().StringVar(&opts.word.Instance, "instance", "", "the steps of the binding on this instance")
+	byFlag(cmd, &opts.attestation.By, "did the steps")
+	cmd.Flags().StringVar(&opts.attestation.Instance, "instance", "", "the steps of the binding on this instance")
 	completeNames(cmd, &opts.daemon, 1)
 	return cmd
 }
 
 func runAttest(ctx context.Context, opts *attestOptions) (err error) {
-	if opts.word.By, err = whoAsks(opts.word.By); err != nil {
+	if opts.attestation.By, err = requester(opts.attestation.By); err != nil {
 		return err
 	}
 	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	said, err := daemon.Attest(ctx, opts.word)
+	confirmation, err := daemon.Attest(ctx, opts.attestation)
 	if errors.Is(err, client.ErrNoDaemon) && !opts.daemon.given() {
-		said, err = attestAlone(ctx, opts)
+		confirmation, err = attestAlone(ctx, opts)
 	}
 	if err != nil {
 		return err
 	}
-	return opts.streams.say(opts.streams.Out, message.New("attest.done", "by", message.Foreign(opts.word.By), "what", said))
+	return opts.streams.printMessage(opts.streams.Out, message.New("attest.done", "by", message.Foreign(opts.attestation.By), "what", confirmation))
 }
 
 // attestAlone is attest without a daemon. Its plan reads as much as the
@@ -78,6 +78,6 @@ func attestAlone(ctx context.Context, opts *attestOptions) (message.Message, err
 	if _, err := session.plan(ctx, binding.DepthPreflight); err != nil {
 		return message.Message{}, err
 	}
-	_, written, err := e.Attest(ctx, server.ThisProcess().Person(opts.word.By), opts.word)
+	_, written, err := e.Attest(ctx, server.ThisProcess().Person(opts.attestation.By), opts.attestation)
 	return written, err
 }

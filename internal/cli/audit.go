@@ -205,7 +205,7 @@ changes the files itself.`,
 }
 
 func runAuditAccept(ctx context.Context, opts *acceptOptions) (err error) {
-	if opts.by, err = whoAsks(opts.by); err != nil {
+	if opts.by, err = requester(opts.by); err != nil {
 		return err
 	}
 	daemon, err := opts.daemon.client(opts.streams)
@@ -219,7 +219,7 @@ func runAuditAccept(ctx context.Context, opts *acceptOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	return opts.streams.say(opts.streams.Out, message.New("journal.accepted", "by", message.Foreign(opts.by), "damage", damage.Message()))
+	return opts.streams.printMessage(opts.streams.Out, message.New("journal.accepted", "by", message.Foreign(opts.by), "damage", damage.Message()))
 }
 
 // acceptAlone is accept without a daemon.

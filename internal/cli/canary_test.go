@@ -112,7 +112,7 @@ func TestCanaryOnFailurePaths(t *testing.T) {
 		},
 		"the registry loses answers to writes": func(c *canaryRun) {
 			c.recovers = true
-			c.Registry.Faults.Add(sandbox.Fault{LoseAnswer: true, Match: func(r *http.Request) bool { return r.Method != http.MethodGet }})
+			c.Registry.Faults.Add(sandbox.Fault{DropResponse: true, Match: func(r *http.Request) bool { return r.Method != http.MethodGet }})
 		},
 		"the access key secret is wrong": func(c *canaryRun) {
 			for _, name := range worldInstances() {

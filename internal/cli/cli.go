@@ -60,15 +60,15 @@ func end(streams Streams, err error) int {
 	return code
 }
 
-// say writes a message as a line for a person.
-func (s Streams) say(w io.Writer, m message.Message) error {
-	_, err := fmt.Fprintln(w, report.Harmless(s.redactor.Redact(s.words(w, m))))
+// printMessage writes a message as a line for a person.
+func (s Streams) printMessage(w io.Writer, m message.Message) error {
+	_, err := fmt.Fprintln(w, report.Sanitize(s.redactor.Redact(s.words(w, m))))
 	return err
 }
 
 // warn writes a message on the error stream, after the name of the program.
 func (s Streams) warn(m message.Message) error {
-	return s.say(s.Err, message.New("cli.program", "text", m))
+	return s.printMessage(s.Err, message.New("cli.program", "text", m))
 }
 
 // words returns a message in the language of the person who reads w.
@@ -148,7 +148,7 @@ func withUse(cmd *cobra.Command) {
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return withUsage(cmd, message.NewError("cli.meant", "why", argumentsError(cmd, check, args, err), "meant", meantCommand(cmd, args)))
+			return withUsage(cmd, message.NewError("cli.meant", "why", argumentsError(cmd, check, args, err), "meant", suggestCommand(cmd, args)))
 		}
 		return nil
 	}

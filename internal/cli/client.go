@@ -175,9 +175,9 @@ func byFlag(cmd *cobra.Command, by *string, does string) {
 	cmd.Flags().StringVar(by, "by", "", "`NAME` of the person who "+does+" (default: the user of the operating system)")
 }
 
-// whoAsks is by, or else the user of the operating system: its number if it has
+// requester is by, or else the user of the operating system: its number if it has
 // no name, as in a container.
-func whoAsks(by string) (string, error) {
+func requester(by string) (string, error) {
 	if by != "" {
 		return by, nil
 	}

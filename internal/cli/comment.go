@@ -113,7 +113,7 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 	if err != nil {
 		err = message.NewError("comment-text.failed", "project", opts.project, "number", opts.number, "why", err)
 	} else {
-		err = opts.streams.say(opts.streams.Out, message.New("comment-text.done."+string(done), "project", opts.project, "number", opts.number))
+		err = opts.streams.printMessage(opts.streams.Out, message.New("comment-text.done."+string(done), "project", opts.project, "number", opts.number))
 	}
 	if state == "" {
 		return err
@@ -149,7 +149,7 @@ func readComment(in io.Reader, args []string) (body, marker string, quiet bool, 
 	}
 	body, ok := report.Unsealed(string(text))
 	if marker, is := report.CommentMarker(body); ok && is {
-		return strings.TrimSpace(body), marker, report.SaysNothing(string(text)), nil
+		return strings.TrimSpace(body), marker, report.ReportsNothing(string(text)), nil
 	}
 	return "", "", false, message.NewError("comment-text.foreign")
 }
@@ -168,7 +168,7 @@ func (o *commentOptions) state() (providers.State, error) {
 		}
 		return s, nil
 	}
-	return "", takes("--status", o.status, "success", "failure", "error", "pending", "cancelled")
+	return "", checkChoice("--status", o.status, "success", "failure", "error", "pending", "cancelled")
 }
 
 // token reads the CI's token from the file or the environment.

@@ -84,5 +84,5 @@ func (o *commentOptions) commenter(token secrets.Secret) (providers.Commenter, e
 	case "codeup":
 		return codeup.NewCommenter(api, token.Expose()), nil
 	}
-	return nil, takes("--host", o.host, "github", "gitlab", "bitbucket", "codeup")
+	return nil, checkChoice("--host", o.host, "github", "gitlab", "bitbucket", "codeup")
 }

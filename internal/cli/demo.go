@@ -70,7 +70,7 @@ const (
 func runDemo(ctx context.Context, opts *demoOptions) error {
 	documented := opts.registry == registryDocumented
 	if !documented && opts.registry != registryFull && opts.registry != "" {
-		return takes("--registry", opts.registry, registryFull, registryDocumented)
+		return checkChoice("--registry", opts.registry, registryFull, registryDocumented)
 	}
 	// Closing the terminal ends the demo, which then removes its folder.
 	ctx, forget := signal.NotifyContext(ctx, syscall.SIGHUP)
@@ -110,10 +110,10 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	if opts.more != nil {
 		chapters = append(chapters, opts.more(story)...)
 	}
-	err = story.tell(ctx, chapters)
+	err = story.play(ctx, chapters)
 	if err == nil && !opts.once {
-		n.say(world.page(d.APIAddress()))
-		n.say(world.lookAround())
+		n.printParagraph(world.page(d.APIAddress()))
+		n.printParagraph(world.nextSteps())
 		<-ctx.Done()
 	}
 	stop()
@@ -186,9 +186,9 @@ func (s *story) chapters() []chapter {
 	}
 }
 
-func (s *story) tell(ctx context.Context, chapters []chapter) error {
+func (s *story) play(ctx context.Context, chapters []chapter) error {
 	for _, chapter := range chapters {
-		s.narrator.say(chapter.title)
+		s.narrator.printParagraph(chapter.title)
 		if err := chapter.begin(); err != nil {
 			return err
 		}
@@ -199,7 +199,7 @@ func (s *story) tell(ctx context.Context, chapters []chapter) error {
 			s.narrator.table(chapter.table == withConditions)
 		}
 	}
-	s.narrator.say(message.New("demo.end"))
+	s.narrator.printParagraph(message.New("demo.end"))
 	return nil
 }
 
@@ -209,7 +209,7 @@ func (s *story) await(ctx context.Context, done func() bool) error {
 	defer timeout.Stop()
 	for !done() {
 		select {
-		case <-s.narrator.news:
+		case <-s.narrator.added:
 		case err := <-s.ended:
 			s.ended <- nil
 			return errors.Join(message.NewError("demo.early-end"), err)

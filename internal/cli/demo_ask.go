@@ -33,7 +33,7 @@ func newDemoCommands(streams Streams) []*cobra.Command {
 			if err != nil {
 				return err
 			}
-			return streams.say(streams.Out, answer.Did)
+			return streams.printMessage(streams.Out, answer.Result)
 		}}
 		return cmd, asked
 	}
@@ -128,10 +128,10 @@ func ownDemo(socket string) bool {
 	return err == nil && folder.Mode().Perm() == 0o700 && file.Mode().Type() == fs.ModeSocket
 }
 
-// reachDemo lets a command that works with a demo's configuration reach the
+// allowDemoSites lets a command that works with a demo's configuration reach the
 // demo's GitLab sites. It does nothing for any other configuration, which
 // allows no private addresses or has no demo in its folder.
-func reachDemo(ctx context.Context, configPath string, cfg config.Config, options *engine.Options) {
+func allowDemoSites(ctx context.Context, configPath string, cfg config.Config, options *engine.Options) {
 	socket := filepath.Join(filepath.Dir(configPath), demoSocket)
 	if !cfg.CodeHosts.UnsafeAllowPrivateAddresses || !ownDemo(socket) {
 		return

@@ -72,7 +72,7 @@ func TestThreatDemoSocketRedirectsOnlyTheDemo(t *testing.T) {
 			var cfg config.Config
 			cfg.CodeHosts.UnsafeAllowPrivateAddresses = true
 			var options engine.Options
-			reachDemo(t.Context(), filepath.Join(folder, "reconciler.yaml"), cfg, &options)
+			allowDemoSites(t.Context(), filepath.Join(folder, "reconciler.yaml"), cfg, &options)
 			if taken := options.Dial != nil || options.RootCAs != nil; taken != tt.taken {
 				t.Errorf("taken: %v, want %v: %v", taken, tt.taken, options.Dial)
 			}

@@ -33,8 +33,8 @@ type demoRequest struct {
 
 // demoAnswer is what the demo did, or why it did not.
 type demoAnswer struct {
-	Did   message.Message `json:"did,omitzero"`
-	Error message.Message `json:"error,omitzero"`
+	Result message.Message `json:"did,omitzero"`
+	Error  message.Message `json:"error,omitzero"`
 	// Dial and Certificate let another process reach the demo's GitLab sites,
 	// whose names exist nowhere.
 	Dial        map[string]string `json:"dial,omitempty"`
@@ -106,7 +106,7 @@ func (c *demoControl) do(asked demoRequest) (demoAnswer, error) {
 	default:
 		err = message.NewError("demo.cannot", "command", asked.Command)
 	}
-	return demoAnswer{Did: did}, err
+	return demoAnswer{Result: did}, err
 }
 
 // binding finds a binding by its name.

@@ -231,7 +231,7 @@ func TestDemoShowsNoEnglishInAnotherLanguage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it runs the demo")
 	}
-	l := reporttest.MadeUp(t)
+	l := reporttest.Pseudo(t)
 	var mu sync.Mutex
 	seen := map[string]map[string]bool{}
 	check := func(what string, messages ...message.Message) {

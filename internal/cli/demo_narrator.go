@@ -21,9 +21,9 @@ type narrator struct {
 	progress *progress
 	// watch, if not nil, gets every event.
 	watch func(plan.Event)
-	// news receives a value after every event, unless one is waiting there
+	// added receives a value after every event, unless one is waiting there
 	// already.
-	news chan struct{}
+	added chan struct{}
 
 	mu       sync.Mutex
 	statuses map[string][]binding.Status
@@ -33,13 +33,13 @@ type narrator struct {
 
 func newNarrator(streams Streams) *narrator {
 	return &narrator{
-		out: streams.Out, style: streams.style(streams.Out), progress: newProgress(streams, streams.Out), news: make(chan struct{}, 1),
+		out: streams.Out, style: streams.style(streams.Out), progress: newProgress(streams, streams.Out), added: make(chan struct{}, 1),
 		statuses: map[string][]binding.Status{}, shown: map[string]string{},
 	}
 }
 
-// say prints a paragraph after an empty line.
-func (n *narrator) say(m message.Message) {
+// printParagraph prints a paragraph after an empty line.
+func (n *narrator) printParagraph(m message.Message) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	text := n.style.Language.Text(m)
@@ -68,7 +68,7 @@ func (n *narrator) event(e plan.Event) {
 		n.statuses[e.Instance] = e.Statuses
 	case plan.SyncFailed:
 		failed := message.New("demo.sync-failed", "instance", e.Instance, "why", message.Says(e.Err))
-		_, _ = fmt.Fprintln(n.out, report.Harmless(n.style.Language.Text(failed)))
+		_, _ = fmt.Fprintln(n.out, report.Sanitize(n.style.Language.Text(failed)))
 	case plan.ActionStarted, plan.ActionDone:
 		if !e.Action.Kind.ByPerson() {
 			n.progress.event(e)
@@ -76,7 +76,7 @@ func (n *narrator) event(e plan.Event) {
 	default: // The plan shows the same, or the daemon's log does.
 	}
 	select {
-	case n.news <- struct{}{}:
+	case n.added <- struct{}{}:
 	default:
 	}
 }

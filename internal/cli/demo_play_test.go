@@ -91,7 +91,7 @@ func TestTheDemoCanBePlayedWith(t *testing.T) {
 	for _, tc := range []struct {
 		args []string
 		code int
-		says string
+		want string
 		then string
 	}{
 		{[]string{"unbind", "edge-gitlab"}, 0, "unbound GitLab from edge-shanghai", `✓ edge-shanghai/edge-gitlab: bind account`},
@@ -107,7 +107,7 @@ func TestTheDemoCanBePlayedWith(t *testing.T) {
 		{[]string{"fail", "vault"}, 0, "demo restore vault", ""},
 	} {
 		code, out := inDemo(t, append([]string{"demo"}, tc.args...)...)
-		if code != tc.code || !strings.Contains(out, tc.says) {
+		if code != tc.code || !strings.Contains(out, tc.want) {
 			t.Errorf("demo %v: %d %s", tc.args, code, out)
 		}
 		if tc.then != "" {

@@ -135,7 +135,7 @@ func block(t *testing.T, text, language string) string {
 func TestTheDemoSaysHowToLookAroundWithCommandsThatExist(t *testing.T) {
 	w := demoWorld{configPath: "reconciler.yaml", outside: &sandbox.Sandbox{}}
 	root, commands := newRoot(Streams{}), 0
-	for line := range strings.Lines(report.English().Text(w.lookAround())) {
+	for line := range strings.Lines(report.English().Text(w.nextSteps())) {
 		rest, ours := strings.CutPrefix(strings.TrimSpace(line), program()+" ")
 		if !ours {
 			continue

@@ -121,11 +121,11 @@ func (w *demoWorld) readExamples(ctx context.Context) error {
 
 // brokenError returns the findings about the demo's own files as an error.
 func brokenError(findings []finding.Finding) error {
-	var said []message.Message
+	var messages []message.Message
 	for _, f := range findings {
-		said = append(said, f.Message)
+		messages = append(messages, f.Message)
 	}
-	return message.NewError("list", "items", said)
+	return message.NewError("list", "items", messages)
 }
 
 // instances returns the names of instances that the examples use, sorted.
@@ -300,8 +300,8 @@ func (w *demoWorld) hasRule(image, dockerfile string) bool {
 	return false
 }
 
-// lookAround is the message about what a person can do while the demo runs.
-func (w *demoWorld) lookAround() message.Message {
+// nextSteps is the message about what a person can do while the demo runs.
+func (w *demoWorld) nextSteps() message.Message {
 	return message.New("demo.look-around", "program", program(), "config", w.configPath, "url", w.outside.GitURL, "log", w.logPath)
 }
 

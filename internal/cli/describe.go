@@ -203,7 +203,7 @@ func runEvents(ctx context.Context, opts *eventsOptions) error {
 		return err
 	}
 	if opts.follow && opts.output.value == outputYAML {
-		return takes("--follow --output", outputYAML, "text", outputWide, "json")
+		return checkChoice("--follow --output", outputYAML, "text", outputWide, "json")
 	}
 	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {

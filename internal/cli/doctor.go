@@ -56,7 +56,7 @@ func runDoctor(ctx context.Context, opts *doctorOptions) error {
 		return err
 	}
 	options := engine.Options{Config: cfg, Redactor: opts.streams.redactor}
-	reachDemo(ctx, opts.config, cfg, &options)
+	allowDemoSites(ctx, opts.config, cfg, &options)
 	checks := doctor.Diagnose(ctx, doctor.Options{
 		Engine: options, Path: opts.config, Findings: findings,
 		Bindings: opts.names, Timeout: opts.timeout,

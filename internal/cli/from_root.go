@@ -30,7 +30,7 @@ func fromRoot(base string) func(file string) string {
 			p = placeOfFolder(dir, here)
 			places[dir] = p
 		}
-		if rel, err := filepath.Rel(p.top, filepath.Join(p.folder, filepath.Base(at))); err == nil && filepath.IsLocal(rel) {
+		if rel, err := filepath.Rel(p.root, filepath.Join(p.folder, filepath.Base(at))); err == nil && filepath.IsLocal(rel) {
 			return filepath.ToSlash(rel)
 		}
 		return file
@@ -39,7 +39,7 @@ func fromRoot(base string) func(file string) string {
 
 // place is a folder, and the folder that the paths of its files are relative
 // to.
-type place struct{ folder, top string }
+type place struct{ folder, root string }
 
 // placeOfFolder finds the work tree of a folder. It resolves links on the way
 // to the folder, because git does not follow them.
@@ -48,8 +48,8 @@ func placeOfFolder(dir, here string) place {
 	if err != nil {
 		resolved = dir
 	}
-	if top := git.WorkTree(resolved); top != "" {
-		return place{resolved, top}
+	if root := git.WorkTree(resolved); root != "" {
+		return place{resolved, root}
 	}
 	return place{dir, here}
 }

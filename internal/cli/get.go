@@ -47,7 +47,7 @@ a binding changes, until you interrupt it or the daemon ends.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.names = args
 			if !opts.watch {
-				defer confine.CollectLess()()
+				defer confine.DelayGC()()
 			}
 			return runGet(cmd.Context(), opts)
 		},
@@ -107,20 +107,20 @@ func (o *getOptions) check() error {
 		known       []string
 	}{{"platform", o.platform, platforms()}, {"sort-by", o.sortBy, report.BindingOrders()}} {
 		if flag.value != "" && !slices.Contains(flag.known, flag.value) {
-			return takes("--"+flag.name, flag.value, flag.known...)
+			return checkChoice("--"+flag.name, flag.value, flag.known...)
 		}
 	}
 	return nil
 }
 
-func takes(flag, value string, known ...string) error {
+func checkChoice(flag, value string, known ...string) error {
 	return message.NewError("cli.takes", "flag", flag, "value", value, "known", known, "meant", manifest.Suggestion(value, known))
 }
 
 // ask requests from the daemon what the flags select, and meanwhile calls check
 // with the digest of the daemon's configuration. What the daemon reports about
-// itself goes to aside.
-func (o *getOptions) ask(ctx context.Context, daemon *client.Client, check func(string) error, aside io.Writer) (view report.BindingView, err error) {
+// itself goes to stderr.
+func (o *getOptions) ask(ctx context.Context, daemon *client.Client, check func(string) error, stderr io.Writer) (view report.BindingView, err error) {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	var of client.Daemon
@@ -142,14 +142,14 @@ func (o *getOptions) ask(ctx context.Context, daemon *client.Client, check func(
 	if err := o.known(namesIn(statuses, of)); err != nil {
 		return view, err
 	}
-	if err := reportConfiguration(aside, of, o.style().Language); err != nil {
+	if err := reportConfiguration(stderr, of, o.style().Language); err != nil {
 		return view, err
 	}
 	view = report.BindingView{Problems: of.Problems, All: len(statuses)}
 	if journalDamaged(of) != nil && !o.output.json() && o.output.value != outputYAML {
 		view.Problems = withoutJournal(view.Problems) // It was shown above the answer.
 	}
-	view.Statuses = slices.DeleteFunc(statuses, o.leavesOut)
+	view.Statuses = slices.DeleteFunc(statuses, o.excludes)
 	switch {
 	case o.sortBy != "":
 		view.Statuses = report.SortBindings(view.Statuses, o.sortBy)
@@ -186,8 +186,8 @@ func (o *getOptions) known(n names) error {
 	return n.instance(o.instance)
 }
 
-// leavesOut reports whether the flags leave out a binding.
-func (o *getOptions) leavesOut(s binding.Status) bool {
+// excludes reports whether the flags leave out a binding.
+func (o *getOptions) excludes(s binding.Status) bool {
 	return o.instance != "" && s.Spec.Instance != o.instance || o.platform != "" && string(s.Spec.Platform) != o.platform ||
 		len(o.names) > 0 && !slices.Contains(o.names, s.Name) || o.notReady && report.ReadyOf(s).Status == binding.True
 }
@@ -212,7 +212,7 @@ func (o *getOptions) write(view report.BindingView) error {
 func (o *getOptions) writeNames(statuses []binding.Status) error {
 	var out strings.Builder
 	for _, s := range statuses {
-		out.WriteString(report.Harmless(s.Name) + "\n")
+		out.WriteString(report.Sanitize(s.Name) + "\n")
 	}
 	_, err := io.WriteString(o.streams.Out, out.String())
 	return err
@@ -235,10 +235,10 @@ func withoutJournal(p report.Problems) report.Problems {
 // is damaged.
 func reportConfiguration(w io.Writer, d client.Daemon, l *report.Language) (err error) {
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent); c != nil && c.Status != binding.True {
-		_, err = fmt.Fprintf(w, "%s\n", report.Harmless(l.Text(message.New("daemon.configuration", "why", c.Message))))
+		_, err = fmt.Fprintf(w, "%s\n", report.Sanitize(l.Text(message.New("daemon.configuration", "why", c.Message))))
 	}
 	if c := journalDamaged(d); c != nil {
-		_, err = fmt.Fprintf(w, "%s\n", report.Harmless(l.Text(message.New("daemon.journal", "why", c.Message))))
+		_, err = fmt.Fprintf(w, "%s\n", report.Sanitize(l.Text(message.New("daemon.journal", "why", c.Message))))
 	}
 	return err
 }

@@ -34,12 +34,12 @@ type watcher struct {
 // interrupted.
 func (o *getOptions) watching(ctx context.Context, daemon *client.Client) error {
 	if o.output.value == outputYAML {
-		return takes("--watch --output", outputYAML, "text", outputWide, outputName, "json")
+		return checkChoice("--watch --output", outputYAML, "text", outputWide, outputName, "json")
 	}
 	w := &watcher{getOptions: o, table: report.NewBindingTable(o.style())}
-	aside := o.streams.Err
-	for after := int64(0); ; aside = io.Discard {
-		view, err := o.ask(ctx, daemon, func(string) error { return nil }, aside)
+	stderr := o.streams.Err
+	for after := int64(0); ; stderr = io.Discard {
+		view, err := o.ask(ctx, daemon, func(string) error { return nil }, stderr)
 		if err == nil {
 			err = w.show(view)
 		}

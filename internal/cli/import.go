@@ -81,7 +81,7 @@ func runImport(ctx context.Context, opts *importOptions) error {
 		return err
 	}
 	export := manifest.NewExport(found.Observation, manifest.ExportOptions{
-		Unlisted: found.Unlisted, Words: opts.streams.style(opts.streams.Out).Language.Text, Observe: opts.observe, Edition: cfg.Editions()[opts.instance],
+		Unlisted: found.Unlisted, Text: opts.streams.style(opts.streams.Out).Language.Text, Observe: opts.observe, Edition: cfg.Editions()[opts.instance],
 	})
 	files := opts.files(export)
 	if err := opts.write(files); err != nil {
@@ -98,7 +98,7 @@ func runImport(ctx context.Context, opts *importOptions) error {
 		return message.NewError("import.unread", "instance", opts.instance)
 	case len(export.Unknown) > 0:
 		return exitCode(exitPartial)
-	case slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Severity == finding.Error && !manifest.ToFillIn(f.Path) }):
+	case slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Severity == finding.Error && !manifest.LeftForPerson(f.Path) }):
 		return exitCode(exitFindings)
 	}
 	return nil
@@ -173,7 +173,7 @@ func (o *importOptions) summarize(export manifest.Export, findings []finding.Fin
 	var rest []finding.Finding
 	for _, f := range findings {
 		switch {
-		case manifest.ToFillIn(f.Path):
+		case manifest.LeftForPerson(f.Path):
 			add(message.New("import.fill-in", "at", message.Place{File: plain(f.File), Line: f.Line, Column: f.Column}, "field", f.Path))
 		case f.Severity == finding.Error:
 			rest = append(rest, f)
@@ -186,7 +186,7 @@ func (o *importOptions) summarize(export manifest.Export, findings []finding.Fin
 		add(message.New("import.unknown", "what", plain(unknown)))
 	}
 	for _, m := range lines {
-		if err := o.streams.say(o.streams.Err, m); err != nil {
+		if err := o.streams.printMessage(o.streams.Err, m); err != nil {
 			return err
 		}
 	}

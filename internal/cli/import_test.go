@@ -158,7 +158,7 @@ func TestImportNeverTakesAFailureForAnAbsence(t *testing.T) {
 		// declared is how many declarations are written, says what stands on
 		// the error stream.
 		declared int
-		says     string
+		want     string
 	}{
 		{"a registry that refuses", func(w *world) {
 			w.Registry.Faults.Add(sandbox.Fault{Status: 403, ContentType: "application/json", Body: `{"code":"NoPermission","message":"no","requestId":"R"}`})
@@ -172,8 +172,8 @@ func TestImportNeverTakesAFailureForAnAbsence(t *testing.T) {
 			w := importWorld(t)
 			test.damage(w)
 			code, out, stderr := runIn(t, w, "import", "prod-hangzhou")
-			if declared := strings.Count(out, "kind: SourceBinding"); code != test.code || declared != test.declared || !strings.Contains(stderr, test.says) {
-				t.Errorf("code %d, %d declarations; want %d, %d, and %q:\n%s%s", code, declared, test.code, test.declared, test.says, out, stderr)
+			if declared := strings.Count(out, "kind: SourceBinding"); code != test.code || declared != test.declared || !strings.Contains(stderr, test.want) {
+				t.Errorf("code %d, %d declarations; want %d, %d, and %q:\n%s%s", code, declared, test.code, test.declared, test.want, out, stderr)
 			}
 			if test.code == exitPartial && !strings.Contains(out, "# Could not be asked") {
 				t.Errorf("the files do not say what could not be asked:\n%s", out)

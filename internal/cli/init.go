@@ -60,7 +60,7 @@ It uses no network and reads no secret.`,
 		},
 	}
 	for _, q := range initQuestions() {
-		cmd.Flags().StringVar(q.answer(&opts.answers), q.flag, q.fallback(initAnswers{}), report.English().Text(q.asks()))
+		cmd.Flags().StringVar(q.answer(&opts.answers), q.flag, q.fallback(initAnswers{}), report.English().Text(q.message()))
 		if q.choices != nil {
 			_ = cmd.RegisterFlagCompletionFunc(q.flag, cobra.FixedCompletions(q.choices, cobra.ShellCompDirectiveNoFileComp))
 		}
@@ -87,7 +87,7 @@ func runInit(ctx context.Context, opts *initOptions) error {
 		if err := report.Findings(opts.streams.Err, findings, opts.streams.style(opts.streams.Err)); err != nil {
 			return err
 		}
-		return errors.Join(opts.streams.say(opts.streams.Err, message.New("init.nothing")), exitCode(exitFindings))
+		return errors.Join(opts.streams.printMessage(opts.streams.Err, message.New("init.nothing")), exitCode(exitFindings))
 	}
 	if err := writeNew(opts.folder, files); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (o *initOptions) ask() error {
 				continue
 			}
 			if in != nil {
-				if _, err := fmt.Fprintf(o.streams.Err, "%s [%s]: ", o.streams.words(o.streams.Err, q.asks()), *answer); err != nil {
+				if _, err := fmt.Fprintf(o.streams.Err, "%s [%s]: ", o.streams.words(o.streams.Err, q.message()), *answer); err != nil {
 					return err
 				}
 				line, err := in()
@@ -120,7 +120,7 @@ func (o *initOptions) ask() error {
 			}
 		}
 		if q.choices != nil && !slices.Contains(q.choices, *answer) {
-			return takes("--"+q.flag, *answer, q.choices...)
+			return checkChoice("--"+q.flag, *answer, q.choices...)
 		}
 	}
 	return nil
@@ -203,7 +203,7 @@ func writeNew(folder string, files []binding.File) error {
 func (o *initOptions) summarize(files []binding.File) error {
 	for _, file := range files {
 		name := filepath.Join(o.folder, filepath.FromSlash(file.Path))
-		if err := o.streams.say(o.streams.Out, message.New("init.wrote", "file", name)); err != nil {
+		if err := o.streams.printMessage(o.streams.Out, message.New("init.wrote", "file", name)); err != nil {
 			return err
 		}
 	}
@@ -211,5 +211,5 @@ func (o *initOptions) summarize(files []binding.File) error {
 	if filepath.Clean(o.folder) != "." {
 		folder = shellescape.Quote(o.folder)
 	}
-	return o.streams.say(o.streams.Out, message.New("init.next", "folder", folder, "program", program(), "configuration", initConfiguration, "bindings", initBindings))
+	return o.streams.printMessage(o.streams.Out, message.New("init.next", "folder", folder, "program", program(), "configuration", initConfiguration, "bindings", initBindings))
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -49,8 +50,8 @@ type initQuestion struct {
 	applies func(initAnswers) bool
 }
 
-// asks is the question in words.
-func (q initQuestion) asks() message.Message { return message.New("init.ask." + q.flag) }
+// message is the question in words.
+func (q initQuestion) message() message.Message { return message.New("init.ask." + q.flag) }
 
 func initQuestions() []initQuestion {
 	always := func(text string) func(initAnswers) string { return func(initAnswers) string { return text } }
@@ -74,7 +75,7 @@ func initQuestions() []initQuestion {
 		{flag: "team", answer: func(a *initAnswers) *string { return &a.team }, fallback: always("payments")},
 		{
 			flag: "image", answer: func(a *initAnswers) *string { return &a.image },
-			fallback: func(a initAnswers) string { return orWord(a.team, "payments") + "/api" },
+			fallback: func(a initAnswers) string { return cmp.Or(a.team, "payments") + "/api" },
 		},
 		{
 			flag: "source", answer: func(a *initAnswers) *string { return &a.source },
@@ -82,7 +83,7 @@ func initQuestions() []initQuestion {
 				if a.platform != "" && !a.token() {
 					return a.username + "/api"
 				}
-				return orWord(a.team, "payments") + "/api"
+				return cmp.Or(a.team, "payments") + "/api"
 			},
 		},
 		{
@@ -90,13 +91,6 @@ func initQuestions() []initQuestion {
 			fallback: always("github"), choices: []string{"github", "gitlab", "none"},
 		},
 	}
-}
-
-func orWord(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // files returns the files that init writes.

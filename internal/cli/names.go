@@ -167,13 +167,13 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return message.NewError("cli.value", "value", wrong.GetValue(), "flag", "--"+wrong.GetFlag().Name, "why", wrongValue(wrong.GetFlag(), errors.Unwrap(err)))
 	}
-	var meant message.Message
+	var suggestion message.Message
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var flags []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) })
-		meant = manifest.Suggestion("--"+unknown.GetSpecifiedName(), flags)
+		suggestion = manifest.Suggestion("--"+unknown.GetSpecifiedName(), flags)
 	}
-	return message.NewError("cli.meant", "why", flagError(err), "meant", meant)
+	return message.NewError("cli.meant", "why", flagError(err), "meant", suggestion)
 }
 
 // unknownCommand is the error that the arguments name no command. The library
@@ -185,7 +185,7 @@ func unknownCommand(root *cobra.Command, args []string, unknown error) error {
 	if len(names) == 0 {
 		return unknown
 	}
-	return message.NewError("cli.unknown-command", "name", names[0], "of", root.CommandPath(), "meant", meantCommand(root, names))
+	return message.NewError("cli.unknown-command", "name", names[0], "of", root.CommandPath(), "meant", suggestCommand(root, names))
 }
 
 // knownCommand returns an error if the arguments of help name no command.
@@ -194,16 +194,16 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	for i, name := range args {
 		at := slices.IndexFunc(found.Commands(), func(sub *cobra.Command) bool { return sub.Name() == name })
 		if at < 0 {
-			return message.NewError("cli.unknown-command", "name", name, "of", found.CommandPath(), "meant", meantCommand(found, args[i:]))
+			return message.NewError("cli.unknown-command", "name", name, "of", found.CommandPath(), "meant", suggestCommand(found, args[i:]))
 		}
 		found = found.Commands()[at]
 	}
 	return nil
 }
 
-// meantCommand suggests a subcommand for a wrong argument of a command that has
+// suggestCommand suggests a subcommand for a wrong argument of a command that has
 // only subcommands.
-func meantCommand(cmd *cobra.Command, args []string) message.Message {
+func suggestCommand(cmd *cobra.Command, args []string) message.Message {
 	var commands []string
 	for _, sub := range cmd.Commands() {
 		commands = append(commands, sub.Name())

@@ -123,16 +123,16 @@ func runNotifyTest(ctx context.Context, opts *notifyOptions) error {
 	if err != nil {
 		return err
 	}
-	note := notify.NewTrial(r.Name, time.Now())
+	note := notify.NewTestMessage(r.Name, time.Now())
 	if _, err := r.Sender.Send(ctx, note.Text(r.Language, opts.streams.redactor.Redact)); err != nil {
 		return err
 	}
-	return opts.streams.say(opts.streams.Out, message.New("notify.taken", "receiver", r.Name, "id", note.ID))
+	return opts.streams.printMessage(opts.streams.Out, message.New("notify.taken", "receiver", r.Name, "id", note.ID))
 }
 
 func runNotifyPreview(opts *notifyOptions) error {
 	if platform := string(opts.of.Platform); !slices.Contains(platforms(), platform) {
-		return takes("--platform", platform, platforms()...)
+		return checkChoice("--platform", platform, platforms()...)
 	}
 	cfg, rules, all, closing, err := opts.receivers()
 	if err != nil {
@@ -175,6 +175,6 @@ func runNotifyPreview(opts *notifyOptions) error {
 	if opts.receiver != "" && out.Len() == 0 {
 		_ = opts.streams.warn(message.New("notify.nothing", "receiver", opts.receiver))
 	}
-	_, err = fmt.Fprint(opts.streams.Out, report.Harmless(out.String()))
+	_, err = fmt.Fprint(opts.streams.Out, report.Sanitize(out.String()))
 	return err
 }

@@ -88,7 +88,7 @@ only on the change.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			optional(args, &opts.path)
 			opts.noConfig = withoutConfig(cmd, opts.daemon.config)
-			defer confine.CollectLess()()
+			defer confine.DelayGC()()
 			return runPlan(cmd.Context(), opts)
 		},
 	}

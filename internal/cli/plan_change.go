@@ -251,7 +251,7 @@ func touched(base, head plan.Desired) []report.Touched {
 		before[base.Declarations[i].Name] = &base.Declarations[i]
 	}
 	var list []report.Touched
-	tell := func(what string, d binding.Declaration, was, is *binding.Spec) {
+	add := func(what string, d binding.Declaration, was, is *binding.Spec) {
 		// A different order of lists is not a change.
 		if changes := plan.SpecChanges(was, is); len(changes) > 0 {
 			list = append(list, report.Touched{Change: what, Instance: d.Spec.Instance, Binding: d.Name, File: d.File, Changes: changes})
@@ -261,17 +261,17 @@ func touched(base, head plan.Desired) []report.Touched {
 		was, declared := before[d.Name]
 		delete(before, d.Name)
 		if !declared {
-			tell(report.Added, d, nil, &d.Spec)
+			add(report.Added, d, nil, &d.Spec)
 			continue
 		}
-		tell(report.Changed, d, &was.Spec, &d.Spec)
+		add(report.Changed, d, &was.Spec, &d.Spec)
 	}
 	for _, d := range before {
 		if broken, _ := head.BrokenOf(d.Spec.Instance); slices.Contains(broken, d.File) {
 			list = append(list, report.Touched{Change: report.Broken, Instance: d.Spec.Instance, Binding: d.Name, File: d.File})
 			continue
 		}
-		tell(report.Removed, *d, &d.Spec, nil)
+		add(report.Removed, *d, &d.Spec, nil)
 	}
 	for i, t := range list {
 		if n := slices.IndexFunc(base.Declarations, func(d binding.Declaration) bool { return d.Name == t.Binding }); n >= 0 && t.Change != report.Broken {

@@ -94,7 +94,7 @@ func (e expectation) refuse(streams Streams, out io.Writer, p plan.Plan, reasons
 			return err
 		}
 	case e.digest == p.Digest():
-		if err := streams.say(out, message.New("apply-text.same")); err != nil {
+		if err := streams.printMessage(out, message.New("apply-text.same")); err != nil {
 			return err
 		}
 	default:

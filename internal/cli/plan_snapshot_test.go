@@ -62,12 +62,12 @@ func TestASnapshotIsFetchedFromADaemon(t *testing.T) {
 		var out, errs bytes.Buffer
 		args := []string{"plan", "--config", config, "--snapshot", daemon.URL + "/v1alpha1/snapshot?sign=query-canary", "--snapshot-token-file", write("token", tt.token)}
 		code := Main(t.Context(), args, Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
-		said := out.String() + errs.String()
-		if code != tt.code || !strings.Contains(said, tt.want) || strings.Contains(said, "canary") {
-			t.Errorf("%s: ended with %d, want %d and %q:\n%s", tt.name, code, tt.code, tt.want, said)
+		output := out.String() + errs.String()
+		if code != tt.code || !strings.Contains(output, tt.want) || strings.Contains(output, "canary") {
+			t.Errorf("%s: ended with %d, want %d and %q:\n%s", tt.name, code, tt.code, tt.want, output)
 		}
-		if tt.code == 0 && !strings.Contains(said, "authorize web-github") {
-			t.Errorf("%s: no plan:\n%s", tt.name, said)
+		if tt.code == 0 && !strings.Contains(output, "authorize web-github") {
+			t.Errorf("%s: no plan:\n%s", tt.name, output)
 		}
 	}
 }

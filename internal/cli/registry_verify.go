@@ -121,9 +121,9 @@ func (o *verifyOptions) prepare(out io.Writer) (verify.Options, registry.Driver,
 	}
 	return verify.Options{
 		Instance: o.instance, Region: instance.Region, Account: account, Token: token,
-		Patience: o.timeout, Now: time.Now, Wait: binding.Sleep,
+		VisibilityTimeout: o.timeout, Now: time.Now, Wait: binding.Sleep,
 		Progress: func(m message.Message) {
-			_ = o.streams.say(out, message.New("registry-verify.progress", "step", m))
+			_ = o.streams.printMessage(out, message.New("registry-verify.progress", "step", m))
 		},
 	}, driver, nil
 }
@@ -132,7 +132,7 @@ func (o *verifyOptions) account() (binding.Account, error) {
 	account := binding.Account{Platform: binding.Platform(o.platform), Username: o.username, Address: o.address}
 	switch {
 	case !slices.Contains(binding.Platforms(), account.Platform):
-		return account, takes("--platform", o.platform, "gitlab", "codeup")
+		return account, checkChoice("--platform", o.platform, "gitlab", "codeup")
 	case account.Platform.OAuth():
 		return account, message.NewError("cli.by-browser", "platform", o.platform)
 	case account.Platform == binding.Codeup && o.address != "":
@@ -168,17 +168,17 @@ func (o *verifyOptions) token() (secrets.Secret, error) {
 // introduce shows what will be done, and asks for confirmation.
 func (o *verifyOptions) introduce(ctx context.Context, out io.Writer, v verify.Options) error {
 	steps := []string{"bind", "shown", "projects", "unbind", "gone"}
-	say := func(prefix string, m message.Message) {
-		_, _ = fmt.Fprintln(out, prefix+report.Harmless(o.streams.style(out).Language.Text(m)))
+	print := func(prefix string, m message.Message) {
+		_, _ = fmt.Fprintln(out, prefix+report.Sanitize(o.streams.style(out).Language.Text(m)))
 	}
 	platform, username := v.Account.Platform.Title(), v.Account.Username
-	say("", message.New("registry-verify.intro", "instance", o.instance))
+	print("", message.New("registry-verify.intro", "instance", o.instance))
 	for _, s := range steps {
-		say("  - ", message.New("registry-verify.step."+s, "platform", platform, "username", username))
+		print("  - ", message.New("registry-verify.step."+s, "platform", platform, "username", username))
 	}
-	say("", message.New("registry-verify.if-killed", "platform", platform, "username", username))
+	print("", message.New("registry-verify.if-killed", "platform", platform, "username", username))
 	for _, m := range verify.RemoveSteps(v) {
-		say("  - ", m)
+		print("  - ", m)
 	}
 	if o.yes {
 		return nil

@@ -23,7 +23,7 @@ func newSchema(streams Streams) *cobra.Command {
 			var err error
 			switch {
 			case !slices.Contains(binding.Editions(), binding.Edition(edition)):
-				return takes("--edition", edition, "personal", "enterprise")
+				return checkChoice("--edition", edition, "personal", "enterprise")
 			case format == "cue":
 				text, err = schema.CUE()
 			case format == "jsonschema" && edition == string(binding.Enterprise):
@@ -31,7 +31,7 @@ func newSchema(streams Streams) *cobra.Command {
 			case format == "jsonschema":
 				text, err = schema.JSONSchema()
 			default:
-				return takes("--format", format, "cue", "jsonschema")
+				return checkChoice("--format", format, "cue", "jsonschema")
 			}
 			if err != nil {
 				return err

@@ -167,7 +167,7 @@ func faultOf(ts *testscript.TestScript, kind string) sandbox.Fault {
 	case "cut":
 		return sandbox.Fault{Cut: true}
 	case "lose":
-		return sandbox.Fault{LoseAnswer: true}
+		return sandbox.Fault{DropResponse: true}
 	}
 	ts.Fatalf("no fault is called %q", kind)
 	return sandbox.Fault{}

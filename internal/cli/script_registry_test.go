@@ -17,7 +17,7 @@ func storyLag(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	by, err := time.ParseDuration(args[1])
 	ts.Check(err)
-	w.instance(args[0]).LagReads(sandbox.ReadLag{By: by})
+	w.instance(args[0]).SetReadLag(sandbox.ReadLag{By: by})
 }
 
 // storyWithdraw is `withdraw`: the registry serves only what is documented.

@@ -21,7 +21,7 @@ import (
 // TestMain lets the test binary stand for the program: a story and the canary
 // check run it as a process of its own, by the name reconciler.
 func TestMain(m *testing.M) {
-	confine.Child(manifest.Confined())
+	confine.Child(manifest.ChildWork())
 	for _, name := range []string{languageVariable, "LC_ALL", "LC_MESSAGES", "LANG"} {
 		if filepath.Base(os.Args[0]) != "reconciler" { // A story says itself what is set.
 			_ = os.Unsetenv(name) // Golden text is English on every machine.
@@ -93,7 +93,7 @@ func storyWorld(ts *testscript.TestScript, neg bool, args []string) {
 	case "-documented":
 		w.Registry.Withdraw(sandbox.UndocumentedOperations()...)
 	case "-foreign":
-		w.Registry.SpeakForeign()
+		w.Registry.ServeForeignAPI()
 		ts.Check(os.WriteFile(ts.MkAbs("foreign.yaml"), sandbox.ForeignProfile(), 0o600))
 	}
 	ts.Setenv("GITLAB", w.GitLabHTTP)
@@ -109,7 +109,7 @@ func storySteady(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: steady stdout|stderr|FILE NEW")
 	}
 	text := ts.ReadFile(args[0])
-	for _, r := range []struct{ changing, word string }{
+	for _, r := range []struct{ changing, attestation string }{
 		{regexp.QuoteMeta(ts.Getenv("WORK")), "WORK"},
 		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
 		{`(port |port": |:)\d{5}\b`, "${1}PORT"},
@@ -122,7 +122,7 @@ func storySteady(ts *testscript.TestScript, neg bool, args []string) {
 		{`(?m)(  )\d+[smhd]$`, "${1}AGE"},
 		{`00000000-0000-4000-8000-\d{12}`, "REQUEST"},
 	} {
-		text = regexp.MustCompile(r.changing).ReplaceAllString(text, r.word)
+		text = regexp.MustCompile(r.changing).ReplaceAllString(text, r.attestation)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
 }

@@ -109,7 +109,7 @@ func (o sessionOptions) loadConfig(streams Streams) (config.Config, error) {
 		return f.Code == "file-missing"
 	})
 	if len(missing) > 0 {
-		if err := streams.say(streams.Err, message.New("cli.plan.missing", "file", o.config, "fields", missing)); err != nil {
+		if err := streams.printMessage(streams.Err, message.New("cli.plan.missing", "file", o.config, "fields", missing)); err != nil {
 			return cfg, err
 		}
 	}
@@ -123,12 +123,12 @@ func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*ses
 	if err != nil {
 		return nil, nil, err
 	}
-	name, _ := whoAsks("") // A user without a name is recorded as empty.
+	name, _ := requester("") // A user without a name is recorded as empty.
 	options := engine.Options{
 		Redactor: streams.redactor, Published: snapshot, Who: server.ThisProcess().Person(name),
 		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events, AnyInstance: opts.bare != nil,
 	}
-	reachDemo(ctx, opts.config, cfg, &options)
+	allowDemoSites(ctx, opts.config, cfg, &options)
 	e, err := engine.New(ctx, options)
 	if err != nil {
 		return nil, nil, err

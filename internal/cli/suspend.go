@@ -70,7 +70,7 @@ func runSuspend(ctx context.Context, opts *suspendOptions) (err error) {
 	if opts.request.Until, err = parseUntil(opts.until, opts.now()); err != nil {
 		return err
 	}
-	if opts.request.By, err = whoAsks(opts.request.By); err != nil {
+	if opts.request.By, err = requester(opts.request.By); err != nil {
 		return err
 	}
 	_, err = ask(&opts.asking, func(daemon *client.Client) (report.SuspensionList, error) {
@@ -146,7 +146,7 @@ a declaration suspends, change the declaration.`,
 }
 
 func runResume(ctx context.Context, opts *resumeOptions) (err error) {
-	if opts.request.By, err = whoAsks(opts.request.By); err != nil {
+	if opts.request.By, err = requester(opts.request.By); err != nil {
 		return err
 	}
 	_, err = ask(&opts.asking, func(daemon *client.Client) (report.SuspensionList, error) {

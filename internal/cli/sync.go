@@ -58,7 +58,7 @@ func runSync(ctx context.Context, opts *syncOptions) (err error) {
 	if err := checkBreakGlass(opts.request.BreakGlass, opts.request.By, opts.request.Reason); err != nil {
 		return err
 	}
-	if opts.request.By, err = whoAsks(opts.request.By); err != nil {
+	if opts.request.By, err = requester(opts.request.By); err != nil {
 		return err
 	}
 	result, err := ask(&opts.asking, func(daemon *client.Client) (report.SyncResult, error) {

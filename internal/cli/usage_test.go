@@ -35,12 +35,12 @@ func TestWrongUseIsSaidInTheReadersLanguage(t *testing.T) {
 			root := newRoot(Streams{In: strings.NewReader(""), Out: &out, Err: &out})
 			root.SetArgs(strings.Fields(use))
 			err := root.ExecuteContext(t.Context())
-			said := message.Says(err).Key()
-			if err == nil || !strings.Contains(said, `"id":"`+want+`"`) {
-				t.Errorf("%v: %s, want %s", err, said, want)
+			key := message.Says(err).Key()
+			if err == nil || !strings.Contains(key, `"id":"`+want+`"`) {
+				t.Errorf("%v: %s, want %s", err, key, want)
 			}
-			if strings.Contains(said, message.VerbatimID) {
-				t.Errorf("it quotes: %s", said)
+			if strings.Contains(key, message.VerbatimID) {
+				t.Errorf("it quotes: %s", key)
 			}
 		})
 	}

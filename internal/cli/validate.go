@@ -60,7 +60,7 @@ only the time to read the folder.
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.paths = args
-			defer confine.CollectLess()()
+			defer confine.DelayGC()()
 			return runValidate(cmd.Context(), opts)
 		},
 	}

@@ -36,7 +36,7 @@ func newVersion(streams Streams) *cobra.Command {
 			if output.json() {
 				return json.NewEncoder(streams.Out).Encode(b)
 			}
-			return streams.say(streams.Out, b.words())
+			return streams.printMessage(streams.Out, b.words())
 		},
 	}
 	output.add(cmd)

@@ -43,8 +43,8 @@ type Client struct {
 	http  http.Client
 }
 
-// stay follows no redirect, because the token is for the daemon alone.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// noRedirect follows no redirect, because the token is for the daemon alone.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // New makes a client of the daemon that listens on socket.
 func New(socket string) *Client {
@@ -54,7 +54,7 @@ func New(socket string) *Client {
 	}
 	return &Client{
 		base: "http://daemon", name: message.New("daemon.socket", "path", socket),
-		http: http.Client{CheckRedirect: stay, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
+		http: http.Client{CheckRedirect: noRedirect, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
 	}
 }
 
@@ -71,7 +71,7 @@ func NewTLS(address string, token func() (string, error), roots *x509.CertPool) 
 	}
 	return &Client{
 		base: "https://" + u.Host, name: message.Verbatim(u.Host), token: token,
-		http: http.Client{CheckRedirect: stay, Transport: &http.Transport{
+		http: http.Client{CheckRedirect: noRedirect, Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: askTimeout,
 			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		}},
@@ -133,9 +133,9 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusConflict:
-		return said(resp, text)
+		return answeredError(resp, text)
 	default:
-		return c.failed(message.Within(message.Foreign(resp.Status), said(resp, text)))
+		return c.failed(message.Within(message.Foreign(resp.Status), answeredError(resp, text)))
 	}
 	if raw, ok := out.(*json.RawMessage); ok {
 		*raw = text // Unchanged.

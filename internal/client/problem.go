@@ -27,10 +27,10 @@ type Problem struct {
 	Args message.Args `json:"args,omitempty"`
 }
 
-// said is the error that the daemon answered with. It is quoted if it is only
+// answeredError is the error that the daemon answered with. It is quoted if it is only
 // text, as from an earlier daemon, or if this version does not know its code,
 // as from a later one.
-func said(resp *http.Response, text []byte) error {
+func answeredError(resp *http.Response, text []byte) error {
 	var p Problem
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if kind != ProblemType || json.Unmarshal(text, &p) != nil {

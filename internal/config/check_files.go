@@ -58,7 +58,7 @@ func (c *checker) profileOf(at string, i Instance, profile *wire.Profile) {
 	case i.Driver == "enterprise":
 		var unused []string
 		for _, o := range wire.Operations() {
-			if profile.Has(o) && !o.OnAccounts() {
+			if profile.Has(o) && !o.IsAccountOperation() {
 				unused = append(unused, string(o))
 			}
 		}

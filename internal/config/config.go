@@ -119,9 +119,9 @@ func (c *Config) resolve(folder string) {
 	}
 }
 
-// Vary makes a pause randomly longer or shorter by up to the configured
+// Jittered makes a pause randomly longer or shorter by up to the configured
 // fraction, so that many daemons do not ask one server at the same second.
-func (s Sync) Vary(pause time.Duration) time.Duration {
+func (s Sync) Jittered(pause time.Duration) time.Duration {
 	spread := (rand.Float64()*2 - 1) * s.Jitter //nolint:gosec // Jitter needs no secure random numbers.
 	return time.Duration(float64(pause) * (1 + spread))
 }

@@ -137,9 +137,9 @@ func parseOrder(text string) (work string, l Limits, err error) {
 	return fields[0], Limits{Memory: numbers[0], Processor: time.Duration(numbers[1]), Time: time.Duration(numbers[2])}, nil
 }
 
-// turn is held while a child runs. Only one may run, because the memory limits are
+// semaphore is held while a child runs. Only one may run, because the memory limits are
 // such that this process and one child together stay below the container's limit.
-var turn = make(chan struct{}, 1)
+var semaphore = make(chan struct{}, 1)
 
 // Run does work in a child process, one at a time. The error is a *LimitError if the
 // child exceeded a limit; then Run also returns the output so far. Do not trust the
@@ -148,8 +148,8 @@ var turn = make(chan struct{}, 1)
 // counts as having exceeded that limit.
 func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte, error) {
 	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
+	case semaphore <- struct{}{}:
+		defer func() { <-semaphore }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

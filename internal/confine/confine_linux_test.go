@@ -262,8 +262,8 @@ func killChildren(ctx context.Context, kills int) {
 }
 
 // TestOneChildAtATime: two together could pass the limit of the container that each
-// keeps. One that waits for its turn ends with its context, and its time begins with
-// its turn.
+// keeps. One that waits for the other ends with its context, and its time begins when
+// it runs.
 func TestOneChildAtATime(t *testing.T) {
 	withoutRaceDetector(t)
 	var all sync.WaitGroup

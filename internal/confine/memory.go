@@ -68,11 +68,11 @@ const (
 	spareMemory = 192 << 20
 )
 
-// CollectLess is for a command that ends soon: until stop is called, garbage is
+// DelayGC is for a command that ends soon: until stop is called, garbage is
 // not collected before spareMemory is allocated. Once half of that is in use,
 // garbage is collected as usual. If memory is limited to less than 1 GiB, or
 // GOGC or GOMEMLIMIT is set, it does nothing.
-func CollectLess() (stop func()) {
+func DelayGC() (stop func()) {
 	if limit := container(); limit > 0 && limit < 1<<30 || os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}

@@ -44,7 +44,7 @@ func TestAShortCommandCollectsLess(t *testing.T) {
 	defer debug.SetGCPercent(usual)
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
-	stop := CollectLess()
+	stop := DelayGC()
 	defer stop()
 	if limit := container(); limit > 0 && limit < 1<<30 {
 		return // There is no memory to spare.

@@ -20,7 +20,7 @@ const (
 // error names what is stuck, and a supervisor can restart the process. A call
 // within its time limit counts as progress.
 func (d *Daemon) Alive() error {
-	r, now, errs := d.present(), d.now(), []error(nil)
+	r, now, errs := d.currentRunner(), d.now(), []error(nil)
 	if at := r.followed.Load(); at != nil {
 		limit := max(stuckIntervals*r.config.Sync.Interval, longestStep)
 		if git := r.config.Source.Git; git != nil {

@@ -41,9 +41,9 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 	}{{2 * time.Minute, http.StatusOK}, {4 * time.Minute, http.StatusServiceUnavailable}} {
 		w.ahead.Store(int64(tt.ahead))
 		// The others are awake at that time too; only edge is stuck.
-		p.daemon.present().moved()
+		p.daemon.currentRunner().moved()
 		from := len(p.heard())
-		p.daemon.present().instances[0].loop.Ask(reconcile.Ask{})
+		p.daemon.currentRunner().instances[0].loop.Ask(reconcile.Ask{})
 		p.await("prod has moved", func() bool { return p.count(from, plan.SyncDone, prod) > 0 })
 		code, body := p.get("/healthz")
 		if code != tt.want || code != http.StatusOK && (!strings.Contains(body, "instance "+edge+": nothing has moved for 4m") || strings.Contains(body, prod)) {
@@ -65,7 +65,7 @@ func TestHealthIsFalseWhenTheSourceIsNotLookedAt(t *testing.T) {
 	w.config.Sync.Interval = time.Minute
 	w.config.Source.Git.Timeout = 3 * time.Minute
 	p := w.build()
-	g, began := p.daemon.present(), time.Now()
+	g, began := p.daemon.currentRunner(), time.Now()
 	if err := p.daemon.Alive(); err != nil {
 		t.Errorf("before anything runs: %v", err)
 	}

@@ -23,7 +23,7 @@ func (d *Daemon) api(c *config.API) *server.API {
 	api := &server.API{
 		Listen: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile, Count: d.metrics.CountAPI,
 		Token: func(candidate string) (*server.Token, error) {
-			return tokens.find(d.present().config.Server.API, candidate)
+			return tokens.find(d.currentRunner().config.Server.API, candidate)
 		},
 	}
 	if c.Page.Enabled {

@@ -23,9 +23,9 @@ func (w *world) byHand(names ...string) {
 	}
 }
 
-func (p *process) attest(word client.Attestation) (string, error) {
-	said, err := client.New(p.daemon.present().config.Server.Socket).Attest(p.t.Context(), word)
-	return message.English(said), err
+func (p *process) attest(attestation client.Attestation) (string, error) {
+	answer, err := client.New(p.daemon.currentRunner().config.Server.Socket).Attest(p.t.Context(), attestation)
+	return message.English(answer), err
 }
 
 func TestAPersonsWordMakesABindingReady(t *testing.T) {
@@ -39,9 +39,9 @@ func TestAPersonsWordMakesABindingReady(t *testing.T) {
 	p := w.start()
 	waits := func() bool { return p.condition("edge", binding.Ready).Reason == status.ReasonAwaitingPerson }
 	p.await("a person is waited for", waits)
-	said, err := p.attest(client.Attestation{Binding: "edge", By: "Ada"})
-	if err != nil || !strings.Contains(said, "GitLab is bound to edge-shanghai") || !strings.Contains(said, "version 1") {
-		t.Fatalf("got %q, %v", said, err)
+	answer, err := p.attest(client.Attestation{Binding: "edge", By: "Ada"})
+	if err != nil || !strings.Contains(answer, "GitLab is bound to edge-shanghai") || !strings.Contains(answer, "version 1") {
+		t.Fatalf("got %q, %v", answer, err)
 	}
 	p.ready("edge", "pay")
 	if c := p.condition("edge", binding.Bound); c.Reason != status.ReasonConfirmed {
@@ -64,8 +64,8 @@ func TestAPersonsWordMakesABindingReady(t *testing.T) {
 		"without who attested": {client.Attestation{Binding: "edge"}, "who asks"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if said, err := p.attest(tt.word); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %q, %v, want %q", said, err, tt.want)
+			if answer, err := p.attest(tt.word); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %q, %v, want %q", answer, err, tt.want)
 			}
 		})
 	}
@@ -91,8 +91,8 @@ func TestARotatedTokenAsksForAPersonAgain(t *testing.T) {
 	p.ready("edge")
 	w.newToken(binding.GitLab, "edge-bot", "acr/edge")
 	p.await("a person is waited for again", waits)
-	if said, err := p.attest(client.Attestation{Binding: "edge", By: "Ada"}); err != nil || !strings.Contains(said, "version 2") {
-		t.Fatalf("got %q, %v", said, err)
+	if answer, err := p.attest(client.Attestation{Binding: "edge", By: "Ada"}); err != nil || !strings.Contains(answer, "version 2") {
+		t.Fatalf("got %q, %v", answer, err)
 	}
 	p.ready("edge")
 }
@@ -112,12 +112,12 @@ func TestStepsOfOneNameOnTwoInstancesAreAttestedOneByOne(t *testing.T) {
 	}
 	p.ready("move")
 	p.at(w.commit(map[string]string{"move.yaml": strings.Replace(unbind, edge, prod, 1)}))
-	if said, err := p.attest(client.Attestation{Binding: "move", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "name one with --instance") {
-		t.Errorf("got %q, %v", said, err)
+	if answer, err := p.attest(client.Attestation{Binding: "move", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "name one with --instance") {
+		t.Errorf("got %q, %v", answer, err)
 	}
 	for name, want := range map[string]string{edge: "is no longer bound to edge-shanghai", prod: "is bound to prod-hangzhou"} {
-		if said, err := p.attest(client.Attestation{Binding: "move", By: "Ada", Instance: name}); err != nil || !strings.Contains(said, want) {
-			t.Errorf("got %q, %v, want %q", said, err, want)
+		if answer, err := p.attest(client.Attestation{Binding: "move", By: "Ada", Instance: name}); err != nil || !strings.Contains(answer, want) {
+			t.Errorf("got %q, %v, want %q", answer, err, want)
 		}
 	}
 	p.ready("move")

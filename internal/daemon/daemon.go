@@ -56,8 +56,8 @@ type Daemon struct {
 	notifier *notify.Notifier
 	// parts records which parts answer.
 	parts *parts
-	// happened has the recent events.
-	happened *eventLog
+	// events has the recent events.
+	events *eventLog
 	// syncs has the last syncs.
 	syncs *syncLog
 	// configured is the condition ConfigurationCurrent.
@@ -94,13 +94,13 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	}
 	cfg := o.Engine.Config
 	d := &Daemon{
-		o: o, now: o.Engine.Now, redactor: o.Engine.Redactor, cache: manifest.NewCache(), happened: newEventLog(o.Engine.Now()), parts: newParts(), syncs: newSyncLog(),
+		o: o, now: o.Engine.Now, redactor: o.Engine.Redactor, cache: manifest.NewCache(), events: newEventLog(o.Engine.Now()), parts: newParts(), syncs: newSyncLog(),
 	}
 	d.level.Set(cfg.Log.SlogLevel())
 	d.log = engine.NewLog(o.Engine.LogTo, cfg.Log.Format, &d.level, d.redactor)
 	d.metrics = metrics.New(d.sources())
 	d.webhooks = newWebhooks(d)
-	d.taken()
+	d.setConfigurationInForce()
 	err := d.checkFiles(&cfg)
 	if err != nil {
 		return nil, err
@@ -134,20 +134,20 @@ func (d *Daemon) checkFiles(c *config.Config) error {
 	return nil
 }
 
-// present is the runner of the current configuration. A method calls it only
+// currentRunner is the runner of the current configuration. A method calls it only
 // once, so that it does not see two runners.
-func (d *Daemon) present() *runner { return d.current.Load() }
+func (d *Daemon) currentRunner() *runner { return d.current.Load() }
 
 // hold returns the current runner and prevents its replacement until done is
 // called. Code that writes through a runner outside of its loops must call it.
 func (d *Daemon) hold() (r *runner, done func()) {
 	d.exchanging.RLock()
-	return d.present(), d.exchanging.RUnlock
+	return d.currentRunner(), d.exchanging.RUnlock
 }
 
 // Close closes the engine and the state file. It may be called twice.
 func (d *Daemon) Close() {
-	d.present().engine.Close()
+	d.currentRunner().engine.Close()
 	d.closeMemory()
 }
 
@@ -162,7 +162,7 @@ func (d *Daemon) closeMemory() {
 // the grace period. While it runs, it reloads a changed configuration as reload
 // says. An error means that it could not start.
 func (d *Daemon) Run(ctx context.Context, reload Reload) error {
-	if first := d.present(); reload.Path != "" {
+	if first := d.currentRunner(); reload.Path != "" {
 		first.digest = first.config.ValidBy(reload.Path, reload.Started)
 	}
 	listening, err := d.listen(ctx)
@@ -171,14 +171,14 @@ func (d *Daemon) Run(ctx context.Context, reload Reload) error {
 	}
 	d.apiAt.Store(new(listening.server.APIAddress()))
 	listening.serve()
-	r := d.present()
+	r := d.currentRunner()
 	d.log.Info("started", "instances", len(r.instances), "source", r.config.SourceKey(), "listen", listening.server.Address(),
 		"socket", r.config.Server.Socket, "api", listening.server.APIAddress(), "webhooks", listening.webhookAddress())
 	d.useReceivers(r)
 	sent := d.sendMessages(ctx)
 	(&reloader{Daemon: d, reload: reload}).run(ctx)
 	sent()
-	if err := listening.close(ctx, d.present().config.Server.ForAnswers()); err != nil {
+	if err := listening.close(ctx, d.currentRunner().config.Server.ForAnswers()); err != nil {
 		return err
 	}
 	d.log.Info("stopped")
@@ -198,7 +198,7 @@ func (d *Daemon) APIAddress() string {
 func (d *Daemon) Trace(ctx context.Context, version string) (done func(), err error) {
 	shut, err := trace.Setup(ctx, version, func(err error) { d.log.Warn("cannot export traces", "err", err) })
 	return func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.present().config.Server.ForAnswers())
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.currentRunner().config.Server.ForAnswers())
 		defer cancel()
 		_ = shut(ctx) // The error handler logs it.
 	}, err
@@ -206,7 +206,7 @@ func (d *Daemon) Trace(ctx context.Context, version string) (done func(), err er
 
 // Statuses returns the current statuses of all bindings.
 func (d *Daemon) Statuses() []binding.Status {
-	r := d.present()
+	r := d.currentRunner()
 	synced := func(yield func(binding.Status) bool) { slices.Values(r.engine.Statuses())(yield) }
 	return slices.Collect(r.withUnsynced(synced))
 }
@@ -214,7 +214,7 @@ func (d *Daemon) Statuses() []binding.Status {
 // EachStatus is like Statuses, but yields them one by one. Callers must not change what
 // they point to.
 func (d *Daemon) EachStatus() iter.Seq[binding.Status] {
-	r := d.present()
+	r := d.currentRunner()
 	return r.withUnsynced(r.engine.EachStatus())
 }
 
@@ -259,4 +259,6 @@ func (r *runner) unsynced() (all []*binding.Declaration) {
 }
 
 // Memory is what is remembered of an instance.
-func (d *Daemon) Memory(name string) (client.Memory, error) { return d.present().engine.Memory(name) }
+func (d *Daemon) Memory(name string) (client.Memory, error) {
+	return d.currentRunner().engine.Memory(name)
+}

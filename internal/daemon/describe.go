@@ -22,7 +22,7 @@ const describedPast = 10
 
 // Describe returns everything about one binding.
 func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Description, error) {
-	i, status, err := d.present().status(name, of)
+	i, status, err := d.currentRunner().status(name, of)
 	if err != nil {
 		return report.Description{}, err
 	}
@@ -30,7 +30,7 @@ func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Descript
 	if err != nil {
 		return report.Description{}, message.Within(name, err)
 	}
-	events, _, _ := d.happened.after(0)
+	events, _, _ := d.events.after(0)
 	events = slices.DeleteFunc(events, func(e report.EventItem) bool { return e.Binding != name || e.Instance != i.Name })
 	slices.Reverse(events)
 	out := report.Description{
@@ -116,7 +116,7 @@ func lastApply(history []binding.HistoryEntry) report.DescribedApply {
 // LastPlan returns the last plan of all instances. Later changes are not in it
 // until their instance is observed again.
 func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
-	r := d.present()
+	r := d.currentRunner()
 	var (
 		out       report.DaemonPlan
 		plans     []plan.Plan

@@ -26,8 +26,8 @@ type eventLog struct {
 	// last is the last sequence number. It starts with the time, so that it
 	// also grows across restarts.
 	last int64
-	// news is closed and replaced when an event is added.
-	news chan struct{}
+	// added is closed and replaced when an event is added.
+	added chan struct{}
 }
 
 // keptEvent is an event with its key in the log.
@@ -37,7 +37,7 @@ type keptEvent struct {
 }
 
 func newEventLog(now time.Time) *eventLog {
-	return &eventLog{events: map[string]*list.Element{}, last: now.UnixMicro(), news: make(chan struct{})}
+	return &eventLog{events: map[string]*list.Element{}, last: now.UnixMicro(), added: make(chan struct{})}
 }
 
 // add records an event that happened at now.
@@ -60,8 +60,8 @@ func (l *eventLog) add(now time.Time, e report.EventItem) {
 	kept.Sequence, kept.Last, kept.Type = l.last, now, e.Type
 	kept.Message, kept.ID, kept.Args = e.Message, e.ID, e.Args
 	kept.Count++
-	close(l.news)
-	l.news = make(chan struct{})
+	close(l.added)
+	l.added = make(chan struct{})
 }
 
 // drop removes the oldest event.
@@ -83,13 +83,13 @@ func (l *eventLog) after(sequence int64) ([]report.EventItem, int64, <-chan stru
 		all = append(all, eventAt(at).EventItem)
 	}
 	slices.Reverse(all)
-	return all, l.last, l.news
+	return all, l.last, l.added
 }
 
-// happen adds an event to the list. Nothing else does.
-func (d *Daemon) happen(ev plan.Event) {
+// addEvent adds an event to the list. Nothing else does.
+func (d *Daemon) addEvent(ev plan.Event) {
 	for _, item := range report.EventItems(ev) {
-		d.happened.add(d.now(), item.Map(d.redactor.Redact))
+		d.events.add(d.now(), item.Map(d.redactor.Redact))
 	}
 }
 
@@ -97,7 +97,7 @@ func (d *Daemon) happen(ev plan.Event) {
 // request succeeds even if the history cannot be written.
 func (d *Daemon) asked(ctx context.Context, ev plan.Event) {
 	ev.Time = d.now()
-	d.happen(ev)
+	d.addEvent(ev)
 	if err := d.memory.Store.AppendEvent(context.WithoutCancel(ctx), report.HistoryOf(ev)); err != nil {
 		d.log.Error("cannot write the history", "err", err)
 	}
@@ -109,7 +109,7 @@ func (d *Daemon) Events(ctx context.Context, name string, after int64, wait time
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
-		all, next, news := d.happened.after(after)
+		all, next, added := d.events.after(after)
 		if name != "" {
 			all = slices.DeleteFunc(all, func(e report.EventItem) bool { return e.Binding != name })
 		}
@@ -118,7 +118,7 @@ func (d *Daemon) Events(ctx context.Context, name string, after int64, wait time
 		}
 		after = next
 		select {
-		case <-news:
+		case <-added:
 		case <-ctx.Done():
 		}
 	}

@@ -19,11 +19,11 @@ func TestEqualEventsAreOneAndTheOldestGoFirst(t *testing.T) {
 	l := newEventLog(start)
 	drift := report.EventItem{Instance: "prod", Binding: "pay", Reason: "DriftFound", Revision: "r1", Type: report.EventWarning, Message: "7 seconds ago"}
 	l.add(start, drift)
-	_, first, news := l.after(0)
+	_, first, added := l.after(0)
 	drift.Message = "9 seconds ago"
 	l.add(start.Add(time.Minute), drift)
 	select {
-	case <-news:
+	case <-added:
 	default:
 		t.Error("who waits was not told")
 	}

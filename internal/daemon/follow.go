@@ -42,14 +42,14 @@ type follower struct {
 // snapshot of the previous runner applies.
 func (f *follower) run(ctx context.Context) {
 	defer close(f.followerEnded)
-	_ = f.safely(ctx, f.resume) // It logged its error.
+	_ = f.runStep(ctx, f.resume) // It logged its error.
 	var changes <-chan struct{}
 	for {
 		if changes == nil {
 			changes = f.watch(ctx)
 		}
 		f.submitted = false
-		f.answer(f.safely(ctx, f.poll))
+		f.answer(f.runStep(ctx, f.poll))
 		fired, stop := f.o.After.Start(f.pause())
 		select {
 		case <-ctx.Done():
@@ -61,7 +61,7 @@ func (f *follower) run(ctx context.Context) {
 			f.asked = append(f.asked, asked)
 		case push := <-f.webhooks.pushes.newest:
 			stop()
-			f.happen(plan.Event{Kind: plan.WebhookReceived, From: push.Sender, Revision: push.Commit})
+			f.addEvent(plan.Event{Kind: plan.WebhookReceived, From: push.Sender, Revision: push.Commit})
 			f.pushed(ctx, push)
 		case _, watched := <-changes:
 			stop()
@@ -89,10 +89,10 @@ func (f *follower) watch(ctx context.Context) <-chan struct{} {
 	return changes
 }
 
-// safely runs one step. A failure changes nothing: the last snapshot still applies. A
+// runStep runs one step. A failure changes nothing: the last snapshot still applies. A
 // panic is logged, by its type only, and the daemon continues. Being stopped is not
 // logged as a failure.
-func (f *follower) safely(ctx context.Context, step func(context.Context) error) (err error) {
+func (f *follower) runStep(ctx context.Context, step func(context.Context) error) (err error) {
 	begun := f.now()
 	f.moved()
 	defer f.moved()
@@ -112,7 +112,7 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 	if err != nil && ctx.Err() == nil {
 		f.metrics.SourceRead(metrics.ResultError, begun, f.now())
 		f.log.Error("source not read; the last snapshot still applies", "err", err)
-		f.happen(plan.Event{Kind: plan.SourceNotRead, From: f.config.SourceKey(), Err: err})
+		f.addEvent(plan.Event{Kind: plan.SourceNotRead, From: f.config.SourceKey(), Err: err})
 	}
 	return err
 }
@@ -150,7 +150,7 @@ func (f *follower) poll(ctx context.Context) error {
 // history waits for approval.
 func (f *follower) load(ctx context.Context) (*source.Snapshot, error) {
 	if f.seen == "" {
-		return f.whole(ctx)
+		return f.newestSnapshot(ctx)
 	}
 	trusted, err := f.engine.Trusted(ctx)
 	if err != nil {
@@ -163,13 +163,13 @@ func (f *follower) load(ctx context.Context) (*source.Snapshot, error) {
 	case unchanged && trusted == f.seen, !unchanged && snapshot.Revision == f.seen:
 		return nil, nil
 	case unchanged:
-		return f.whole(ctx)
+		return f.newestSnapshot(ctx)
 	}
 	return &snapshot, nil
 }
 
-// whole returns the newest snapshot, even if it is not new.
-func (f *follower) whole(ctx context.Context) (*source.Snapshot, error) {
+// newestSnapshot returns the newest snapshot, even if it is not new.
+func (f *follower) newestSnapshot(ctx context.Context) (*source.Snapshot, error) {
 	snapshot, err := f.engine.Read(ctx)
 	return &snapshot, err
 }
@@ -205,8 +205,8 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 	desired.Trace = trace.Parent(ctx)
 	f.last, f.seen = &snapshot, desired.Revision
 	f.loaded.Store(&loaded)
-	f.syncs.wrote(desired.Revision, f.redactor.Redact(snapshot.Author))
-	f.happen(plan.Event{Kind: plan.SnapshotRead, From: f.config.SourceKey(), Revision: desired.Revision})
+	f.syncs.setAuthor(desired.Revision, f.redactor.Redact(snapshot.Author))
+	f.addEvent(plan.Event{Kind: plan.SnapshotRead, From: f.config.SourceKey(), Revision: desired.Revision})
 	f.log.Info("snapshot", "revision", desired.Revision, "bindings", len(desired.Declarations),
 		"broken_files", len(desired.Broken), "rewritten", desired.Rewritten)
 	for _, finding := range loaded.Findings {

@@ -71,7 +71,7 @@ type running struct {
 
 func (p *program) start() *running {
 	p.t.Helper()
-	r := &running{log: &lines{news: make(chan struct{}, 1)}, ended: make(chan struct{})}
+	r := &running{log: &lines{changed: make(chan struct{}, 1)}, ended: make(chan struct{})}
 	r.cmd = exec.CommandContext(context.WithoutCancel(p.t.Context()), p.path, "run", "--config", p.w.reload.Path)
 	r.cmd.Stderr = r.log
 	if err := r.cmd.Start(); err != nil {
@@ -97,7 +97,7 @@ func (p *program) await(r *running, what string, done func() bool) {
 	defer tick.Stop()
 	for !done() {
 		select {
-		case <-r.log.news:
+		case <-r.log.changed:
 		case <-tick.C:
 		case <-r.ended:
 			p.t.Fatalf("waiting for %s: the program ended: %v\n%s", what, r.err, tail(r.log.String()))

@@ -21,7 +21,7 @@ func newNotifier(ctx context.Context, d *Daemon) (*notify.Notifier, error) {
 func (d *Daemon) useReceivers(r *runner) {
 	rules, receivers := r.engine.Receivers()
 	d.notifier.Use(rules, receivers)
-	d.metrics.CoverReceivers(rules.Receivers)
+	d.metrics.SetReceivers(rules.Receivers)
 }
 
 func receiverPart(name string) binding.Part {
@@ -41,7 +41,7 @@ func (d *Daemon) delivered(v notify.Delivery) {
 
 // facts are the current facts that messages are made from.
 func (d *Daemon) facts() notify.Facts {
-	r := d.present()
+	r := d.currentRunner()
 	f := notify.Facts{
 		Now: d.now(), Statuses: r.engine.Statuses(), Pending: map[string][]binding.RetryState{},
 		Conditions: map[string][]binding.Condition{"": d.Conditions()},
@@ -98,8 +98,8 @@ func (p *parts) asked() []binding.Part {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []binding.Part
-	for _, said := range p.reports {
-		for _, a := range said {
+	for _, answers := range p.reports {
+		for _, a := range answers {
 			all = append(all, a.Part)
 		}
 	}

@@ -149,7 +149,7 @@ func TestAReceiverThatIsDownIsShown(t *testing.T) {
 		t.Error("the metric says that it is up")
 	}
 	in.setDown(false)
-	p.daemon.useReceivers(p.daemon.present()) // As after a change of the configuration: it is tried at once.
+	p.daemon.useReceivers(p.daemon.currentRunner()) // As after a change of the configuration: it is tried at once.
 	p.await("the step", func() bool { return in.got(notify.Step, notify.Began, "gh") })
 	p.await("the receiver to be up", func() bool { return part() == nil })
 }

@@ -101,7 +101,7 @@ func TestPlannedActionsArePendingUntilTheyAreDone(t *testing.T) {
 		t.Errorf("a code that nobody knows is counted %v times as other", got)
 	}
 	w.outside.Registry.Faults.Clear()
-	p.daemon.present().instances[0].loop.Ask(reconcile.Ask{})
+	p.daemon.currentRunner().instances[0].loop.Ask(reconcile.Ask{})
 	p.ready("pay", "plat")
 	p.await("none is pending", func() bool { return p.sample(binds) == 0 })
 }
@@ -295,11 +295,11 @@ func TestSeriesGoWithTheirInstance(t *testing.T) {
 	if before := ofEdge(); before < 10 {
 		t.Fatalf("only %d series of the instance to begin with", before)
 	}
-	m.Cover([]string{prod})
+	m.SetInstances([]string{prod})
 	if after := ofEdge(); after != 0 {
 		t.Errorf("%d series are left", after)
 	}
-	m.Cover([]string{prod, edge})
+	m.SetInstances([]string{prod, edge})
 	if ofEdge() == 0 {
 		t.Error("an instance that comes back has no series")
 	}

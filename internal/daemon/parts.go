@@ -76,10 +76,10 @@ func (p *parts) keep(now time.Time, reporters ...binding.Part) {
 	for _, reporter := range reporters {
 		stays[reporter] = true
 	}
-	for reporter, said := range p.reports {
+	for reporter, answers := range p.reports {
 		if !stays[reporter] {
 			delete(p.reports, reporter)
-			p.replaced(said, nil, now)
+			p.replaced(answers, nil, now)
 		}
 	}
 }
@@ -143,8 +143,8 @@ func (p *parts) up() map[metrics.Part]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	up := map[metrics.Part]bool{}
-	for _, said := range p.reports {
-		for _, a := range said {
+	for _, answers := range p.reports {
+		for _, a := range answers {
 			label := metrics.Part{Part: string(a.Kind), Name: a.Name}
 			if a.Kind == binding.PartCodeHost {
 				label.Name = string(a.Platform)

@@ -21,7 +21,7 @@ type ports struct {
 // listen opens all ports, so that an address in use or an unreadable webhook
 // secret is an error before any work begins.
 func (d *Daemon) listen(ctx context.Context) (*ports, error) {
-	c := d.present().config
+	c := d.currentRunner().config
 	take, err := d.webhooks.prepare(*c)
 	if err != nil {
 		return nil, err
@@ -37,8 +37,8 @@ func (d *Daemon) listen(ctx context.Context) (*ports, error) {
 	p := &ports{}
 	if p.server, err = server.Listen(ctx, server.Options{
 		Listen: c.Server.Listen, Socket: c.Server.Socket, State: d, Attester: d, Syncer: d, Suspender: d, Publisher: d,
-		Describer: d, Chronicler: d, Acceptor: d, SocketGroup: group, API: d.api(c.Server.API),
-		Conditions: d.Conditions, Problems: d.Problems, Instances: d.Instances, ConfigurationDigest: func() string { return d.present().digest },
+		Describer: d, EventReader: d, Acceptor: d, SocketGroup: group, API: d.api(c.Server.API),
+		Conditions: d.Conditions, Problems: d.Problems, Instances: d.Instances, ConfigurationDigest: func() string { return d.currentRunner().digest },
 		Metrics: d.metrics.Gatherer(), Log: d.log, Redact: d.redactor.Redact,
 	}); err != nil {
 		return nil, err

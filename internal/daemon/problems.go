@@ -25,7 +25,7 @@ var (
 // Instances returns the names of the current configuration's instances.
 func (d *Daemon) Instances() []string {
 	var names []string
-	for _, i := range d.present().instances {
+	for _, i := range d.currentRunner().instances {
 		names = append(names, i.Name)
 	}
 	return names
@@ -39,7 +39,7 @@ func (d *Daemon) Problems() report.Problems { return d.problems() }
 // given.
 func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
 	p := report.Problems{Unanswered: report.Unanswered(d.parts.outages(reporters...))}
-	for _, i := range d.present().instances {
+	for _, i := range d.currentRunner().instances {
 		if len(reporters) == 0 || slices.Contains(reporters, instancePart(i.Name)) {
 			p.Instances = append(p.Instances, report.NotGood(i.Name, i.Conditions())...)
 			if last := i.Last(); last != nil {
@@ -47,7 +47,7 @@ func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
 			}
 		}
 	}
-	if loaded := d.present().loaded.Load(); loaded != nil && len(loaded.Desired.Broken) > 0 {
+	if loaded := d.currentRunner().loaded.Load(); loaded != nil && len(loaded.Desired.Broken) > 0 {
 		p.BrokenFiles = report.BrokenFiles(loaded.Desired.Broken, loaded.Findings, d.Statuses(), status.ReasonFileBroken)
 	}
 	return p.Redacted(d.redactor.Redact)
@@ -112,7 +112,7 @@ func (f *follower) sourceVerified(err error, answer binding.PartAnswer) {
 // reportBroken adds an event for the invalid files of a snapshot.
 func (f *follower) reportBroken(desired plan.Desired, findings []finding.Finding) {
 	if broken := firstErrors(desired.Broken, findings); len(broken) > 0 {
-		f.happen(plan.Event{Kind: plan.FileBroken, Revision: desired.Revision, Findings: broken})
+		f.addEvent(plan.Event{Kind: plan.FileBroken, Revision: desired.Revision, Findings: broken})
 	}
 }
 
@@ -129,7 +129,7 @@ func firstErrors(files []string, findings []finding.Finding) (first []finding.Fi
 // findings counts the findings of the current snapshot and of the last plans.
 func (d *Daemon) findings() map[metrics.FindingLabels]int {
 	var all []finding.Finding
-	r := d.present()
+	r := d.currentRunner()
 	if loaded := r.loaded.Load(); loaded != nil {
 		all = append(all, loaded.Findings...)
 	}

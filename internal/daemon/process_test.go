@@ -17,12 +17,12 @@ import (
 
 // process is a daemon that runs.
 type process struct {
-	t      testing.TB
-	daemon *Daemon
-	log    *lines
-	news   chan struct{}
-	stop   context.CancelFunc
-	ended  chan error
+	t       testing.TB
+	daemon  *Daemon
+	log     *lines
+	changed chan struct{}
+	stop    context.CancelFunc
+	ended   chan error
 
 	mu     sync.Mutex
 	events []plan.Event
@@ -30,21 +30,21 @@ type process struct {
 
 // lines take a log; every line is news.
 type lines struct {
-	news chan struct{}
-	mu   sync.Mutex
-	text bytes.Buffer
+	changed chan struct{}
+	mu      sync.Mutex
+	text    bytes.Buffer
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer signal(l.news)
+	defer signal(l.changed)
 	return l.text.Write(p)
 }
 
-func signal(news chan struct{}) {
+func signal(changed chan struct{}) {
 	select {
-	case news <- struct{}{}:
+	case changed <- struct{}{}:
 	default:
 	}
 }
@@ -75,7 +75,7 @@ func (p *process) event(e plan.Event) {
 	p.mu.Lock()
 	p.events = append(p.events, e)
 	p.mu.Unlock()
-	signal(p.news)
+	signal(p.changed)
 }
 
 // logged waits for a text in the log.
@@ -99,7 +99,7 @@ func (p *process) await(what string, done func() bool) {
 	defer timeout.Stop()
 	for !done() {
 		select {
-		case <-p.news:
+		case <-p.changed:
 		case err := <-p.ended:
 			p.ended <- nil
 			p.t.Fatalf("waiting for %s: the daemon ended: %v\n%s", what, err, p.log)
@@ -154,7 +154,7 @@ func (p *process) at(revision string) {
 	p.t.Helper()
 	p.await("revision "+revision, func() bool {
 		open := map[string]bool{}
-		for _, i := range p.daemon.present().instances {
+		for _, i := range p.daemon.currentRunner().instances {
 			last := i.Last()
 			open[i.Name] = last == nil || last.Revision != revision
 		}

@@ -22,17 +22,17 @@ const snapshotPatience = 10 * time.Second
 // were not observed yet. Only listed fields are published, and the redactor
 // masks secrets in them.
 func (d *Daemon) Publish(ctx context.Context) ([]byte, error) {
-	r := d.present()
+	r := d.currentRunner()
 	revision, err := d.memory.Store.Revision(ctx, r.config.SourceKey())
 	if err != nil {
 		return nil, message.Within("state", err)
 	}
 	instances, errs := make([]*report.PublishedInstance, len(r.instances)), make([]error, len(r.instances))
-	var looking sync.WaitGroup
+	var observers sync.WaitGroup
 	for n, i := range r.instances {
-		looking.Go(func() { instances[n], errs[n] = i.publish(ctx) })
+		observers.Go(func() { instances[n], errs[n] = i.publish(ctx) })
 	}
-	looking.Wait()
+	observers.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 // published is what the daemon publishes now.
 func (p *process) published() report.Published {
 	p.t.Helper()
-	text, err := client.New(p.daemon.present().config.Server.Socket).Published(p.t.Context())
+	text, err := client.New(p.daemon.currentRunner().config.Server.Socket).Published(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestWhatIsPublishedIsEnoughToPlanElsewhere(t *testing.T) {
 	p.stop()
 	// Elsewhere there is the source, and the configuration of a job that may
 	// ask nobody.
-	cfg := *p.daemon.present().config
+	cfg := *p.daemon.currentRunner().config
 	cfg.State.Path, cfg.Server.Socket = t.TempDir()+"/none/state.db", t.TempDir()+"/none.sock"
 	w.outside.Registry.Faults.Add(garbage(nil))
 	e, err := engine.New(t.Context(), engine.Options{Config: cfg, ReadOnly: true, Published: &s})

@@ -21,7 +21,7 @@ func (d *Daemon) Ready() error {
 		return nil
 	}
 	var errs []error
-	for _, i := range d.present().instances {
+	for _, i := range d.currentRunner().instances {
 		if missing := *i.missing.Load(); !missing.IsZero() {
 			errs = append(errs, message.Within(ofInstance(i.Name), &message.Error{Message: missing}))
 		}
@@ -40,7 +40,7 @@ func (d *Daemon) Ready() error {
 // metrics, readiness, the rewrite gate and the caller.
 func (r *runner) event(event plan.Event) {
 	r.logEvent(event)
-	r.happen(event)
+	r.addEvent(event)
 	r.synced(event, r.now())
 	r.metrics.Count(event)
 	if event.Kind == plan.PlanMade && event.Round != nil {

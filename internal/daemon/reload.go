@@ -48,7 +48,7 @@ type reloader struct {
 // run runs the current runner, and a new one for each changed configuration,
 // until ctx ends and the last runner has stopped.
 func (r *reloader) run(ctx context.Context) {
-	stop := r.present().start(ctx)
+	stop := r.currentRunner().start(ctx)
 	changes := r.watch(ctx)
 	if r.tried = r.reload.Started; r.reload.Path != "" {
 		stop = r.changed(ctx, stop)
@@ -56,7 +56,7 @@ func (r *reloader) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.log.Info("stopping; calls in flight end first", "grace_period", r.present().config.Server.GracePeriod)
+			r.log.Info("stopping; calls in flight end first", "grace_period", r.currentRunner().config.Server.GracePeriod)
 			stop()
 			r.closing.Wait()
 			return
@@ -109,13 +109,13 @@ func (r *reloader) take(ctx context.Context, stop func()) func() {
 	if err != nil {
 		r.refused(found, err)
 		r.log.Error("configuration refused; the previous one stays in use", "path", r.reload.Path, "err", err)
-		r.happen(plan.Event{Kind: plan.ConfigurationRefused, From: r.reload.Path, Err: err})
+		r.addEvent(plan.Event{Kind: plan.ConfigurationRefused, From: r.reload.Path, Err: err})
 		return stop
 	}
 	stop = r.exchange(ctx, stop, next)
-	r.taken()
+	r.setConfigurationInForce()
 	r.log.Info("configuration taken", "path", r.reload.Path, "instances", len(next.instances), "source", next.config.SourceKey())
-	r.happen(plan.Event{Kind: plan.ConfigurationTaken, From: r.reload.Path})
+	r.addEvent(plan.Event{Kind: plan.ConfigurationTaken, From: r.reload.Path})
 	return stop
 }
 
@@ -137,7 +137,7 @@ func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	next, found, err := config.ParseNext(r.reload.Path, r.tried, *r.present().config)
+	next, found, err := config.ParseNext(r.reload.Path, r.tried, *r.currentRunner().config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -162,7 +162,7 @@ func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 // exchange stops the current runner, passes what it has in memory to the next one,
 // and starts that.
 func (r *reloader) exchange(ctx context.Context, stop func(), next *runner) func() {
-	before := r.present()
+	before := r.currentRunner()
 	r.log.Debug("switching to the new configuration; calls in flight end first")
 	stop()
 	r.exchanging.Lock()
@@ -188,7 +188,7 @@ func (r *runner) inherit(before *runner) {
 			continue
 		}
 		old := before.instances[at]
-		same := r.asksAs(before, i.Name)
+		same := r.observesAs(before, i.Name)
 		i.Inherit(old.Reconciler, same)
 		if same {
 			i.missing.Store(old.missing.Load())
@@ -207,9 +207,9 @@ func (r *runner) inherit(before *runner) {
 	r.parts.keep(r.now(), answering...)
 }
 
-// asksAs reports whether an instance, and the way in which code hosts and Vault
+// observesAs reports whether an instance, and the way in which code hosts and Vault
 // are asked, are the same as in the previous runner.
-func (r *runner) asksAs(before *runner, name string) bool {
+func (r *runner) observesAs(before *runner, name string) bool {
 	of := func(c config.Config) config.Instance {
 		i := c.Instances[slices.Index(c.InstanceNames(), name)]
 		i.RequestsPerSecond, i.Burst = 0, 0

@@ -21,15 +21,15 @@ const reasonVerified = "Verified"
 // Conditions returns the conditions of the daemon itself.
 func (d *Daemon) Conditions() []binding.Condition {
 	conditions := []binding.Condition{*d.configured.Load(), d.journalIntact()}
-	g := d.present().config.Source.Git
+	g := d.currentRunner().config.Source.Git
 	if c := d.verified.Load(); c != nil && g != nil && g.Verify != nil {
 		conditions = append(conditions, *c)
 	}
 	return conditions
 }
 
-// taken records that a configuration is in force from now on.
-func (d *Daemon) taken() {
+// setConfigurationInForce records that a configuration is in force from now on.
+func (d *Daemon) setConfigurationInForce() {
 	now := d.now()
 	d.metrics.ConfigurationRead(true, now)
 	d.since.Store(&now)

@@ -62,7 +62,7 @@ func TestAChangedConfigurationIsTakenWithoutARestart(t *testing.T) {
 	less := without(both, edge)
 	less.Log.Level = "error"
 	w.writeConfig(less)
-	p.await("the instance is gone", func() bool { return len(p.daemon.present().instances) == 1 })
+	p.await("the instance is gone", func() bool { return len(p.daemon.currentRunner().instances) == 1 })
 	p.await("its metrics are gone", func() bool { return !p.metric(`reconciler_syncs_total{registry="edge-shanghai"`) })
 	if p.metric(`reconciler_binding_ready{binding="edge"`) || !p.metric(`reconciler_binding_ready{binding="pay"`) {
 		t.Error("the metrics tell of the wrong bindings")
@@ -85,7 +85,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	hangup := w.fromFile()
 	p := w.start()
 	p.ready("pay")
-	good, running := w.config, p.daemon.present()
+	good, running := w.config, p.daemon.currentRunner()
 	with := func(change func(*config.Config)) string {
 		c := good
 		change(&c)
@@ -103,10 +103,10 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 		before := len(p.log.String())
 		w.writeFile(tt.text)
 		p.refused(n + 1)
-		if said := p.log.String()[before:]; !strings.Contains(said, tt.code) || !strings.Contains(said, tt.says) || !strings.Contains(said, "reconciler.yaml") {
-			t.Errorf("%s: the log does not tell of it: %s", tt.name, said)
+		if logged := p.log.String()[before:]; !strings.Contains(logged, tt.code) || !strings.Contains(logged, tt.says) || !strings.Contains(logged, "reconciler.yaml") {
+			t.Errorf("%s: the log does not tell of it: %s", tt.name, logged)
 		}
-		if p.daemon.present() != running {
+		if p.daemon.currentRunner() != running {
 			t.Errorf("%s: it was taken", tt.name)
 		}
 		if !p.metric("reconciler_config_last_reload_successful 0") {
@@ -125,7 +125,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	p.refused(refusals + 1)
 	// What runs goes on.
 	w.instance(prod).ConsoleUnbind("gitlab")
-	p.daemon.present().instances[0].loop.Ask(reconcile.Ask{})
+	p.daemon.currentRunner().instances[0].loop.Ask(reconcile.Ask{})
 	p.await("drift is repaired", func() bool { return w.bound(prod, binding.GitLab) })
 	// The old content is good again.
 	w.writeConfig(good)
@@ -144,7 +144,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 // daemonCondition is what the daemon says over its socket of its configuration.
 func (p *process) daemonCondition() binding.Condition {
 	p.t.Helper()
-	d, err := client.New(p.daemon.present().config.Server.Socket).Daemon(p.t.Context())
+	d, err := client.New(p.daemon.currentRunner().config.Server.Socket).Daemon(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -260,10 +260,10 @@ func TestAReloadLetsTheCallInFlightEnd(t *testing.T) {
 	hangup := w.fromFile()
 	p := w.start()
 	<-flying
-	before := p.daemon.present()
+	before := p.daemon.currentRunner()
 	hangup()
 	p.logged("calls in flight end first")
-	if p.daemon.present() != before {
+	if p.daemon.currentRunner() != before {
 		t.Error("exchanged while a call was in flight")
 	}
 	close(land)

@@ -97,13 +97,13 @@ func TestAnUnchangedSyncCostsItsListCalls(t *testing.T) {
 	p.end()
 	var costs []map[string]int
 	p = w.build()
-	loaded, err := p.daemon.present().engine.Load(t.Context())
+	loaded, err := p.daemon.currentRunner().engine.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		seen := len(w.outside.Registry.Calls())
-		r := p.daemon.present().instances[0].Reconciler
+		r := p.daemon.currentRunner().instances[0].Reconciler
 		if _, err := r.Sync(t.Context(), loaded.Desired, binding.DepthPreflight); err != nil {
 			t.Fatal(err)
 		}

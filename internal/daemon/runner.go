@@ -63,7 +63,7 @@ func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
 		i := &instance{Instance: of}
 		i.missing.Store(new(message.New("reconcile.unseen")))
 		i.loop = reconcile.NewLoop(of.Reconciler, reconcile.LoopOptions{
-			DriftInterval: cfg.Sync.DriftInterval, Jitter: cfg.Sync.Vary, After: d.o.After, Starts: starts,
+			DriftInterval: cfg.Sync.DriftInterval, Jitter: cfg.Sync.Jittered, After: d.o.After, Starts: starts,
 		})
 		r.instances, r.byName[i.Name] = append(r.instances, i), i
 	}
@@ -86,7 +86,7 @@ func (r *runner) called(call metrics.Call) {
 func (r *runner) start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	r.metrics.Cover(r.config.InstanceNames())
+	r.metrics.SetInstances(r.config.InstanceNames())
 	for _, i := range r.instances {
 		running.Go(func() { _ = i.loop.Run(ctx) }) // It always returns nil.
 	}

@@ -45,7 +45,7 @@ func (p *process) get(path string) (int, string) {
 // names are the bindings that the socket tells of.
 func (p *process) names() []string {
 	p.t.Helper()
-	statuses, err := client.New(p.daemon.present().config.Server.Socket).Bindings(p.t.Context())
+	statuses, err := client.New(p.daemon.currentRunner().config.Server.Socket).Bindings(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -246,7 +246,7 @@ func (s *soak) rest() {
 	}
 	clear(s.over)
 	for range 12 {
-		for _, i := range s.p.daemon.present().instances {
+		for _, i := range s.p.daemon.currentRunner().instances {
 			i.loop.Ask(reconcile.Ask{})
 		}
 		s.until(s.clock.Now().Add(time.Hour), false)

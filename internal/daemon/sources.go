@@ -12,14 +12,14 @@ func (d *Daemon) sources() metrics.Sources {
 		Now: d.now, Statuses: d.Statuses,
 		Loops: func() map[string]reconcile.LoopState {
 			states := map[string]reconcile.LoopState{}
-			for _, i := range d.present().instances {
+			for _, i := range d.currentRunner().instances {
 				states[i.Name] = i.loop.State()
 			}
 			return states
 		},
 		Windows: func() map[string]plan.WindowState {
 			states := map[string]plan.WindowState{}
-			for _, i := range d.present().instances {
+			for _, i := range d.currentRunner().instances {
 				states[i.Name], _ = i.Window()
 			}
 			return states
@@ -27,7 +27,7 @@ func (d *Daemon) sources() metrics.Sources {
 		JournalDamaged: func() bool { return d.memory.Store.Damage() != nil },
 		Findings:       d.findings, Parts: d.parts.up,
 		Vault: func() *metrics.VaultLogin {
-			client := d.present().engine.Vault()
+			client := d.currentRunner().engine.Vault()
 			if client == nil {
 				return nil
 			}

@@ -104,9 +104,9 @@ func TestAPanicInTheSourceDoesNotEndTheDaemon(t *testing.T) {
 	opts := w.options(p)
 	opts.Engine.Source = panicking{}
 	w.buildWith(p, opts)
-	f := p.daemon.present().follower
+	f := p.daemon.currentRunner().follower
 	for range 2 {
-		if err := f.safely(t.Context(), f.poll); err == nil {
+		if err := f.runStep(t.Context(), f.poll); err == nil {
 			t.Error("a panic is no error")
 		}
 	}

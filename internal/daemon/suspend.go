@@ -112,7 +112,7 @@ func (r *runner) suspensions(ctx context.Context, scope client.Scope) ([]binding
 	if err := checkScope(scope); err != nil {
 		return nil, err
 	}
-	var meant, others []binding.Suspension
+	var matching, others []binding.Suspension
 	for _, i := range r.instances {
 		all, err := r.memory.Store.Suspensions(ctx, i.Name)
 		if err != nil {
@@ -122,15 +122,15 @@ func (r *runner) suspensions(ctx context.Context, scope client.Scope) ([]binding
 			here := scope.Instance == "" || scope.Instance == s.Instance
 			switch {
 			case scope.All, here && s.Binding == scope.Binding:
-				meant = append(meant, s)
+				matching = append(matching, s)
 			case here && s.Binding == "" && slices.Contains(r.bindings(i), scope.Binding):
 				others = append(others, s)
 			}
 		}
 	}
 	switch {
-	case len(meant) > 0:
-		return meant, nil
+	case len(matching) > 0:
+		return matching, nil
 	case len(others) > 0:
 		return nil, message.NewError("suspend.whole", "instance", others[0].Instance, "binding", scope.Binding)
 	case scope.All:
@@ -152,10 +152,10 @@ func (r *runner) scope(scope client.Scope) ([]*instance, error) {
 }
 
 func checkScope(scope client.Scope) error {
-	switch narrow := scope.Binding != "" || scope.Instance != ""; {
-	case scope.All && narrow:
+	switch scoped := scope.Binding != "" || scope.Instance != ""; {
+	case scope.All && scoped:
 		return message.NewError("suspend.all-and-one")
-	case !scope.All && !narrow:
+	case !scope.All && !scoped:
 		return message.NewError("suspend.what")
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 )
 
 func (p *process) client() *client.Client {
-	return client.New(p.daemon.present().config.Server.Socket)
+	return client.New(p.daemon.currentRunner().config.Server.Socket)
 }
 
 func suspendFor(name, of string, d time.Duration) client.SuspendRequest {

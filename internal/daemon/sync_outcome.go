@@ -22,7 +22,7 @@ func syncOutcome(r plan.Result, name string, ready binding.Condition) report.Syn
 			continue
 		}
 		outcomes = append(outcomes, outcomeOf(o))
-		left = left || leaves(o)
+		left = left || leavesUnchanged(o)
 	}
 	switch worst := report.WorstSync(outcomes...); worst {
 	case report.SyncRefused, report.SyncFailed, report.SyncForbidden:
@@ -32,10 +32,10 @@ func syncOutcome(r plan.Result, name string, ready binding.Condition) report.Syn
 	}
 }
 
-// leaves reports whether the registry stays as it is for now: because the
+// leavesUnchanged reports whether the registry stays as it is for now: because the
 // declaration says to report differences only, the binding is suspended, or an
 // action waits for a person or for a window.
-func leaves(o plan.Outcome) bool {
+func leavesUnchanged(o plan.Outcome) bool {
 	d := o.Action.Target.Declaration
 	return o.State == plan.Pending || o.State == plan.Deferred || o.Action.Cause == plan.CauseSuspended ||
 		d != nil && (d.Spec.ManagementPolicy == binding.Observe || d.Spec.DriftPolicy == binding.Report)
@@ -66,7 +66,7 @@ func outcomeOf(o plan.Outcome) report.SyncOutcome {
 
 // outcomeOfReady is what a sync reports for a binding because of its condition
 // Ready. Any other reason, including later ones, counts as failed. left is the
-// result of leaves.
+// result of leavesUnchanged.
 func outcomeOfReady(ready binding.Condition, left bool) report.SyncOutcome {
 	if ready.Status == binding.True {
 		return report.SyncUnchanged

@@ -10,7 +10,7 @@ import (
 )
 
 func (p *process) sync(request client.SyncRequest) (report.SyncResult, error) {
-	return client.New(p.daemon.present().config.Server.Socket).Sync(p.t.Context(), request)
+	return client.New(p.daemon.currentRunner().config.Server.Socket).Sync(p.t.Context(), request)
 }
 
 // TestASyncLooksAtOnceAndTellsWhatItDid: nothing but the request may make the

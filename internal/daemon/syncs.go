@@ -32,8 +32,8 @@ func newSyncLog() *syncLog {
 	return &syncLog{last: map[string][]report.SyncRecord{}, authors: map[string]string{}}
 }
 
-// wrote records the author of a commit.
-func (l *syncLog) wrote(revision, author string) {
+// setAuthor records the author of a commit.
+func (l *syncLog) setAuthor(revision, author string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, known := l.authors[revision]; known || author == "" {
@@ -68,7 +68,7 @@ func (d *Daemon) Syncs() []report.SyncRecord {
 	d.syncs.mu.Lock()
 	defer d.syncs.mu.Unlock()
 	var all []report.SyncRecord
-	for _, name := range d.present().config.InstanceNames() {
+	for _, name := range d.currentRunner().config.InstanceNames() {
 		all = append(all, d.syncs.last[name]...)
 	}
 	slices.SortStableFunc(all, func(a, b report.SyncRecord) int {

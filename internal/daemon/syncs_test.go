@@ -46,7 +46,7 @@ func TestTheLastSyncsAreThoseThatShowSomething(t *testing.T) {
 	}
 	l := newSyncLog()
 	for i := range 3 * authorsKept {
-		l.wrote(fmt.Sprint(i), "Ada")
+		l.setAuthor(fmt.Sprint(i), "Ada")
 		l.add(report.SyncRecord{Instance: prod, Revision: fmt.Sprint(i)})
 	}
 	if len(l.last[prod]) != syncsKept || len(l.authors) != authorsKept || l.last[prod][0].Author != "Ada" {

@@ -25,13 +25,13 @@ type collector struct {
 	spans []*tracepb.Span
 	raw   bytes.Buffer
 	key   string
-	// news gets a value when spans arrive.
-	news chan struct{}
+	// changed gets a value when spans arrive.
+	changed chan struct{}
 }
 
 func collect(t *testing.T) *collector {
 	t.Helper()
-	c := &collector{news: make(chan struct{}, 1)}
+	c := &collector{changed: make(chan struct{}, 1)}
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var got coltrace.ExportTraceServiceRequest
@@ -48,7 +48,7 @@ func collect(t *testing.T) *collector {
 			}
 		}
 		select {
-		case c.news <- struct{}{}:
+		case c.changed <- struct{}{}:
 		default:
 		}
 	}))
@@ -90,7 +90,7 @@ func TestATraceLeadsFromThePushToTheCallsOfTheRegistry(t *testing.T) {
 	}
 	for c.find(traceID, "sync", "revision", revision) == nil || c.find(traceID, "action", "binding", "pay") == nil || c.find(traceID, "registry", "request", "") == nil {
 		select {
-		case <-c.news:
+		case <-c.changed:
 		case <-time.After(patience):
 			t.Fatal("the trace has no sync of the commit, no action or no call with its request id")
 		}

@@ -44,7 +44,7 @@ func (w *webhooks) prepare(config config.Config) (take func(), err error) {
 		for _, s := range settings.Senders {
 			names = append(names, s.Name)
 		}
-		w.metrics.CoverSenders(names, webhook.Results())
+		w.metrics.SetSenders(names, webhook.Results())
 	}, nil
 }
 
@@ -116,7 +116,7 @@ func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Dura
 
 // pause is how long the follower waits before it fetches on its own.
 func (f *follower) pause() time.Duration {
-	interval, commit := f.config.Sync.Vary(f.config.Sync.Interval), f.expected.commit
+	interval, commit := f.config.Sync.Jittered(f.config.Sync.Interval), f.expected.commit
 	pause, ok, exhausted := f.expected.next(f.seen, f.o.pushPauses)
 	if exhausted {
 		f.log.Info("a pushed commit is not what the source shows; the interval still applies", "commit", commit, "revision", f.seen)

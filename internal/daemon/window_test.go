@@ -69,7 +69,7 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 	}
 
 	happened := map[string]string{}
-	all, _, _ := p.daemon.happened.after(0)
+	all, _, _ := p.daemon.events.after(0)
 	for _, e := range all {
 		if e.Binding == "pay" {
 			happened[e.Reason] = e.Message

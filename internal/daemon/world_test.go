@@ -221,8 +221,8 @@ func (w *world) now() time.Time {
 }
 
 func (w *world) process() *process {
-	news := make(chan struct{}, 1)
-	return &process{t: w.t, log: &lines{news: news}, news: news, ended: make(chan error, 1)}
+	changed := make(chan struct{}, 1)
+	return &process{t: w.t, log: &lines{changed: changed}, changed: changed, ended: make(chan error, 1)}
 }
 
 // build makes an engine that does not run yet.

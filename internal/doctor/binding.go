@@ -42,7 +42,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 	case d.clients.Hosts[b.Spec.Platform] == nil:
 		l.notAsked("code-host", verbatim(b.Spec.Platform.Title()), message.New("doctor.no-client"))
 	case readable && len(own) == 0:
-		l.late("account", username)
+		l.timedOut("account", username)
 	case readable:
 		for _, a := range own {
 			l.answer(username, a)
@@ -111,7 +111,7 @@ func (d *doctor) metadata(l *list, b binding.Declaration, seen observed) {
 	object := verbatim(ref.String())
 	switch err, asked := seen.calls.metadata[secrets.Ref(ref)]; {
 	case !asked:
-		l.late(questionMetadata, object)
+		l.timedOut(questionMetadata, object)
 		return
 	case err != nil:
 		l.failed(questionMetadata, object, err)
@@ -122,7 +122,7 @@ func (d *doctor) metadata(l *list, b binding.Declaration, seen observed) {
 	}
 	l.yes(questionMetadata, object, "Read", message.New("doctor.metadata", "at", binding.DateOf(state.Created)))
 	if ref.Version > 0 && state.Latest > state.Version {
-		l.add(binding.Yes, questionVersion, object, said{
+		l.add(binding.Yes, questionVersion, object, checkResult{
 			"NewerVersion", message.New("doctor.newer-version", "version", state.Version, "latest", state.Latest), message.New("doctor.take-version"),
 		})
 	} else {
@@ -198,7 +198,7 @@ func (d *doctor) expiry(l *list, object message.Message, e binding.TokenEnd) {
 	}
 	until := message.New("doctor.days-left", "count", days, "at", last, "source", e.Source)
 	if left == binding.EndsSoon {
-		l.add(binding.Yes, question, object, said{status.ReasonExpiresSoon, until, rule.Hint()})
+		l.add(binding.Yes, question, object, checkResult{status.ReasonExpiresSoon, until, rule.Hint()})
 		return
 	}
 	l.yes(question, object, status.ReasonCurrent, until)
@@ -214,7 +214,7 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 	address := verbatim(b.Spec.Address)
 	if u, err := url.Parse(b.Spec.Address); err == nil {
 		port := binding.Port(u)
-		verdict := said{"Allowed", message.New("doctor.port", "port", port, "scheme", u.Scheme), message.Message{}}
+		verdict := checkResult{"Allowed", message.New("doctor.port", "port", port, "scheme", u.Scheme), message.Message{}}
 		if rule, ok := finding.Lookup("gitlab-trigger-url"); ok && u.Scheme == "http" && port != "80" {
 			verdict.hint = rule.Hint()
 		}
@@ -250,7 +250,7 @@ func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]bi
 		}
 		project, asked := projects[source]
 		if !asked {
-			l.late(binding.QuestionProjectExists, object)
+			l.timedOut(binding.QuestionProjectExists, object)
 			continue
 		}
 		for _, a := range project.Answers {
@@ -277,6 +277,6 @@ func trigger(l *list, e binding.Edition, r binding.Repository, project binding.P
 	case r.Trigger == binding.Manual:
 		l.yes(questionTrigger, object, "Manual", message.New("doctor.manual"))
 	default:
-		l.add(allowed, questionTrigger, object, said{subgroup.Reason, message.New("doctor.auto-trigger", "why", subgroup.Message), message.Message{}})
+		l.add(allowed, questionTrigger, object, checkResult{subgroup.Reason, message.New("doctor.auto-trigger", "why", subgroup.Message), message.Message{}})
 	}
 }

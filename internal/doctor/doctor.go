@@ -71,7 +71,7 @@ func Diagnose(ctx context.Context, o Options) []report.Check {
 	first := d.run(ctx, []section{{message.New("doctor.group.state"), d.state}, {message.New("doctor.group.source"), d.source}})
 	checks = append(checks, first...)
 	d.targets = d.targets.With(nil, d.snapshot)
-	checks = append(checks, d.run(ctx, d.rest(ctx))...)
+	checks = append(checks, d.run(ctx, d.sectionsAfterSource(ctx))...)
 	for i := range checks {
 		for _, t := range []*report.Text{&checks[i].Object, &checks[i].Message, &checks[i].Hint} {
 			t.Message = t.Map(d.redactor.Redact)
@@ -125,9 +125,9 @@ func newDoctor(o Options) *doctor {
 // close signs out. A login that cannot be revoked expires by itself.
 func (d *doctor) close() { _ = d.clients.Close() }
 
-// rest returns the sections after the source. Each instance is observed once,
+// sectionsAfterSource returns the sections after the source. Each instance is observed once,
 // when the first section needs it.
-func (d *doctor) rest(ctx context.Context) []section {
+func (d *doctor) sectionsAfterSource(ctx context.Context) []section {
 	observations := map[string]func() observed{}
 	sections := []section{{message.New("doctor.group.secrets"), d.store}}
 	for _, c := range d.o.Engine.Config.Instances {
@@ -208,15 +208,15 @@ type list struct {
 	checks []report.Check
 }
 
-func (l *list) add(verdict binding.Verdict, name binding.Question, object message.Message, said said) {
+func (l *list) add(verdict binding.Verdict, name binding.Question, object message.Message, said checkResult) {
 	l.checks = append(l.checks, report.Check{
 		Group: report.Text{Message: l.group}, Name: string(name), Object: report.Text{Message: object},
 		Verdict: verdict, Reason: said.reason, Message: report.Text{Message: said.message}, Hint: report.Text{Message: said.hint},
 	})
 }
 
-// said is the answer to a check.
-type said struct {
+// checkResult is the answer to a check.
+type checkResult struct {
 	reason        string
 	message, hint message.Message
 }
@@ -230,25 +230,25 @@ func verbatim(object string) message.Message {
 }
 
 func (l *list) yes(name binding.Question, object message.Message, reason string, text message.Message) {
-	l.add(binding.Yes, name, object, said{reason, text, message.Message{}})
+	l.add(binding.Yes, name, object, checkResult{reason, text, message.Message{}})
 }
 
 func (l *list) no(name binding.Question, object message.Message, reason string, text, hint message.Message) {
-	l.add(binding.No, name, object, said{reason, text, hint})
+	l.add(binding.No, name, object, checkResult{reason, text, hint})
 }
 
 func (l *list) unknown(name binding.Question, object message.Message, reason string, text, hint message.Message) {
-	l.add(binding.UnknownAsked, name, object, said{reason, text, hint})
+	l.add(binding.UnknownAsked, name, object, checkResult{reason, text, hint})
 }
 
-// late adds a check that got no answer in time.
-func (l *list) late(name binding.Question, object message.Message) {
+// timedOut adds a check that got no answer in time.
+func (l *list) timedOut(name binding.Question, object message.Message) {
 	l.unknown(name, object, providers.ReasonTimedOut, message.New("doctor.late"), message.Message{})
 }
 
 // notAsked adds a check that was not made, and why.
 func (l *list) notAsked(name binding.Question, object, why message.Message) {
-	l.add(binding.UnknownAsked, name, object, said{report.NotAsked, message.New("doctor.not-asked", "why", why), message.Message{}})
+	l.add(binding.UnknownAsked, name, object, checkResult{report.NotAsked, message.New("doctor.not-asked", "why", why), message.Message{}})
 }
 
 // failed adds an error with its verdict.
@@ -266,7 +266,7 @@ func (l *list) finding(f finding.Finding) {
 	if f.Line > 0 {
 		at.Line, at.Column = f.Line, max(f.Column, 1)
 	}
-	l.add(verdict, "finding", verbatim(at.String()), said{f.Code, f.Message, f.Hint})
+	l.add(verdict, "finding", verbatim(at.String()), checkResult{f.Code, f.Message, f.Hint})
 }
 
 // answer adds a code host's answer. For a no or a warning, its rule says what
@@ -276,7 +276,7 @@ func (l *list) answer(object message.Message, a binding.Answer) {
 	if rule, ok := finding.Lookup(a.Code); ok && (a.Verdict == binding.No || a.Verdict == binding.Yes && rule.Severity == finding.Warning) {
 		hint = rule.Hint()
 	}
-	l.add(a.Verdict, a.Question, object, said{a.Reason, a.Message, hint})
+	l.add(a.Verdict, a.Question, object, checkResult{a.Reason, a.Message, hint})
 }
 
 // verdictOf returns the verdict of an error. A clear refusal is a failed check, and so
@@ -300,14 +300,14 @@ func verdictOf(err error) binding.Verdict {
 }
 
 // sayError returns an error's message, and its hint separately.
-func sayError(err error) said {
+func sayError(err error) checkResult {
 	f, ok := errors.AsType[*binding.Failure](err)
 	if !ok {
 		reason := "Failed"
 		if errors.Is(err, context.DeadlineExceeded) {
 			reason = providers.ReasonTimedOut
 		}
-		return said{reason, message.Says(err), message.Message{}}
+		return checkResult{reason, message.Says(err), message.Message{}}
 	}
 	plain := *f
 	plain.Hint = message.Message{}
@@ -315,5 +315,5 @@ func sayError(err error) said {
 	if f.Code != "" {
 		reason = f.Code
 	}
-	return said{reason, message.Says(&plain), f.Hint}
+	return checkResult{reason, message.Says(&plain), f.Hint}
 }

@@ -137,7 +137,7 @@ func TestDoctorTellsEveryFaultInOneRun(t *testing.T) {
 // say, and finds no English.
 func noEnglish(t *testing.T, checks []report.Check) {
 	t.Helper()
-	l := reporttest.MadeUp(t)
+	l := reporttest.Pseudo(t)
 	unquoted := slices.Clone(checks)
 	for i := range unquoted {
 		for _, m := range []*report.Text{&unquoted[i].Group, &unquoted[i].Object, &unquoted[i].Message, &unquoted[i].Hint} {

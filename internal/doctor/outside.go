@@ -138,7 +138,7 @@ func (d *doctor) hosts(ctx context.Context, l *list) {
 		config   config.CodeHost
 	}{{binding.Codeup, config.CodeHost{Endpoint: c.Codeup.Endpoint}}, {binding.GitHub, c.GitHub}, {binding.Bitbucket, c.Bitbucket}} {
 		if d.needed(h.platform) || h.config.Observer != nil {
-			d.reach(ctx, l, h.platform.Title(), h.config.Endpoint)
+			d.checkReachable(ctx, l, h.platform.Title(), h.config.Endpoint)
 		} else {
 			l.notAsked("reachable", verbatim(h.platform.Title()+" "+h.config.Endpoint), message.New("doctor.unneeded"))
 		}
@@ -147,7 +147,7 @@ func (d *doctor) hosts(ctx context.Context, l *list) {
 		}
 	}
 	for _, address := range d.sites() {
-		d.reach(ctx, l, binding.GitLab.Title(), address)
+		d.checkReachable(ctx, l, binding.GitLab.Title(), address)
 	}
 }
 
@@ -169,8 +169,8 @@ func (d *doctor) sites() []string {
 	return slices.Compact(all)
 }
 
-// reach checks whether an address answers at all.
-func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
+// checkReachable checks whether an address answers at all.
+func (d *doctor) checkReachable(ctx context.Context, l *list, title, address string) {
 	const question = "reachable"
 	object, status, header := verbatim(title+" "+address), 0, http.Header(nil)
 	err := d.ask(ctx, func(ctx context.Context) error {
@@ -195,7 +195,7 @@ func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
 		if reason == providers.ReasonAddressNotPublic || reason == providers.ReasonCertificateUntrusted || errors.Is(err, syscall.ECONNREFUSED) {
 			verdict = binding.No
 		}
-		l.add(verdict, question, object, said{reason, m, message.New("doctor.check-address")})
+		l.add(verdict, question, object, checkResult{reason, m, message.New("doctor.check-address")})
 	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests:
 		reason, m := providers.Status(title, status, header)
 		l.unknown(question, object, reason, m, message.Message{})

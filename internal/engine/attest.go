@@ -14,12 +14,12 @@ import (
 
 // Attest records that a person did the steps of a binding, and returns the
 // instance and what was recorded. A plan must have been made before.
-func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Attestation) (*Instance, message.Message, error) {
-	i, err := e.attested(word)
+func (e *Engine) Attest(ctx context.Context, who binding.Person, attestation client.Attestation) (*Instance, message.Message, error) {
+	i, err := e.attested(attestation)
 	if err != nil {
 		return nil, message.Message{}, err
 	}
-	written, err := i.Attest(ctx, word.Binding, who)
+	written, err := i.Attest(ctx, attestation.Binding, who)
 	if none := (*reconcile.NoStepError)(nil); errors.As(err, &none) {
 		err = message.Within(err, &message.Error{Message: none.Why()})
 	}
@@ -29,24 +29,24 @@ func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Att
 // attested finds the instance that a person means: the one where the binding
 // has pending steps, or else one that has the binding and can say why there are
 // none.
-func (e *Engine) attested(word client.Attestation) (*Instance, error) {
+func (e *Engine) attested(attestation client.Attestation) (*Instance, error) {
 	var (
 		has, waits []*Instance
 		names      []string
 		unplanned  bool
 	)
 	for _, i := range e.instances {
-		if word.Instance != "" && word.Instance != i.Name {
+		if attestation.Instance != "" && attestation.Instance != i.Name {
 			continue
 		}
 		awaiting := i.Awaiting()
 		unplanned = unplanned || awaiting == nil
 		for name, waiting := range awaiting {
 			names = append(names, name)
-			if name == word.Binding {
+			if name == attestation.Binding {
 				has = append(has, i)
 			}
-			if name == word.Binding && waiting {
+			if name == attestation.Binding && waiting {
 				waits = append(waits, i)
 			}
 		}
@@ -60,13 +60,13 @@ func (e *Engine) attested(word client.Attestation) (*Instance, error) {
 		for _, i := range waits {
 			on = append(on, i.Name)
 		}
-		return nil, message.NewError("attest.several", "binding", word.Binding, "instances", on)
+		return nil, message.NewError("attest.several", "binding", attestation.Binding, "instances", on)
 	case len(has) > 0:
 		return has[0], nil
-	case word.Instance != "" && !slices.Contains(e.o.Config.InstanceNames(), word.Instance):
-		return nil, manifest.NoInstance(word.Instance, e.o.Config.InstanceNames())
+	case attestation.Instance != "" && !slices.Contains(e.o.Config.InstanceNames(), attestation.Instance):
+		return nil, manifest.NoInstance(attestation.Instance, e.o.Config.InstanceNames())
 	case unplanned:
 		return nil, message.NewError("attest.not-looked")
 	}
-	return nil, manifest.NoBinding(word.Binding, names, "reconciler plan --full")
+	return nil, manifest.NoBinding(attestation.Binding, names, "reconciler plan --full")
 }

@@ -62,16 +62,16 @@ func (e *Engine) Import(ctx context.Context, name string, progress func(done, of
 		Instance: cfg.Name, Registry: reader, Tokens: noVault{}, Now: e.o.Now,
 		CallTimeout: importTimeout,
 	})
-	found.Observation = observer.Observe(ctx, everything(cfg, images), nil, binding.DepthLive)
+	found.Observation = observer.Observe(ctx, declareAll(cfg, images), nil, binding.DepthLive)
 	if err := ctx.Err(); err != nil {
 		return Found{}, message.NewError("engine.import.of", "instance", name, "why", err)
 	}
 	return found, nil
 }
 
-// everything returns declarations that make an observer read every platform and
+// declareAll returns declarations that make an observer read every platform and
 // image repository.
-func everything(cfg config.Instance, images []string) []binding.Declaration {
+func declareAll(cfg config.Instance, images []string) []binding.Declaration {
 	var declared []binding.Declaration
 	for _, p := range cfg.KnownEdition().Platforms() {
 		declared = append(declared, binding.Declaration{

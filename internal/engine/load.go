@@ -96,23 +96,23 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 	desired := plan.Desired{Declarations: result.Declarations}
 	var indexing sync.WaitGroup
 	indexing.Go(func() { desired = desired.Indexed() })
-	ended, mayDeclare := endings(snapshot, root, applied, result.Declarations)
+	extensions, mayDeclare := extensionFindings(snapshot, root, applied, result.Declarations)
 	broken := slices.Sorted(slices.Values(slices.Concat(result.Broken, unreadable, mayDeclare)))
-	findings := finding.Sort(slices.Concat(result.Findings, ended))
+	findings := finding.Sort(slices.Concat(result.Findings, extensions))
 	indexing.Wait()
 	desired.Revision, desired.Broken, desired.Held, desired.Rewritten = snapshot.Revision, slices.Compact(broken), result.Held, snapshot.Rewritten
 	desired.EmptySnapshot = len(result.Declarations) == 0 && len(broken) == 0 && len(result.Held) == 0
 	return Loaded{Desired: desired, Editions: result.Editions, Findings: findings}, nil
 }
 
-// codeEnding is the rule about files whose extension resembles that of declarations.
-const codeEnding = "source-file-ending"
+// codeExtension is the rule about files whose extension resembles that of declarations.
+const codeExtension = "source-file-ending"
 
-// endings returns the findings about extensions in a snapshot. A file with a wrong
+// extensionFindings returns the findings about extensions in a snapshot. A file with a wrong
 // extension is an error, and holds changes, if it may declare something that is
 // missing: a declaration was applied from its folder and is nowhere now.
-func endings(s source.Snapshot, root string, applied []binding.Record, declared []binding.Declaration) (findings []finding.Finding, held []string) {
-	if !slices.ContainsFunc(s.Findings, func(f finding.Finding) bool { return f.Code == codeEnding }) {
+func extensionFindings(s source.Snapshot, root string, applied []binding.Record, declared []binding.Declaration) (findings []finding.Finding, held []string) {
+	if !slices.ContainsFunc(s.Findings, func(f finding.Finding) bool { return f.Code == codeExtension }) {
 		return s.Findings, nil
 	}
 	below := func(file string) string { return strings.TrimPrefix(strings.TrimPrefix(file, root), "/") }
@@ -128,7 +128,7 @@ func endings(s source.Snapshot, root string, applied []binding.Record, declared 
 		missing := func(r binding.Record) bool {
 			return !r.Removed && r.File != "" && !read[below(r.File)] && !names[r.Binding] && path.Dir(below(r.File)) == path.Dir(below(f.File))
 		}
-		if f.Code == codeEnding && slices.ContainsFunc(applied, missing) {
+		if f.Code == codeExtension && slices.ContainsFunc(applied, missing) {
 			findings[i], held = f.As(finding.Error), append(held, f.File)
 		}
 	}

@@ -14,19 +14,19 @@ func NewLog(w io.Writer, format string, level slog.Leveler, redactor *secrets.Re
 	opts := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(w, opts)
 	if format == "json" {
-		handler = slog.NewJSONHandler(harmlessJSON{w}, opts)
+		handler = slog.NewJSONHandler(sanitizedJSON{w}, opts)
 	}
 	return slog.New(secrets.NewHandler(handler, redactor))
 }
 
-// harmlessJSON escapes the control characters that slog leaves in JSON lines
+// sanitizedJSON escapes the control characters that slog leaves in JSON lines
 // (DEL, 0x80 to 0x9f, and those that change the direction of writing), because
 // logs are also read on terminals. In text lines, slog escapes them all.
-type harmlessJSON struct{ w io.Writer }
+type sanitizedJSON struct{ w io.Writer }
 
 // Write implements io.Writer. It expects whole lines.
-func (h harmlessJSON) Write(line []byte) (int, error) {
-	if _, err := io.WriteString(h.w, report.HarmlessJSON(string(line))); err != nil {
+func (h sanitizedJSON) Write(line []byte) (int, error) {
+	if _, err := io.WriteString(h.w, report.SanitizeJSON(string(line))); err != nil {
 		return 0, err
 	}
 	return len(line), nil

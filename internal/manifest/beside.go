@@ -23,23 +23,23 @@ func Conflicting(declarations []binding.Declaration, files []binding.File) []bin
 		if escaped(f.Data) {
 			return false
 		}
-		return !slices.ContainsFunc(declarations, func(d binding.Declaration) bool { return concerns(f.Data, d) })
+		return !slices.ContainsFunc(declarations, func(d binding.Declaration) bool { return mayConflict(f.Data, d) })
 	})
 }
 
-func concerns(text []byte, d binding.Declaration) bool {
-	if holdsWord(text, d.Name) {
+func mayConflict(text []byte, d binding.Declaration) bool {
+	if containsWord(text, d.Name) {
 		return true
 	}
 	if d.Spec.Token != nil && namesSecret(text, d.Spec.Token.Vault) && namesOtherTarget(text, d.Spec) {
 		return true
 	}
 	// Two declarations share an image or a platform only on one instance.
-	if !holdsWord(text, d.Spec.Instance) {
+	if !containsWord(text, d.Spec.Instance) {
 		return false
 	}
-	return holdsWord(text, string(d.Spec.Platform)) || slices.ContainsFunc(d.Spec.Repositories, func(r binding.Repository) bool {
-		return holdsWord(text, binding.NormalImage(r.Image))
+	return containsWord(text, string(d.Spec.Platform)) || slices.ContainsFunc(d.Spec.Repositories, func(r binding.Repository) bool {
+		return containsWord(text, binding.NormalImage(r.Image))
 	})
 }
 
@@ -48,7 +48,7 @@ func concerns(text []byte, d binding.Declaration) bool {
 func namesSecret(text []byte, ref binding.VaultRef) bool {
 	joined := ref.Mount + "/" + ref.Path
 	for i, c := range joined {
-		if c == '/' && holdsWord(text, joined[i+1:]) && holdsWord(text, joined[:i]) {
+		if c == '/' && containsWord(text, joined[i+1:]) && containsWord(text, joined[:i]) {
 			return true
 		}
 	}
@@ -62,7 +62,7 @@ var webAddress = regexp.MustCompile(`(?i)https?://[^\s"',}\]]+`)
 func namesOtherTarget(text []byte, s binding.Spec) bool {
 	own := binding.SecretTargetOf(s.Platform, s.Address)
 	for _, p := range binding.AllPlatforms() {
-		if p != s.Platform && !p.OAuth() && holdsWord(text, string(p)) {
+		if p != s.Platform && !p.OAuth() && containsWord(text, string(p)) {
 			return true
 		}
 	}
@@ -81,8 +81,8 @@ func escaped(text []byte) bool {
 	return false
 }
 
-// holdsWord says whether word is in text, and not as part of a longer one.
-func holdsWord(text []byte, word string) bool {
+// containsWord says whether word is in text, and not as part of a longer one.
+func containsWord(text []byte, word string) bool {
 	for rest, at := text, 0; ; {
 		i := bytes.Index(rest, []byte(word))
 		if i < 0 || word == "" {
@@ -90,7 +90,7 @@ func holdsWord(text []byte, word string) bool {
 		}
 		at += i
 		end := at + len(word)
-		if (at == 0 || !wordByte(text[at-1])) && (end == len(text) || !wordByte(text[end])) {
+		if (at == 0 || !isWordByte(text[at-1])) && (end == len(text) || !isWordByte(text[end])) {
 			return true
 		}
 		at++
@@ -98,6 +98,6 @@ func holdsWord(text []byte, word string) bool {
 	}
 }
 
-func wordByte(b byte) bool {
+func isWordByte(b byte) bool {
 	return b == '-' || b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
 }

@@ -14,7 +14,7 @@ import (
 
 // checkOne is what `validate --beside` does: the finding of one file among
 // many.
-func checkOne(b testing.TB, file binding.File, others []binding.File) (findings []finding.Finding, looked int) {
+func checkOne(b testing.TB, file binding.File, others []binding.File) (findings []finding.Finding, parsed int) {
 	opts := manifest.Options{Now: now}
 	one := manifest.Load(b.Context(), []binding.File{file}, opts)
 	related := manifest.Conflicting(one.Declarations, others)
@@ -48,7 +48,7 @@ func TestOneFileFindsWhatAllFilesWouldTellOfIt(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			file := binding.File{Path: "changed.yaml", Data: []byte(text)}
-			got, looked := checkOne(t, file, others)
+			got, parsed := checkOne(t, file, others)
 			var want []finding.Finding
 			for _, f := range manifest.Load(t.Context(), append([]binding.File{file}, others...), manifest.Options{Now: now}).Findings {
 				if f.File == file.Path {
@@ -56,10 +56,10 @@ func TestOneFileFindsWhatAllFilesWouldTellOfIt(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%d files looked at (-all files +one file):\n%s", looked, diff)
+				t.Errorf("%d files looked at (-all files +one file):\n%s", parsed, diff)
 			}
-			if looked > 5 {
-				t.Errorf("%d of %d files were looked at", looked, len(others))
+			if parsed > 5 {
+				t.Errorf("%d of %d files were looked at", parsed, len(others))
 			}
 		})
 	}

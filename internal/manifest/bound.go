@@ -12,8 +12,8 @@ const (
 	// many in all. One more says how many are not.
 	maxFindings    = 200
 	maxAllFindings = 2_000
-	// stopFindings is where the check of a file stops after a document.
-	stopFindings = 1_000
+	// maxCollected is where the check of a file stops after a document.
+	maxCollected = 1_000
 )
 
 // bound keeps at most so many findings, the gravest, and sorts them. hidden is

@@ -30,8 +30,8 @@ type checker struct {
 	root    cue.Value
 	values  int
 	quick   quickYAML
-	nodes   nodes
-	plain   plainMaps
+	nodes   nodePool
+	plain   mapPool
 }
 
 func newChecker(opts Options) *checker {
@@ -98,7 +98,7 @@ func (c *checker) parse(file binding.File, use func(root *node) []finding.Findin
 		f := finding.New("document-kind", message.New("document.lfs-pointer")).At(file.Path, 1, 1)
 		return append(findings, f.WithHint(message.New("hint.out-of-lfs")))
 	}
-	text, secrets := c.blotSecrets(text, file.Path)
+	text, secrets := c.maskSecrets(text, file.Path)
 	r := &reader{c: c, file: file.Path, findings: append(findings, secrets...)}
 	r.read(text, func(root *node) {
 		r.findings = append(r.findings, use(root)...)

@@ -2,7 +2,7 @@
 // through these steps, and every finding keeps the position it was made at:
 //
 //   - text.go: size, encoding, characters;
-//   - secret.go: what looks like a secret is found and blotted out, so that no
+//   - secret.go: what looks like a secret is found and masked, so that no
 //     later finding can quote it;
 //   - quick_yaml.go: plain YAML into nodes; yaml.v3 reads the rest;
 //   - tree.go: YAML nodes into a tree that knows where everything stands;

@@ -77,7 +77,7 @@ func (e editions) disagreement(instance string) (declaredEdition, bool) {
 // digest identifies what the editions say.
 func (e editions) digest() string {
 	hash := sha256.New()
-	for _, said := range []map[string]binding.Edition{e.configured, e.said()} {
+	for _, said := range []map[string]binding.Edition{e.configured, e.onlyCommitted()} {
 		for _, name := range slices.Sorted(maps.Keys(said)) {
 			_, _ = fmt.Fprintf(hash, "%q %q\n", name, said[name])
 		}
@@ -85,8 +85,8 @@ func (e editions) digest() string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// said are the editions of instances.yaml that the configuration does not say.
-func (e editions) said() map[string]binding.Edition {
+// onlyCommitted are the editions of instances.yaml that the configuration does not say.
+func (e editions) onlyCommitted() map[string]binding.Edition {
 	said := map[string]binding.Edition{}
 	for name, d := range e.declared {
 		if _, ok := e.configured[name]; !ok {
@@ -195,13 +195,13 @@ func (e editions) disagreements(declarations []binding.Declaration) (held []bind
 		if !disagree {
 			continue
 		}
-		h := binding.HeldInstance{Instance: name, Files: []string{said.file}, Why: e.says(name, said)}
+		h := binding.HeldInstance{Instance: name, Files: []string{said.file}, Why: e.disagreementMessage(name, said)}
 		about := func(f finding.Finding) { f.Instance = name; findings = append(findings, f) }
 		about(said.finding("instance-edition", h.Why, said.value))
 		for _, d := range declarations {
 			if d.Spec.Instance == name {
 				h.Files = append(h.Files, d.File)
-				about(spot{&d, "spec.instance"}.finding("instance-edition", h.Why))
+				about(declarationField{&d, "spec.instance"}.finding("instance-edition", h.Why))
 			}
 		}
 		slices.Sort(h.Files)
@@ -294,13 +294,13 @@ func (e editions) moves(declarations []binding.Declaration, applied []binding.Re
 		m := message.New("edition.moved", "from", from.Instance, "fromEdition", before.Title(), "to", d.Spec.Instance, "toEdition", after.Title(),
 			"kept", from.DeletionPolicy != binding.Unbind, "enterprise", before != after && after == binding.Enterprise,
 			"personal", before != after && after != binding.Enterprise)
-		findings = append(findings, spot{&d, "spec.instance"}.finding("instance-moved", m))
+		findings = append(findings, declarationField{&d, "spec.instance"}.finding("instance-moved", m))
 	}
 	return findings
 }
 
-// says names both sides of a disagreement.
-func (e editions) says(instance string, d declaredEdition) message.Message {
+// disagreementMessage names both sides of a disagreement.
+func (e editions) disagreementMessage(instance string, d declaredEdition) message.Message {
 	return message.New("edition.disagree", "instance", instance, "configured", e.configured[instance],
 		"place", d.place(), "declared", d.edition)
 }

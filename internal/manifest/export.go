@@ -13,9 +13,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// ToFillIn says that a field is one that an export leaves empty for a person
+// LeftForPerson says that a field is one that an export leaves empty for a person
 // to fill in, so that the check reports it until that is done.
-func ToFillIn(field string) bool { return field == "spec.token.vault.path" }
+func LeftForPerson(field string) bool { return field == "spec.token.vault.path" }
 
 // Exported is a declaration of what is bound already.
 type Exported struct {
@@ -38,8 +38,8 @@ type ExportOptions struct {
 	// Unlisted says why the image repositories could not be listed; nil if they
 	// were.
 	Unlisted *binding.Unknown
-	// Words puts a message into words.
-	Words func(message.Message) string
+	// Text puts a message into words.
+	Text func(message.Message) string
 	// Observe writes managementPolicy: Observe into every declaration.
 	Observe bool
 	// Edition is the instance's; empty means Personal.
@@ -52,13 +52,13 @@ type ExportOptions struct {
 // means "not managed", and never "none".
 func NewExport(seen binding.Observation, opts ExportOptions) Export {
 	var e Export
-	x := &exporter{formatter: NewFormatter(), opts: opts, seen: seen, said: map[binding.Platform][]string{}, images: map[binding.Platform][]binding.Repository{}}
+	x := &exporter{formatter: NewFormatter(), opts: opts, seen: seen, notes: map[binding.Platform][]string{}, images: map[binding.Platform][]binding.Repository{}}
 	if seen.Unknown != nil {
-		e.Unknown = append(e.Unknown, "the instance: "+oneLine(opts.Words(seen.Unknown.Message)))
+		e.Unknown = append(e.Unknown, "the instance: "+oneLine(opts.Text(seen.Unknown.Message)))
 		return e
 	}
 	if opts.Unlisted != nil {
-		x.doubt("the list of image repositories", *opts.Unlisted)
+		x.addUnknown("the list of image repositories", *opts.Unlisted)
 	}
 	for _, image := range slices.Sorted(maps.Keys(seen.Repositories)) {
 		x.image(image, seen.Repositories[image])
@@ -68,7 +68,7 @@ func NewExport(seen binding.Observation, opts ExportOptions) Export {
 		case !asked:
 			x.unknown = append(x.unknown, p.Title()+": it was not asked")
 		case state.Unknown != nil:
-			x.unknown = append(x.unknown, p.Title()+": "+oneLine(opts.Words(state.Unknown.Message)))
+			x.unknown = append(x.unknown, p.Title()+": "+oneLine(opts.Text(state.Unknown.Message)))
 		case state.Account != nil:
 			e.Declarations = append(e.Declarations, x.declaration(*state.Account))
 			continue
@@ -87,23 +87,23 @@ type exporter struct {
 	opts      ExportOptions
 	seen      binding.Observation
 	images    map[binding.Platform][]binding.Repository
-	// doubts are reported in every declaration, said in one platform's.
-	doubts        []string
-	said          map[binding.Platform][]string
+	// notAsked are reported in every declaration, said in one platform's.
+	notAsked      []string
+	notes         map[binding.Platform][]string
 	unknown, left []string
 }
 
-// doubt keeps what could not be asked.
-func (x *exporter) doubt(what string, u binding.Unknown) {
-	text := what + ": " + oneLine(x.opts.Words(u.Message))
-	x.unknown, x.doubts = append(x.unknown, text), append(x.doubts, text)
+// addUnknown keeps what could not be asked.
+func (x *exporter) addUnknown(what string, u binding.Unknown) {
+	text := what + ": " + oneLine(x.opts.Text(u.Message))
+	x.unknown, x.notAsked = append(x.unknown, text), append(x.notAsked, text)
 }
 
 // image takes an image repository to the platform that it builds from.
 func (x *exporter) image(image string, state binding.RepositoryState) {
 	switch {
 	case state.NoSource() != nil:
-		x.doubt(image, *state.NoSource())
+		x.addUnknown(image, *state.NoSource())
 	case !state.Exists || state.Link == nil:
 		return
 	default:
@@ -121,7 +121,7 @@ func (x *exporter) rules(image string, p binding.Platform, observed []binding.Ob
 	var rules []binding.BuildRule
 	for _, rule := range observed {
 		if slices.ContainsFunc(rules, rule.Same) {
-			x.said[p] = append(x.said[p], fmt.Sprintf("%s has the build rule %s twice; it is written once.", image, oneLine(rule.Key())))
+			x.notes[p] = append(x.notes[p], fmt.Sprintf("%s has the build rule %s twice; it is written once.", image, oneLine(rule.Key())))
 			continue
 		}
 		rules = append(rules, rule.BuildRule)
@@ -134,10 +134,10 @@ func (x *exporter) declaration(a binding.Account) Exported {
 	name := exportName(x.seen.Instance, a.Platform)
 	w := &exportWriter{}
 	w.comment("", fmt.Sprintf("The %s binding of %s as it was when `reconciler import` asked.", a.Platform.Title(), x.seen.Instance))
-	for _, said := range x.said[a.Platform] {
+	for _, said := range x.notes[a.Platform] {
 		w.comment("", said)
 	}
-	for _, doubt := range x.doubts {
+	for _, doubt := range x.notAsked {
 		w.comment("", "Could not be asked, and so is left out, not absent: "+doubt)
 	}
 	w.line("apiVersion: ", binding.APIVersion)
@@ -164,7 +164,7 @@ func (x *exporter) declaration(a binding.Account) Exported {
 	w.repositories(x.images[a.Platform])
 	// What looks like a secret does not leave the registry; that it stood there
 	// is left to the check of the file, which shows what is wrong instead.
-	text, _ := x.formatter.c.blotSecrets([]byte(w.text.String()), name)
+	text, _ := x.formatter.c.maskSecrets([]byte(w.text.String()), name)
 	if canonical, findings := x.formatter.Format(binding.File{Path: name, Data: text}); len(findings) == 0 {
 		text = canonical
 	}

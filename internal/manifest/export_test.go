@@ -41,7 +41,7 @@ func seen(change func(*binding.Observation)) binding.Observation {
 }
 
 func TestExportSaysWhatIsThereAndWhatIsToFillIn(t *testing.T) {
-	e := NewExport(seen(nil), ExportOptions{Words: words})
+	e := NewExport(seen(nil), ExportOptions{Text: words})
 	want := "# The GitLab binding of prod-hangzhou as it was when `reconciler import` asked." + `
 # payments/api has the build rule branch:main=>latest twice; it is written once.
 apiVersion: reconciler/v1alpha1
@@ -74,7 +74,7 @@ spec:
 		t.Errorf("declaration (-want +got):\n%s", diff)
 	}
 	result := Load(t.Context(), []binding.File{{Path: "a.yaml", Data: e.Declarations[0].Text}}, Options{Now: time.Now()})
-	if len(result.Findings) != 1 || !ToFillIn(result.Findings[0].Path) || result.Findings[0].Severity != finding.Error {
+	if len(result.Findings) != 1 || !LeftForPerson(result.Findings[0].Path) || result.Findings[0].Severity != finding.Error {
 		t.Errorf("findings: %v, want one at the field to fill in", result.Findings)
 	}
 }
@@ -131,7 +131,7 @@ func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			e := NewExport(seen(test.change), ExportOptions{Unlisted: test.unlisted, Words: words})
+			e := NewExport(seen(test.change), ExportOptions{Unlisted: test.unlisted, Text: words})
 			var declared []string
 			for _, d := range e.Declarations {
 				declared = append(declared, d.Name)
@@ -149,7 +149,7 @@ func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
 }
 
 func TestExportCanAskToBeOnlyLookedAt(t *testing.T) {
-	e := NewExport(seen(nil), ExportOptions{Observe: true, Words: words})
+	e := NewExport(seen(nil), ExportOptions{Observe: true, Text: words})
 	for _, d := range e.Declarations {
 		if !strings.Contains(string(d.Text), "\n  managementPolicy: Observe\n") {
 			t.Errorf("%s does not say so:\n%s", d.Name, d.Text)
@@ -165,7 +165,7 @@ func TestExportCarriesNoSecretAndNoTrick(t *testing.T) {
 		o.Accounts[binding.GitLab].Account.Address = "https://ci:glpat-0123456789abcdef@gitlab.example.com"
 		o.Accounts[binding.GitLab].Account.Username = "a: b\nadopt: true"
 		o.Repositories["payments/api"].Link.Source = "a/\x1b[31m\u202e"
-	}), ExportOptions{Words: words})
+	}), ExportOptions{Text: words})
 	text := string(e.Declarations[0].Text)
 	if strings.Contains(text, "0123456789") {
 		t.Errorf("the secret stands in the declaration:\n%s", text)

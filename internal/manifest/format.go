@@ -335,12 +335,12 @@ func fitsOneLine(n *yaml.Node, field *schema.Field, depth, before int) bool {
 func setStyle(n *yaml.Node, date bool) {
 	tag := (&yaml.Node{Kind: yaml.ScalarNode, Value: n.Value}).ShortTag()
 	switch s := n.Value; {
-	case n.Style == 0 && (n.ShortTag() != "!!str" || isOldBool(s)): // what others take for a boolean is a finding to be kept
+	case n.Style == 0 && (n.ShortTag() != "!!str" || isYAML11Bool(s)): // what others take for a boolean is a finding to be kept
 	case date && tag == "!!timestamp" && len(s) == len("2006-01-02"):
 		n.Style, n.Tag = 0, tag
 	case lineByLine.MatchString(s):
 		n.Style = yaml.LiteralStyle
-	case bareText().MatchString(s) && tag == "!!str" && !isOldBool(s) && !otherNumber.MatchString(s) && !otherTime.MatchString(s):
+	case bareText().MatchString(s) && tag == "!!str" && !isYAML11Bool(s) && !numberElsewhere.MatchString(s) && !timeElsewhere.MatchString(s):
 		n.Style = 0
 	case strings.ContainsAny(s, `"\`) && !strings.ContainsAny(s, "\t\n"):
 		n.Style = yaml.SingleQuotedStyle

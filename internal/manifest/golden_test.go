@@ -29,7 +29,7 @@ func update() bool {
 // TestMain lets the test binary stand for the program, whose child processes
 // evaluate policies.
 func TestMain(m *testing.M) {
-	confine.Child(manifest.Confined())
+	confine.Child(manifest.ChildWork())
 	flag.Bool("update", false, "rewrite the golden files")
 	flag.Parse()
 	os.Exit(m.Run())

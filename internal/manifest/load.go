@@ -199,7 +199,7 @@ func checkFiles(ctx context.Context, files []binding.File, opts Options) []check
 
 func checkBatch(ctx context.Context, files []binding.File, checked []checkedFile, batch []int, opts Options) {
 	c := newChecker(opts)
-	c.nodes.again = true
+	c.nodes.reuse = true
 	for _, i := range batch {
 		if err := ctx.Err(); err != nil {
 			checked[i].findings = []finding.Finding{interrupted(err)}

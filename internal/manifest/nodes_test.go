@@ -15,7 +15,7 @@ func TestTreesInOnePlaceSayTheSame(t *testing.T) {
 	t.Parallel()
 	texts := plainTexts(t)
 	after := newChecker(Options{})
-	after.nodes.again = true
+	after.nodes.reuse = true
 	count := 3_000
 	if testing.Short() {
 		count = 600

@@ -29,7 +29,7 @@ type claimKey struct {
 // claim is a claim with the declarations that make it.
 type claim struct {
 	claimKey
-	group []spot
+	group []declarationField
 }
 
 func (c *claim) add(who claimant) {
@@ -41,7 +41,7 @@ func (c *claim) add(who claimant) {
 		path = "spec.repositories[" + strconv.Itoa(who.repository) + "].image"
 	case nameClaim:
 	}
-	c.group = append(c.group, spot{who.of, path})
+	c.group = append(c.group, declarationField{who.of, path})
 }
 
 // code is the rule of a claim.
@@ -65,7 +65,7 @@ func (c claim) identity() int {
 	return weightFile
 }
 
-func (c claim) had(r *binding.Record) bool {
+func (c claim) matches(r *binding.Record) bool {
 	switch c.what {
 	case nameClaim:
 		return r.Binding == c.name
@@ -142,9 +142,9 @@ func (o owners) conflicts(c claim) []finding.Finding {
 // file that cannot be used now is not free: the file may declare it still.
 func (o owners) names(c claim) []finding.Finding {
 	file, held := o.held[c.name]
-	declares := func(s spot) bool {
+	declares := func(s declarationField) bool {
 		return slices.ContainsFunc(o.applied, func(r binding.Record) bool {
-			return c.had(&r) && o.place(s.declaration.File) == o.place(r.File)
+			return c.matches(&r) && o.place(s.declaration.File) == o.place(r.File)
 		})
 	}
 	if !held || slices.ContainsFunc(c.group, declares) {
@@ -163,7 +163,7 @@ func (o owners) first(c claim) int {
 	first, best, tied := -1, evidence{}, false
 	for n := range o.applied {
 		r := &o.applied[n]
-		if !c.had(r) {
+		if !c.matches(r) {
 			continue
 		}
 		for i, s := range c.group {

@@ -21,11 +21,11 @@ const (
 	maxPolicyBytes = 64 << 10
 	maxPolicyFiles = 100
 	// readBudget is the processor time that reading all policies may take, and
-	// runBudget what checking one declaration against them adds. patience is how
+	// runBudget what checking one declaration against them adds. busyFactor is how
 	// much longer it may take on a machine that is busy with other things.
 	readBudget = 10 * time.Second
 	runBudget  = 50 * time.Millisecond
-	patience   = 3
+	busyFactor = 3
 	// maxPolicyOutput is the most bytes of an evaluation's result.
 	maxPolicyOutput = 16 << 20
 )
@@ -54,7 +54,7 @@ type Policies struct {
 // Load lets no declaration through, so that every binding stays as it is.
 func ParsePolicies(files []binding.File) Policies {
 	p := Policies{run: runBudget, limits: confine.Limits{
-		Memory: confine.ChildMemory(), Processor: readBudget, Time: patience * readBudget, Output: maxPolicyOutput,
+		Memory: confine.ChildMemory(), Processor: readBudget, Time: busyFactor * readBudget, Output: maxPolicyOutput,
 	}}
 	if len(files) == 0 {
 		return p
@@ -92,7 +92,7 @@ func (p *Policies) add(file string, m message.Message) {
 func (p Policies) limitsFor(declarations int) confine.Limits {
 	l := p.limits
 	l.Processor += time.Duration(declarations) * p.run
-	l.Time += time.Duration(declarations) * p.run * patience
+	l.Time += time.Duration(declarations) * p.run * busyFactor
 	return l
 }
 
@@ -115,11 +115,11 @@ type policyFile struct {
 // policyFrame is one line of a child's answer. A frame with File or Policy says
 // what is begun, so that the last one names what the child was doing when it ended.
 type policyFrame struct {
-	File   *int          `json:"file,omitempty"`
-	Policy *int          `json:"policy,omitempty"`
-	Read   *policiesRead `json:"read,omitempty"`
-	Breach *policyBreach `json:"breach,omitempty"`
-	Done   bool          `json:"done,omitempty"`
+	File      *int             `json:"file,omitempty"`
+	Policy    *int             `json:"policy,omitempty"`
+	Read      *policiesRead    `json:"read,omitempty"`
+	Violation *policyViolation `json:"breach,omitempty"`
+	Done      bool             `json:"done,omitempty"`
 }
 
 // policiesRead is what is in the files.
@@ -146,8 +146,8 @@ type policyFault struct {
 	Message message.Message `json:"message"`
 }
 
-// policyBreach are the fields in which a declaration does not satisfy a policy.
-type policyBreach struct {
+// policyViolation are the fields in which a declaration does not satisfy a policy.
+type policyViolation struct {
 	Policy      int      `json:"policy"`
 	Declaration int      `json:"declaration"`
 	Paths       []string `json:"paths"`

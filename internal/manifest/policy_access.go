@@ -226,7 +226,7 @@ func newRequirement(a Access) *requirement {
 // missing are the paths at which a required field is not written. A field that
 // the platform does not take is not required of it.
 func (r *requirement) missing(d binding.Declaration, field string) []string {
-	if f := r.platforms[d.Spec.Platform]; f != nil && !takes(f, field) {
+	if f := r.platforms[d.Spec.Platform]; f != nil && !allowsField(f, field) {
 		return nil
 	}
 	paths := []string{""}
@@ -252,9 +252,9 @@ func (r *requirement) missing(d binding.Declaration, field string) []string {
 	return slices.DeleteFunc(paths, func(path string) bool { _, written := d.Positions.Find(path); return written })
 }
 
-// takes says whether a definition has the field at a path of RequireField's
+// allowsField says whether a definition has the field at a path of RequireField's
 // form and allows it to be written.
-func takes(f *schema.Field, path string) bool {
+func allowsField(f *schema.Field, path string) bool {
 	for step := range strings.SplitSeq(path, ".") {
 		name, each := strings.CutSuffix(step, "[]")
 		if f = f.Lookup(name); f == nil || f.Forbidden != "" {
@@ -275,7 +275,7 @@ func CheckRequire(path string) error {
 	if err != nil {
 		return err
 	}
-	if !takes(d.Field, path) {
+	if !allowsField(d.Field, path) {
 		return message.NewError("pattern.no-field", "field", show(path))
 	}
 	return nil

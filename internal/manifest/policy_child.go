@@ -22,9 +22,9 @@ import (
 // policyWork is the name of the work that a child process does.
 const policyWork = "policies"
 
-// Confined is the work of this package that runs in a child process: what main
+// ChildWork is the work of this package that runs in a child process: what main
 // gives to confine.Child.
-func Confined() map[string]confine.Work {
+func ChildWork() map[string]confine.Work {
 	return map[string]confine.Work{policyWork: evaluatePolicies}
 }
 
@@ -246,7 +246,7 @@ func numbers(data any) any {
 }
 
 func (c *policyChild) batch(batch []map[string]any, first int) {
-	c.renew()
+	c.newContext()
 	values := make([]cue.Value, len(batch))
 	for i, data := range batch {
 		values[i] = c.context.Encode(numbers(data))
@@ -262,22 +262,22 @@ func (c *policyChild) batch(batch []map[string]any, first int) {
 			if match.Exists() {
 				switch matches, computes := applies(match, values[j], data); {
 				case !computes:
-					c.send(policyFrame{Breach: &policyBreach{Policy: i, Declaration: first + j, Paths: []string{""}, Match: true}})
+					c.send(policyFrame{Violation: &policyViolation{Policy: i, Declaration: first + j, Paths: []string{""}, Match: true}})
 					continue
 				case !matches:
 					continue
 				}
 			}
-			if paths := breaches(require, values[j], data); len(paths) > 0 {
+			if paths := violations(require, values[j], data); len(paths) > 0 {
 				shown := paths[:min(len(paths), maxPolicyPaths)]
-				c.send(policyFrame{Breach: &policyBreach{Policy: i, Declaration: first + j, Paths: shown, More: len(paths) - len(shown)}})
+				c.send(policyFrame{Violation: &policyViolation{Policy: i, Declaration: first + j, Paths: shown, More: len(paths) - len(shown)}})
 			}
 		}
 	}
 }
 
-// renew begins a fresh CUE context.
-func (c *policyChild) renew() {
+// newContext begins a fresh CUE context.
+func (c *policyChild) newContext() {
 	c.context, c.values = cuecontext.New(), nil
 	roots := map[int]cue.Value{}
 	for _, p := range c.found.Policies {
@@ -292,9 +292,9 @@ func (c *policyChild) renew() {
 	}
 }
 
-// written is the field of the declaration that a field of the subject comes
+// declarationPath is the field of the declaration that a field of the subject comes
 // from; empty for what comes from the file or the day.
-func written(path string) string {
+func declarationPath(path string) string {
 	switch {
 	case len(path) > maxPolicyText:
 	case strings.HasPrefix(path, "days.tokenExpires"):
@@ -312,7 +312,7 @@ func applies(match, value cue.Value, data map[string]any) (matches, computes boo
 	if err != nil {
 		return false, slices.ContainsFunc(errors.Errors(err), mismatch)
 	}
-	return len(breaches(match, value, data)) == 0, true
+	return len(violations(match, value, data)) == 0, true
 }
 
 // mismatch says that an error of CUE's is about a value that is not the one asked
@@ -331,17 +331,17 @@ func mismatch(err errors.Error) bool {
 	return false
 }
 
-// breaches are the fields in which data does not satisfy a constraint, as
+// violations are the fields in which data does not satisfy a constraint, as
 // paths of the declaration; the empty path where it cannot be said. A field
 // that the constraint writes and data does not have is one: unifying alone
 // would put it there.
-func breaches(constraint, value cue.Value, data map[string]any) []string {
+func violations(constraint, value cue.Value, data map[string]any) []string {
 	unified := constraint.Unify(value)
 	var paths []string
 	if err := unified.Validate(cue.Concrete(true), cue.Final()); err != nil {
 		skip := len(constraint.Path().Selectors())
 		for _, e := range errors.Errors(err) {
-			paths = append(paths, written(fieldPath(e.Path(), skip)))
+			paths = append(paths, declarationPath(fieldPath(e.Path(), skip)))
 		}
 	} else {
 		var whole any
@@ -349,7 +349,7 @@ func breaches(constraint, value cue.Value, data map[string]any) []string {
 			return []string{""}
 		}
 		for _, path := range added("", data, whole) {
-			paths = append(paths, written(path))
+			paths = append(paths, declarationPath(path))
 		}
 	}
 	slices.Sort(paths)

@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// maxCulprits is how many policies may pass a limit. After that no other is
+	// maxOverLimits is how many policies may pass a limit. After that no other is
 	// evaluated.
-	maxCulprits = 3
-	// culpritPause is how long a policy that passed a limit is not evaluated
+	maxOverLimits = 3
+	// overLimitPause is how long a policy that passed a limit is not evaluated
 	// again. The fault may have been the machine's.
-	culpritPause = 15 * time.Minute
+	overLimitPause = 15 * time.Minute
 )
 
 // policyKey is what a declaration's findings by policy depend on.
@@ -38,19 +38,19 @@ type policyKey struct {
 type policyMemory struct {
 	digest string
 	read   policiesRead
-	// culprits are the policies that passed a limit, until when they are left
+	// overLimits are the policies that passed a limit, until when they are left
 	// out.
-	culprits []culprit
-	until    time.Time
+	overLimits []overLimit
+	until      time.Time
 	// findings are the findings of declarations.
 	findings map[policyKey][]finding.Finding
 }
 
-// culprit is a policy, or without a code a whole file, that passed a limit.
-type culprit struct {
-	file    int
-	code    string
-	because *confine.LimitError
+// overLimit is a policy, or without a code a whole file, that passed a limit.
+type overLimit struct {
+	file  int
+	code  string
+	cause *confine.LimitError
 }
 
 // check holds declarations against the policies. The findings are about the
@@ -63,7 +63,7 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 	memory := opts.Cache.policyMemory(p.digest)
 	known := memory.digest != "" && opts.Now.Before(memory.until)
 	if !known {
-		memory = policyMemory{digest: p.digest, until: opts.Now.Add(culpritPause)}
+		memory = policyMemory{digest: p.digest, until: opts.Now.Add(overLimitPause)}
 	}
 	keys := make([]policyKey, len(declarations))
 	byKey := make(map[policyKey][]finding.Finding, len(declarations))
@@ -76,15 +76,15 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 			due = append(due, i)
 		}
 	}
-	if (len(due) > 0 || !known) && len(memory.culprits) < maxCulprits {
+	if (len(due) > 0 || !known) && len(memory.overLimits) < maxOverLimits {
 		e := evaluation{policies: p, declarations: declarations, due: due, keys: keys, now: opts.Now, memory: memory, findings: byKey}
-		if fault := e.all(ctx); !fault.IsZero() {
+		if fault := e.run(ctx); !fault.IsZero() {
 			return append(findings, finding.New("internal-error", fault).At(p.first(), 0, 0)), false
 		}
 		memory = e.memory
 	}
 	memory.findings = byKey
-	if len(memory.culprits) == 0 {
+	if len(memory.overLimits) == 0 {
 		// What is known of sound policies is known forever.
 		memory.until = opts.Now.AddDate(1, 0, 0)
 	}
@@ -110,7 +110,7 @@ func (p Policies) ownFindings(memory policyMemory) []finding.Finding {
 	for _, f := range memory.read.Faults {
 		own = append(own, finding.New("policy-invalid", f.Message).At(p.files[f.File].Path, f.Line, f.Column))
 	}
-	for _, c := range memory.culprits {
+	for _, c := range memory.overLimits {
 		line := 0
 		for _, known := range memory.read.Policies {
 			if known.Code == c.code {
@@ -119,28 +119,28 @@ func (p Policies) ownFindings(memory policyMemory) []finding.Finding {
 		}
 		own = append(own, finding.New("policy-invalid", c.message()).At(p.files[c.file].Path, line, 0))
 	}
-	if len(memory.culprits) == maxCulprits {
-		own = append(own, finding.New("policy-invalid", message.New("policy.not-evaluated", "most", maxCulprits)).At(p.first(), 0, 0))
+	if len(memory.overLimits) == maxOverLimits {
+		own = append(own, finding.New("policy-invalid", message.New("policy.not-evaluated", "most", maxOverLimits)).At(p.first(), 0, 0))
 	}
 	return own
 }
 
 // message says which policy passed which limit.
-func (c culprit) message() message.Message {
+func (c overLimit) message() message.Message {
 	const mebi = 1 << 20
 	what := message.New("policy.the-file")
 	if c.code != "" {
 		what = message.New("policy.the-policy", "code", c.code)
 	}
-	switch c.because.Limit {
+	switch c.cause.Limit {
 	case confine.Memory:
-		return message.New("policy.memory", "what", what, "most", int(c.because.Limits.Memory/mebi))
+		return message.New("policy.memory", "what", what, "most", int(c.cause.Limits.Memory/mebi))
 	case confine.Processor:
-		return message.New("policy.processor", "what", what, "most", c.because.Limits.Processor)
+		return message.New("policy.processor", "what", what, "most", c.cause.Limits.Processor)
 	case confine.Time:
-		return message.New("policy.time", "what", what, "most", c.because.Limits.Time)
+		return message.New("policy.time", "what", what, "most", c.cause.Limits.Time)
 	default:
-		return message.New("policy.output", "what", what, "most", int(c.because.Limits.Output/mebi))
+		return message.New("policy.output", "what", what, "most", int(c.cause.Limits.Output/mebi))
 	}
 }
 
@@ -156,8 +156,8 @@ type evaluation struct {
 	findings     map[policyKey][]finding.Finding
 }
 
-// all evaluates until a child ends well. The result says why there is none.
-func (e *evaluation) all(ctx context.Context) (fault message.Message) {
+// run evaluates until a child ends well. The result says why there is none.
+func (e *evaluation) run(ctx context.Context) (fault message.Message) {
 	order := policyOrder{Declarations: make([]map[string]any, len(e.due))}
 	for i, at := range e.due {
 		var err error
@@ -168,8 +168,8 @@ func (e *evaluation) all(ctx context.Context) (fault message.Message) {
 	for _, f := range e.policies.files {
 		order.Files = append(order.Files, policyFile{Path: f.Path, Text: f.Data})
 	}
-	for _, c := range e.memory.culprits {
-		order.leaveOut(c)
+	for _, c := range e.memory.overLimits {
+		order.exclude(c)
 	}
 	for {
 		text, err := json.Marshal(order)
@@ -182,29 +182,29 @@ func (e *evaluation) all(ctx context.Context) (fault message.Message) {
 			return message.New("policy.interrupted", "err", ctx.Err())
 		}
 		passed, limited := errors.AsType[*confine.LimitError](err)
-		answer, sound := readAnswer(out, order)
+		answer, valid := readAnswer(out, order)
 		switch {
 		case err != nil && !limited:
 			return message.New("policy.no-child", "err", message.Foreign(err.Error()))
-		case !sound && !limited, err == nil && !answer.done:
+		case !valid && !limited, err == nil && !answer.done:
 			return message.New("policy.run-fault")
 		case !limited:
 			e.memory.read = answer.read
-			e.take(answer)
+			e.addFindings(answer)
 			return message.Message{}
 		}
-		c := answer.culprit(passed)
-		e.memory.culprits = append(e.memory.culprits, c)
-		if len(e.memory.culprits) == maxCulprits || !answer.begun {
+		c := answer.overLimit(passed)
+		e.memory.overLimits = append(e.memory.overLimits, c)
+		if len(e.memory.overLimits) == maxOverLimits || !answer.begun {
 			e.memory.read = answer.read
 			return message.Message{}
 		}
-		order.leaveOut(c)
+		order.exclude(c)
 	}
 }
 
-// leaveOut takes a policy or a file out of an order.
-func (o *policyOrder) leaveOut(c culprit) {
+// exclude takes a policy or a file out of an order.
+func (o *policyOrder) exclude(c overLimit) {
 	if c.code != "" {
 		o.Without = append(o.Without, c.code)
 		return
@@ -212,22 +212,22 @@ func (o *policyOrder) leaveOut(c culprit) {
 	o.Files[c.file].Skip = true
 }
 
-// take makes findings of a whole answer.
-func (e *evaluation) take(answer policyAnswer) {
+// addFindings makes findings of a whole answer.
+func (e *evaluation) addFindings(answer policyAnswer) {
 	for _, at := range e.due {
 		e.findings[e.keys[at]] = nil
 	}
-	for _, b := range answer.breaches {
+	for _, b := range answer.violations {
 		at := e.due[b.Declaration]
 		d, p, key := e.declarations[at], answer.read.Policies[b.Policy], e.keys[at]
-		said := message.New("policy.own", "text", message.Foreign(p.Text), "at", message.Place{File: e.policies.files[p.File].Path, Line: p.Line})
+		text := message.New("policy.own", "text", message.Foreign(p.Text), "at", message.Place{File: e.policies.files[p.File].Path, Line: p.Line})
 		if b.Match {
-			said = message.New("policy.match", "code", p.Code, "at", message.Place{File: e.policies.files[p.File].Path, Line: p.Line})
+			text = message.New("policy.match", "code", p.Code, "at", message.Place{File: e.policies.files[p.File].Path, Line: p.Line})
 		}
 		for _, path := range b.Paths {
 			place := d.At(path)
 			e.findings[key] = append(e.findings[key], finding.Finding{
-				Code: p.Code, Severity: p.Severity, Message: said,
+				Code: p.Code, Severity: p.Severity, Message: text,
 				Rule: message.Verbatim(p.Text), Hint: message.Verbatim(p.Hint),
 			}.At(d.File, place.Line, place.Column).In(path))
 		}
@@ -239,22 +239,22 @@ func (e *evaluation) take(answer policyAnswer) {
 
 // policyAnswer is what a child wrote.
 type policyAnswer struct {
-	read     policiesRead
-	breaches []policyBreach
-	done     bool
+	read       policiesRead
+	violations []policyViolation
+	done       bool
 	// file and code are what was begun last, where begun says that something was.
 	begun bool
 	file  int
 	code  string
 }
 
-func (a policyAnswer) culprit(because *confine.LimitError) culprit {
-	return culprit{file: a.file, code: a.code, because: because}
+func (a policyAnswer) overLimit(because *confine.LimitError) overLimit {
+	return overLimit{file: a.file, code: a.code, cause: because}
 }
 
 // readAnswer reads an answer as what it is: foreign. It is not sound where it
 // says what no child of ours would.
-func readAnswer(out []byte, order policyOrder) (answer policyAnswer, sound bool) {
+func readAnswer(out []byte, order policyOrder) (answer policyAnswer, valid bool) {
 	decoder := json.NewDecoder(bytes.NewReader(out))
 	decoder.DisallowUnknownFields()
 	for !answer.done {
@@ -262,14 +262,14 @@ func readAnswer(out []byte, order policyOrder) (answer policyAnswer, sound bool)
 		if err := decoder.Decode(&f); err != nil {
 			return answer, errors.Is(err, io.EOF)
 		}
-		if !answer.take(f, order) {
+		if !answer.add(f, order) {
 			return answer, false
 		}
 	}
 	return answer, true
 }
 
-func (a *policyAnswer) take(f policyFrame, order policyOrder) bool {
+func (a *policyAnswer) add(f policyFrame, order policyOrder) bool {
 	within := func(i, n int) bool { return i >= 0 && i < n }
 	switch {
 	case f.Done:
@@ -285,19 +285,19 @@ func (a *policyAnswer) take(f policyFrame, order policyOrder) bool {
 		a.file, a.code = p.File, p.Code
 	case f.Read != nil:
 		a.read = *f.Read
-		return !slices.ContainsFunc(a.read.Policies, func(p policy) bool { return !within(p.File, len(order.Files)) || !p.sound() }) &&
+		return !slices.ContainsFunc(a.read.Policies, func(p policy) bool { return !within(p.File, len(order.Files)) || !p.valid() }) &&
 			!slices.ContainsFunc(a.read.Faults, func(f policyFault) bool { return !within(f.File, len(order.Files)) })
-	case f.Breach != nil:
-		b := *f.Breach
-		a.breaches = append(a.breaches, b)
+	case f.Violation != nil:
+		b := *f.Violation
+		a.violations = append(a.violations, b)
 		return within(b.Policy, len(a.read.Policies)) && within(b.Declaration, len(order.Declarations)) && len(b.Paths) <= maxPolicyPaths &&
-			!slices.ContainsFunc(b.Paths, func(path string) bool { return written(path) != path })
+			!slices.ContainsFunc(b.Paths, func(path string) bool { return declarationPath(path) != path })
 	}
 	return true
 }
 
-// sound says that a policy has the form that a child gives it.
-func (p policy) sound() bool {
+// valid says that a policy has the form that a child gives it.
+func (p policy) valid() bool {
 	return policyCode.MatchString(p.Code) && p.Text != "" && fitsLine(p.Text) && fitsLine(p.Hint) &&
 		(p.Severity == finding.Error || p.Severity == finding.Warning)
 }

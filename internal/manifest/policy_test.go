@@ -348,7 +348,7 @@ func TestAPolicyThatPassedALimitIsNotBegunAgainAtOnce(t *testing.T) {
 	if diff := cmp.Diff(first.Findings, again.Findings); diff != "" || took > time.Second {
 		t.Errorf("the second evaluation took %v\n%s", took, diff)
 	}
-	if _, took := load(culpritPause); took < time.Second {
+	if _, took := load(overLimitPause); took < time.Second {
 		t.Errorf("it is not tried again: %v", took)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// blot replaces a secret's characters. It means nothing
+// maskByte replaces a secret's characters. It means nothing
 // to YAML.
-const blot = 'X'
+const maskByte = 'X'
 
 // shape is what a secret looks like. The secret is the first group of pattern,
 // which is tried only on a text that holds one of the marks, and all of needs.
@@ -89,11 +89,11 @@ func (s shape) find(text []byte) [][]int {
 	return nil
 }
 
-// blotSecrets returns text with everything that looks like a secret blotted
-// out, of the same length in bytes, and a finding for each.
-func (c *checker) blotSecrets(text []byte, file string) ([]byte, []finding.Finding) {
+// maskSecrets returns text in which everything that looks like a secret is
+// masked, of the same length in bytes, and a finding for each.
+func (c *checker) maskSecrets(text []byte, file string) ([]byte, []finding.Finding) {
 	var findings []finding.Finding
-	blotted, hidden := text, 0
+	masked, hidden := text, 0
 	if c.marks == nil {
 		c.marks = markBytesOf(c.shapes)
 	}
@@ -104,9 +104,9 @@ func (c *checker) blotSecrets(text []byte, file string) ([]byte, []finding.Findi
 		}
 		for _, at := range s.find(text) {
 			if len(findings) == 0 {
-				blotted = bytes.Clone(text)
+				masked = bytes.Clone(text)
 			}
-			copy(blotted[at[2]:at[3]], bytes.Repeat([]byte{blot}, at[3]-at[2]))
+			copy(masked[at[2]:at[3]], bytes.Repeat([]byte{maskByte}, at[3]-at[2]))
 			if len(findings) == maxFindings {
 				hidden++
 				continue
@@ -119,7 +119,7 @@ func (c *checker) blotSecrets(text []byte, file string) ([]byte, []finding.Findi
 	if hidden > 0 {
 		findings = bound(findings, maxFindings, hidden)
 	}
-	return blotted, findings
+	return masked, findings
 }
 
 // secretIn says what a decoded value looks like; zero for no secret. Escapes

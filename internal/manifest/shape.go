@@ -10,32 +10,32 @@ import (
 	"reconciler/schema"
 )
 
-// shaper compares a tree with the schema's fields and kinds. CUE would show
+// shapeChecker compares a tree with the schema's fields and kinds. CUE would show
 // some of these faults too, but only the first few of a struct, and an unknown
 // field hides the others; so what is faulty is reported here and left out of the
 // data that CUE gets.
-type shaper struct {
+type shapeChecker struct {
 	file     string
 	findings []finding.Finding
 	// wrong are the paths that have a finding.
 	wrong map[string]bool
-	plain *plainMaps
+	plain *mapPool
 	// values counts those that were seen.
 	values int
 }
 
-func (s *shaper) add(code string, m message.Message, n *node) {
+func (s *shapeChecker) add(code string, m message.Message, n *node) {
 	s.put(finding.New(code, m).At(s.file, n.at.Line, n.at.Column).In(n.path))
 }
 
-func (s *shaper) put(f finding.Finding) {
+func (s *shapeChecker) put(f finding.Finding) {
 	s.wrong[f.Path] = true
 	s.findings = append(s.findings, f)
 }
 
 // shape checks n against f and returns it as the data for CUE; ok is false
 // where there is nothing to give.
-func (s *shaper) shape(n *node, f *schema.Field, private bool) (data any, ok bool) {
+func (s *shapeChecker) shape(n *node, f *schema.Field, private bool) (data any, ok bool) {
 	s.values++
 	private = private || f.Private
 	switch {
@@ -56,7 +56,7 @@ func (s *shaper) shape(n *node, f *schema.Field, private bool) (data any, ok boo
 	return nil, false
 }
 
-func (s *shaper) mapping(n *node, f *schema.Field, private bool) map[string]any {
+func (s *shapeChecker) mapping(n *node, f *schema.Field, private bool) map[string]any {
 	data := s.plain.of(f)
 	for _, child := range n.fields {
 		key, field := child.key, f.Lookup(child.key)
@@ -80,7 +80,7 @@ func (s *shaper) mapping(n *node, f *schema.Field, private bool) map[string]any 
 	return data
 }
 
-func (s *shaper) unknown(n, child *node, f *schema.Field, private bool) {
+func (s *shapeChecker) unknown(n, child *node, f *schema.Field, private bool) {
 	known := make([]string, 0, len(f.Fields))
 	for _, field := range f.Fields {
 		if field.Forbidden == "" {
@@ -98,12 +98,12 @@ func (s *shaper) unknown(n, child *node, f *schema.Field, private bool) {
 	s.put(finding.New("field-unknown", m).At(s.file, child.keyAt.Line, child.keyAt.Column).In(path))
 }
 
-func (s *shaper) forbidden(n, child *node, field *schema.Field) {
-	f := finding.New(field.Forbidden, breach(field.Forbidden, child.key, ""))
+func (s *shapeChecker) forbidden(n, child *node, field *schema.Field) {
+	f := finding.New(field.Forbidden, platformMessage(field.Forbidden, child.key, ""))
 	s.put(f.At(s.file, child.keyAt.Line, child.keyAt.Column).In(join(n.path, child.key)))
 }
 
-func (s *shaper) missing(n *node, field *schema.Field) {
+func (s *shapeChecker) missing(n *node, field *schema.Field) {
 	code := "field-missing"
 	if field.Rule == "token-required" {
 		code = field.Rule
@@ -112,7 +112,7 @@ func (s *shaper) missing(n *node, field *schema.Field) {
 		At(s.file, n.at.Line, n.at.Column).In(join(n.path, field.Name)))
 }
 
-func (s *shaper) oneOf(n *node, f *schema.Field) {
+func (s *shapeChecker) oneOf(n *node, f *schema.Field) {
 	if len(f.OneOf) == 0 {
 		return
 	}
@@ -137,7 +137,7 @@ func (s *shaper) oneOf(n *node, f *schema.Field) {
 	s.add(f.OneOfRule, m, n)
 }
 
-func (s *shaper) list(n *node, f *schema.Field, private bool) (any, bool) {
+func (s *shapeChecker) list(n *node, f *schema.Field, private bool) (any, bool) {
 	data, whole := make([]any, 0, len(n.items)), true
 	for _, item := range n.items {
 		value, ok := s.shape(item, f.Elem, private)
@@ -153,7 +153,7 @@ func (s *shaper) list(n *node, f *schema.Field, private bool) (any, bool) {
 	return data, whole
 }
 
-func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
+func (s *shapeChecker) scalar(n *node, f *schema.Field, private bool) (any, bool) {
 	shown := func() message.Message {
 		if private || hasUserInfo(n.text) {
 			return message.New("kind.hidden")
@@ -165,13 +165,13 @@ func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
 	case len(n.text) > maxText:
 		// The schema's expressions would go through it again and again.
 		s.add("yaml-size", message.New("yaml.text", "field", name(n.path), "most", maxText), n)
-	case n.oldBool && f.Kind&cue.BoolKind != 0:
+	case n.yaml11Bool && f.Kind&cue.BoolKind != 0:
 		s.put(s.at("text-quoted", message.New("field.old-boolean", "field", name(n.path), "is", shown()), n).
 			WithHint(message.New("hint.true-or-false")))
-	case n.oldBool, f.Kind&cue.StringKind != 0 && n.plain && (!isText || n.otherNumber || n.day && !f.Date):
-		m := message.New("field.unquoted", "field", name(n.path), "is", shown(), "as", n.misread())
-		if isText && n.otherNumber {
-			m = message.New("field.unquoted-elsewhere", "field", name(n.path), "is", shown(), "as", n.misread())
+	case n.yaml11Bool, f.Kind&cue.StringKind != 0 && n.plain && (!isText || n.numberElsewhere || n.day && !f.Date):
+		m := message.New("field.unquoted", "field", name(n.path), "is", shown(), "as", n.yamlType())
+		if isText && n.numberElsewhere {
+			m = message.New("field.unquoted-elsewhere", "field", name(n.path), "is", shown(), "as", n.yamlType())
 		}
 		s.add("text-quoted", m, n)
 	case isText && f.Kind&cue.StringKind == 0, !isText && f.Kind&kindOf(n.value) == 0:
@@ -184,7 +184,7 @@ func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
 	return nil, false
 }
 
-func (s *shaper) at(code string, m message.Message, n *node) finding.Finding {
+func (s *shapeChecker) at(code string, m message.Message, n *node) finding.Finding {
 	return finding.New(code, m).At(s.file, n.at.Line, n.at.Column).In(n.path)
 }
 
@@ -193,12 +193,12 @@ func hasUserInfo(text string) bool {
 	return strings.Contains(text, "://") && strings.Contains(text, "@")
 }
 
-// misread is what YAML takes a plain text for.
-func (n *node) misread() message.Message {
+// yamlType is what YAML takes a plain text for.
+func (n *node) yamlType() message.Message {
 	switch {
-	case n.oldBool:
+	case n.yaml11Bool:
 		return message.New("kind.boolean")
-	case n.otherNumber:
+	case n.numberElsewhere:
 		return message.New("kind.number")
 	case n.day:
 		return message.New("kind.date")

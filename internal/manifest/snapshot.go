@@ -6,20 +6,20 @@ import (
 	"reconciler/internal/message"
 )
 
-// spot is a field of a declaration.
-type spot struct {
+// declarationField is a field of a declaration.
+type declarationField struct {
 	declaration *binding.Declaration
 	path        string
 }
 
-func (s spot) at() binding.Position { return s.declaration.At(s.path) }
+func (s declarationField) at() binding.Position { return s.declaration.At(s.path) }
 
-// message is where the spot is, for another place's message.
-func (s spot) message() message.Message {
+// message is where the field is, for another place's message.
+func (s declarationField) message() message.Message {
 	return message.New("binding-at", "binding", s.declaration.Name, "at", message.Place{File: s.declaration.File, Line: s.at().Line})
 }
 
-func (s spot) finding(code string, m message.Message) finding.Finding {
+func (s declarationField) finding(code string, m message.Message) finding.Finding {
 	return finding.New(code, m).At(s.declaration.File, s.at().Line, s.at().Column).In(s.path)
 }
 
@@ -88,9 +88,9 @@ func (c *claims) add(key claimKey, who claimant, others bool) {
 	c.disputed[key].add(who)
 }
 
-// others names the spots of a group but the one at i: the first few, for a
+// others names the fields of a group but the one at i: the first few, for a
 // group can be as large as the snapshot.
-func others(group []spot, i int) []message.Message {
+func others(group []declarationField, i int) []message.Message {
 	const most = 3
 	var names []message.Message
 	for j, s := range group {

@@ -44,10 +44,10 @@ type node struct {
 	// text is the scalar as it is written, and plain says without quotes.
 	text  string
 	plain bool
-	// day says that a parser of YAML takes the text for a date; oldBool that
-	// parsers of YAML 1.1 take it for a boolean; otherNumber that some other
+	// day says that a parser of YAML takes the text for a date; yaml11Bool that
+	// parsers of YAML 1.1 take it for a boolean; numberElsewhere that some other
 	// parser takes it for a number.
-	day, oldBool, otherNumber bool
+	day, yaml11Bool, numberElsewhere bool
 }
 
 // reader makes trees of one file's documents and gathers the findings.
@@ -111,7 +111,7 @@ func (r *reader) document(content *yaml.Node, use func(root *node)) bool {
 	if !finding.HasErrors(r.findings[before:]) {
 		use(root)
 	}
-	if len(r.findings) > stopFindings {
+	if len(r.findings) > maxCollected {
 		r.add("too-many-findings", message.New("check.stopped"), content, "")
 		return false
 	}
@@ -128,7 +128,7 @@ func (r *reader) add(code string, m message.Message, n *yaml.Node, path string) 
 
 // put keeps a finding, up to where a check stops, and counts the others.
 func (r *reader) put(f finding.Finding) {
-	if len(r.findings) > stopFindings {
+	if len(r.findings) > maxCollected {
 		r.hidden++
 		return
 	}
@@ -272,10 +272,10 @@ func (r *reader) scalar(n *yaml.Node, out *node) {
 	case "!!timestamp":
 		out.day = true
 	default:
-		out.oldBool = out.plain && isOldBool(n.Value)
+		out.yaml11Bool = out.plain && isYAML11Bool(n.Value)
 		if out.plain && beginsNumber(n.Value) {
-			out.otherNumber = otherNumber.MatchString(n.Value)
-			out.day = otherTime.MatchString(n.Value)
+			out.numberElsewhere = numberElsewhere.MatchString(n.Value)
+			out.day = timeElsewhere.MatchString(n.Value)
 		}
 	}
 }
@@ -286,20 +286,20 @@ func beginsNumber(text string) bool {
 }
 
 var (
-	// otherNumber is a number to one of the parsers of YAML 1.1 and 1.2 in use:
+	// numberElsewhere is a number to one of the parsers of YAML 1.1 and 1.2 in use:
 	// binary, octal and hexadecimal of any length, decimal with separators and
 	// any exponent, and to the base of 60. Ours reads those that a machine word
 	// cannot hold as texts; js-yaml and yaml (npm) read them as Infinity.
-	otherNumber = regexp.MustCompile(`^[-+]?(0[bB][01_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+` +
+	numberElsewhere = regexp.MustCompile(`^[-+]?(0[bB][01_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+` +
 		`|([0-9](,?[0-9_])*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?` +
 		`|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
-	// otherTime is a time of YAML 1.1 in the forms that ours reads as a text.
-	otherTime = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?` +
+	// timeElsewhere is a time of YAML 1.1 in the forms that ours reads as a text.
+	timeElsewhere = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?` +
 		`([ \t]*(Z|[-+][0-9]{1,2}(:?[0-9]{2})?))?$`)
 )
 
-// isOldBool says that YAML 1.1 takes a plain text for a boolean.
-func isOldBool(s string) bool {
+// isYAML11Bool says that YAML 1.1 takes a plain text for a boolean.
+func isYAML11Bool(s string) bool {
 	switch strings.ToLower(s) {
 	case "y", "yes", "n", "no", "on", "off":
 		return s == strings.ToLower(s) || s == strings.ToUpper(s) || s == strings.ToUpper(s[:1])+strings.ToLower(s[1:])

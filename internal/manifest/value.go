@@ -24,7 +24,7 @@ func (c *checker) validate(root *node, file, name string) (accepted, []finding.F
 	if err != nil {
 		return accepted{}, []finding.Finding{c.internal(file, err)}
 	}
-	s := &shaper{file: file, wrong: map[string]bool{}, plain: &c.plain}
+	s := &shapeChecker{file: file, wrong: map[string]bool{}, plain: &c.plain}
 	shaped, _ := s.shape(root, def.Field, false)
 	data, _ := shaped.(map[string]any)
 	if len(s.findings) == 0 {
@@ -36,7 +36,7 @@ func (c *checker) validate(root *node, file, name string) (accepted, []finding.F
 	// A field that every platform has can be wrong for all of them, or only
 	// for this one. The shared definition is asked first, so that the
 	// platform's rule is reported for values that are otherwise good.
-	v := &valuer{c: c, s: s, root: root, field: def.Field, data: data}
+	v := &valueChecker{c: c, s: s, root: root, field: def.Field, data: data}
 	if schema.Narrows(name) {
 		v.rounds(schema.SourceBinding, false)
 	}
@@ -61,16 +61,16 @@ func (c *checker) accept(def schema.Definition, name string, data map[string]any
 	return accepted{json: text}, err
 }
 
-// valuer asks CUE about the data and makes findings of its errors.
-type valuer struct {
+// valueChecker asks CUE about the data and makes findings of its errors.
+type valueChecker struct {
 	c     *checker
-	s     *shaper
+	s     *shapeChecker
 	root  *node
 	field *schema.Field
 	data  map[string]any
 }
 
-func (v *valuer) rounds(definition string, platform bool) {
+func (v *valueChecker) rounds(definition string, platform bool) {
 	for range maxRounds {
 		_, err := v.c.unify(definition, v.data, v.s.values)
 		all := errors.Errors(err)
@@ -82,7 +82,7 @@ func (v *valuer) rounds(definition string, platform bool) {
 
 // reportEach reports the errors at nodes of a kind, and whether there were any. A
 // list is reported only where none of its items is.
-func (v *valuer) reportEach(all []errors.Error, at kind, platform bool) bool {
+func (v *valueChecker) reportEach(all []errors.Error, at kind, platform bool) bool {
 	found := false
 	for _, one := range all {
 		if v.reportAt(one.Path(), at, platform) {
@@ -94,38 +94,38 @@ func (v *valuer) reportEach(all []errors.Error, at kind, platform bool) bool {
 
 // reportAt makes a finding of an error at a path of CUE's, once, and leaves the
 // value out of the data. It says false where there is nothing new to show.
-func (v *valuer) reportAt(path []string, of kind, platform bool) bool {
+func (v *valueChecker) reportAt(path []string, of kind, platform bool) bool {
 	if len(path) > 0 && strings.HasPrefix(path[0], "#") {
 		path = path[1:]
 	}
 	at, found := v.follow(path)
-	if !found || at.n.kind != of || v.s.wrong[at.n.path] || of == list && v.anyWrong(at.n.items) {
+	if !found || at.n.kind != of || v.s.wrong[at.n.path] || of == list && v.hasWrongItem(at.n.items) {
 		return false // a mapping's faults are those of its fields
 	}
 	code := "field-value"
 	if platform && at.field.Rule != "" && at.field.Rule != "token-required" {
 		code = at.field.Rule
 	}
-	if code == "field-value" || !v.dependsOnWrong(at) {
+	if code == "field-value" || !v.dependsOnWrongField(at) {
 		v.report(code, at)
 	}
 	v.drop(path)
 	return true
 }
 
-// anyWrong says that a list's own fault may be that of one of its items.
-func (v *valuer) anyWrong(items []*node) bool {
+// hasWrongItem says that a list's own fault may be that of one of its items.
+func (v *valueChecker) hasWrongItem(items []*node) bool {
 	return slices.ContainsFunc(items, func(item *node) bool { return v.s.wrong[item.path] || item.kind == mapping })
 }
 
-// dependsOnWrong says that a rule is about another field which is wrong
+// dependsOnWrongField says that a rule is about another field which is wrong
 // itself, so that nothing can be said yet.
-func (v *valuer) dependsOnWrong(at place) bool {
+func (v *valueChecker) dependsOnWrongField(at place) bool {
 	beside := at.field.RuleAt != "" && v.s.wrong[join(at.parent.path, at.field.RuleAt)]
 	return beside || at.field.RuleNeeds != "" && v.s.wrong[at.field.RuleNeeds]
 }
 
-func (v *valuer) report(code string, at place) {
+func (v *valueChecker) report(code string, at place) {
 	n, field := at.n, at.field
 	if code != "field-value" {
 		v.s.wrong[n.path] = true
@@ -133,7 +133,7 @@ func (v *valuer) report(code string, at place) {
 		if neighbour := at.parent.find(field.RuleAt); field.RuleAt != "" && neighbour != nil {
 			shown = neighbour
 		}
-		v.s.add(code, breach(code, field.Name, n.text), shown)
+		v.s.add(code, platformMessage(code, field.Name, n.text), shown)
 		return
 	}
 	value := n.quote()
@@ -153,7 +153,7 @@ type place struct {
 }
 
 // follow goes along a path of CUE's through the tree and the schema.
-func (v *valuer) follow(path []string) (place, bool) {
+func (v *valueChecker) follow(path []string) (place, bool) {
 	at := place{n: v.root, field: v.field}
 	for _, step := range path {
 		at.parent = at.n
@@ -186,7 +186,7 @@ func label(step string) string {
 }
 
 // drop leaves the value at a path out of the data.
-func (v *valuer) drop(path []string) {
+func (v *valueChecker) drop(path []string) {
 	var at any = v.data
 	for i, step := range path {
 		last := i == len(path)-1
@@ -213,8 +213,8 @@ func (v *valuer) drop(path []string) {
 	}
 }
 
-// breach is the message of a platform's rule that a field breaks.
-func breach(code, field, value string) message.Message {
+// platformMessage is the message of a platform's rule that a field breaks.
+func platformMessage(code, field, value string) message.Message {
 	switch code {
 	case "gitlab-subgroup-manual":
 		return message.New("platform.subgroup", "source", clip(value))

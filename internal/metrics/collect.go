@@ -39,26 +39,26 @@ func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
 		of := []string{s.Spec.Instance, s.Name, string(s.Spec.Platform)}
 		ready := 0.0
 		for _, cond := range s.Conditions {
-			c.condition.give(ch, 1, append(of[:3:3], string(cond.Type), strings.ToLower(string(cond.Status)))...)
+			c.condition.collect(ch, 1, append(of[:3:3], string(cond.Type), strings.ToLower(string(cond.Status)))...)
 			if cond.Type == binding.Ready && cond.Status == binding.True {
 				ready = 1
 			}
 		}
-		c.ready.give(ch, ready, of...)
+		c.ready.collect(ch, ready, of...)
 		overdue := 0
 		for _, w := range s.Pending {
 			if w.Overdue {
 				overdue++
 			}
 		}
-		c.steps.give(ch, float64(len(s.Pending)), of...)
-		c.overdue.give(ch, float64(overdue), of...)
+		c.steps.collect(ch, float64(len(s.Pending)), of...)
+		c.overdue.collect(ch, float64(overdue), of...)
 		if len(s.Pending) > 0 {
 			oldest := slices.MinFunc(s.Pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
-			c.age.give(ch, c.from.Now().Sub(oldest.Since).Seconds(), of...)
+			c.age.collect(ch, c.from.Now().Sub(oldest.Since).Seconds(), of...)
 		}
 		if !s.TokenExpires.IsZero() {
-			c.expiry.give(ch, s.TokenExpires.Sub(c.from.Now()).Seconds(), of...)
+			c.expiry.collect(ch, s.TokenExpires.Sub(c.from.Now()).Seconds(), of...)
 		}
 	}
 }
@@ -92,9 +92,9 @@ func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 		if oldest := state.Oldest(); !oldest.IsZero() {
 			age = c.from.Now().Sub(oldest).Seconds()
 		}
-		c.oldest.give(ch, age, instance)
+		c.oldest.collect(ch, age, instance)
 	}
-	c.depth.give(ch, float64(waiting))
+	c.depth.collect(ch, float64(waiting))
 }
 
 // vaultCollector shows the login to Vault; nothing without Vault.
@@ -123,10 +123,10 @@ func (c *vaultCollector) Collect(ch chan<- prometheus.Metric) {
 	if login == nil {
 		return
 	}
-	c.logins.give(ch, float64(login.Logins), ResultSuccess)
-	c.logins.give(ch, float64(login.LoginFailures), ResultError)
-	c.renewals.give(ch, float64(login.Renewals))
+	c.logins.collect(ch, float64(login.Logins), ResultSuccess)
+	c.logins.collect(ch, float64(login.LoginFailures), ResultError)
+	c.renewals.collect(ch, float64(login.Renewals))
 	if !login.Ends.IsZero() {
-		c.lease.give(ch, login.Ends.Sub(c.from.Now()).Seconds())
+		c.lease.collect(ch, login.Ends.Sub(c.from.Now()).Seconds())
 	}
 }

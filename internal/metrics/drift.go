@@ -91,7 +91,7 @@ func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 			d.found.count(instance, string(object.platform), objectLabel(object.object.Kind))
 		}
 	}
-	hidden := hiddenOf(p)
+	hidden := hiddenDrift(p)
 	for object, handling := range before {
 		if _, seen := now[object]; !seen && (incomplete || hidden(object)) {
 			now[object] = handling
@@ -118,12 +118,12 @@ func driftOf(p plan.Plan) map[driftedObject]string {
 	return drifted
 }
 
-// hiddenOf returns whether a plan leaves open if an object has drifted: its binding is
+// hiddenDrift returns whether a plan leaves open if an object has drifted: its binding is
 // suspended, for example, or its file is invalid.
-func hiddenOf(p plan.Plan) func(driftedObject) bool {
+func hiddenDrift(p plan.Plan) func(driftedObject) bool {
 	planned := map[driftedObject]bool{}
 	for _, a := range p.Actions {
-		planned[driftedObject{a.Binding, a.Platform, a.Object}] = hides(a)
+		planned[driftedObject{a.Binding, a.Platform, a.Object}] = hidesDrift(a)
 	}
 	return func(o driftedObject) bool {
 		hidden, is := planned[o]
@@ -135,9 +135,9 @@ func hiddenOf(p plan.Plan) func(driftedObject) bool {
 	}
 }
 
-// hides says that an action leaves its object as it is, although that may not be as
+// hidesDrift says that an action leaves its object as it is, although that may not be as
 // declared.
-func hides(a plan.Action) bool {
+func hidesDrift(a plan.Action) bool {
 	switch {
 	case a.Cause == plan.CauseRetained || a.Cause == plan.CauseForeign: // It is no longer declared.
 		return false

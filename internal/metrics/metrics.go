@@ -163,16 +163,16 @@ func (m *Metrics) describe(kind prometheus.ValueType, name, help string, labels 
 	return described{prometheus.NewDesc(name, help, labels, nil), kind}
 }
 
-func (d described) give(ch chan<- prometheus.Metric, value float64, labels ...string) {
+func (d described) collect(ch chan<- prometheus.Metric, value float64, labels ...string) {
 	ch <- prometheus.MustNewConstMetric(d.desc, d.kind, value, labels...)
 }
 
 // Gatherer returns what a scrape shows.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
-// Cover makes the series of the instances that run from now on, and drops those
+// SetInstances makes the series of the instances that run from now on, and drops those
 // of all others, whose loops must have stopped.
-func (m *Metrics) Cover(instances []string) {
+func (m *Metrics) SetInstances(instances []string) {
 	stays := map[string]bool{}
 	for _, name := range instances {
 		stays[name] = true
@@ -243,9 +243,9 @@ func (m *Metrics) Delivered(receiver string, success bool, waiting int) {
 	m.undelivered.WithLabelValues(receiver).Set(float64(waiting))
 }
 
-// CoverReceivers makes the series of the configured receivers of messages, and
+// SetReceivers makes the series of the configured receivers of messages, and
 // drops those of all others. It is called by one goroutine at a time.
-func (m *Metrics) CoverReceivers(receivers []string) {
+func (m *Metrics) SetReceivers(receivers []string) {
 	for _, gone := range m.receivers {
 		if !slices.Contains(receivers, gone) {
 			m.messages.DeletePartialMatch(prometheus.Labels{"receiver": gone})
@@ -260,10 +260,10 @@ func (m *Metrics) CoverReceivers(receivers []string) {
 	m.receivers = slices.Clone(receivers)
 }
 
-// CoverSenders makes the series of the configured senders of webhooks, one for
+// SetSenders makes the series of the configured senders of webhooks, one for
 // each result, and drops those of all others. It is called by one goroutine at
 // a time.
-func (m *Metrics) CoverSenders(senders, results []string) {
+func (m *Metrics) SetSenders(senders, results []string) {
 	for _, gone := range m.senders {
 		if !slices.Contains(senders, gone) {
 			m.webhooks.DeletePartialMatch(prometheus.Labels{"sender": gone})

@@ -37,7 +37,7 @@ func (c *problemCollector) Describe(ch chan<- *prometheus.Desc) {
 
 func (c *problemCollector) Collect(ch chan<- prometheus.Metric) {
 	for labels, count := range c.from.Findings() {
-		c.findings.give(ch, float64(count), labels.Code, labels.Severity)
+		c.findings.collect(ch, float64(count), labels.Code, labels.Severity)
 	}
 	for part, up := range c.from.Parts() {
 		if part.Part == string(binding.PartRegistry) && !slices.Contains(c.m.running(), part.Name) {
@@ -47,6 +47,6 @@ func (c *problemCollector) Collect(ch chan<- prometheus.Metric) {
 		if up {
 			value = 1
 		}
-		c.up.give(ch, value, part.Part, part.Name)
+		c.up.collect(ch, value, part.Part, part.Name)
 	}
 }

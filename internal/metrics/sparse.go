@@ -91,11 +91,11 @@ func (s *sparse) Collect(ch chan<- prometheus.Metric) {
 	for instance, values := range instances {
 		for _, row := range s.rows {
 			key := strings.Join(row, rowSeparator)
-			s.give(ch, values[key], append([]string{instance}, row...)...)
+			s.collect(ch, values[key], append([]string{instance}, row...)...)
 			delete(values, key)
 		}
 		for key, value := range values { // Combinations that are not in rows.
-			s.give(ch, value, append([]string{instance}, strings.Split(key, rowSeparator)...)...)
+			s.collect(ch, value, append([]string{instance}, strings.Split(key, rowSeparator)...)...)
 		}
 	}
 }

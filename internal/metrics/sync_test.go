@@ -44,7 +44,7 @@ func valueOf(m *dto.Metric) float64 {
 func TestOnlyActionsThatWereTriedAreCounted(t *testing.T) {
 	t.Parallel()
 	m := New(sourcesOf(time.Now()))
-	m.Cover([]string{"prod"})
+	m.SetInstances([]string{"prod"})
 	for _, state := range []plan.OutcomeState{plan.Done, plan.Failed, plan.Stopped, plan.Deferred} {
 		o := plan.Outcome{State: state, Action: plan.Action{
 			Binding: "pay", Platform: binding.GitLab, Kind: plan.Rebind, Cause: plan.CauseDrift, Object: binding.AccountObject(),
@@ -74,7 +74,7 @@ func TestDriftThatIsNotLookedAtIsStillThere(t *testing.T) {
 		"the account has drifted, and is the only one that is planned": {account(plan.Noop, plan.CauseDrift)},
 	} {
 		m := New(sourcesOf(time.Now()))
-		m.Cover([]string{"prod"})
+		m.SetInstances([]string{"prod"})
 		sync := func(actions ...plan.Action) {
 			m.Count(plan.Event{Kind: plan.SyncDone, Instance: "prod", Plan: &plan.Plan{Actions: actions}, Result: &plan.Result{}})
 		}

@@ -29,9 +29,9 @@ func (c *windowCollector) Collect(ch chan<- prometheus.Metric) {
 		if state.Open {
 			open = 1
 		}
-		c.open.give(ch, open, instance)
+		c.open.collect(ch, open, instance)
 		if !state.Open && !state.Until.IsZero() {
-			c.next.give(ch, seconds(state.Until), instance)
+			c.next.collect(ch, seconds(state.Until), instance)
 		}
 	}
 }

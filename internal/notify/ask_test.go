@@ -49,9 +49,9 @@ func TestTheDeputyIsAskedWhereTheOwnersAccountIsKnownToBeGone(t *testing.T) {
 				Pending: map[string][]binding.RetryState{"prod": {{Binding: "pay", Pending: []binding.PendingSince{
 					{Platform: binding.GitLab, Object: binding.AccountObject(), Action: "manual", Since: now},
 				}}}},
-			}.World()
+			}.Input()
 			got := ""
-			for _, m := range w.Matters {
+			for _, m := range w.Alerts {
 				if m.Kind == notify.Step && m.Ask != nil {
 					got = m.Ask.Name
 				}
@@ -66,13 +66,13 @@ func TestTheDeputyIsAskedWhereTheOwnersAccountIsKnownToBeGone(t *testing.T) {
 // TestADeputyGetsWhatTheOwnerGotBefore, once, at a receiver of their own.
 func TestADeputyGetsWhatTheOwnerGotBefore(t *testing.T) {
 	now := time.Date(2026, 11, 29, 3, 0, 0, 0, time.UTC)
-	m := notify.Matter{Subject: notify.Subject{Kind: notify.Step, Instance: "prod", Binding: "pay", Of: "account"}, State: "due", Ask: &notify.Ask{Contact: binding.Contact{Name: "Ada"}}}
+	m := notify.Alert{Subject: notify.Subject{Kind: notify.Step, Instance: "prod", Binding: "pay", Of: "account"}, State: "due", Ask: &notify.Ask{Contact: binding.Contact{Name: "Ada"}}}
 	rules := notify.Rules{Receivers: []string{"ops", "team"}, Routes: []notify.Route{{Receivers: []string{"ops"}}}}
-	var l notify.Ledger
+	var l notify.NotificationLog
 	decide := func(a *notify.Ask) {
 		now = now.Add(time.Minute)
 		m.Ask = a
-		l = notify.Decide(l, notify.World{Now: now, Matters: []notify.Matter{m}}, rules)
+		l = notify.Decide(l, notify.Input{Now: now, Alerts: []notify.Alert{m}}, rules)
 	}
 	owner := &notify.Ask{Contact: binding.Contact{Name: "Ada"}}
 	deputy := &notify.Ask{Contact: binding.Contact{Name: "Bob", Receiver: "team", Address: "u2"}, Deputy: true}
@@ -95,7 +95,7 @@ func TestMessagesHaveShortCommits(t *testing.T) {
 	t.Parallel()
 	const commit = "4f2b6c7d8e9f00112233445566778899aabbccdd"
 	f := notify.Facts{ReadUpTo: "none", History: []binding.HistoryEntry{{Instance: "prod", Binding: "pay", Action: "rebind", Outcome: "done", Revision: commit}}}
-	happened := f.World().Happened
+	happened := f.Input().Events
 	if len(happened) != 1 {
 		t.Fatalf("happened: %v", happened)
 	}
@@ -110,7 +110,7 @@ func TestMessagesHaveShortCommits(t *testing.T) {
 func TestAHistoryThatIsNotReadIsNotEmpty(t *testing.T) {
 	t.Parallel()
 	for read, want := range map[string]string{"": "", "none": "none", "e1": "e1"} {
-		if w := (notify.Facts{HistoryUnknown: true, ReadUpTo: read}).World(); w.Read != want || len(w.Happened) > 0 {
+		if w := (notify.Facts{HistoryUnknown: true, ReadUpTo: read}).Input(); w.Read != want || len(w.Events) > 0 {
 			t.Errorf("read up to %q: now up to %q", read, w.Read)
 		}
 	}

@@ -9,18 +9,18 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// World is the known state at a time.
-type World struct {
+// Input is the known state at a time.
+type Input struct {
 	Now time.Time
-	// Matters are the open matters.
-	Matters []Matter
-	// Unknown reports whether it is unknown if a matter that is not among them
+	// Alerts are the open alerts.
+	Alerts []Alert
+	// Unknown reports whether it is unknown if an alert that is not among them
 	// is over. Then nothing changes.
 	Unknown func(Subject) bool
-	// Happened are the changes since the entry Ledger.Read, oldest first. Read
+	// Events are the changes since the entry NotificationLog.Read, oldest first. Read
 	// is the newest entry of the history.
-	Happened []Matter
-	Read     string
+	Events []Alert
+	Read   string
 }
 
 // Rules say what is reported, and to which receivers.
@@ -45,17 +45,17 @@ type Route struct {
 	Severity finding.Severity
 }
 
-// To returns the receivers of a matter, each once, in the order of the routes.
+// To returns the receivers of an alert, each once, in the order of the routes.
 // Without routes, every receiver gets everything. The outage of a receiver is
 // not sent to that receiver itself.
-func (r Rules) To(m Matter) []string {
+func (r Rules) To(m Alert) []string {
 	routes := r.Routes
 	if len(routes) == 0 {
 		routes = []Route{{Receivers: r.Receivers}}
 	}
 	var to []string
 	for _, route := range routes {
-		if !route.takes(m) {
+		if !route.matches(m) {
 			continue
 		}
 		for _, name := range route.Receivers {
@@ -70,17 +70,17 @@ func (r Rules) To(m Matter) []string {
 	return to
 }
 
-// takes reports whether a route applies to a matter. A route that names files,
-// instances or platforms does not apply to a matter that belongs to none, such as
+// matches reports whether a route applies to an alert. A route that names files,
+// instances or platforms does not apply to an alert that belongs to none, such as
 // one about the source.
-func (r Route) takes(m Matter) bool {
+func (r Route) matches(m Alert) bool {
 	of := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
 	return of(r.Instances, m.Instance) && of(r.Platforms, string(m.Platform)) && of(r.Kinds, string(m.Kind)) &&
 		m.Severity.Compare(r.Severity) <= 0 &&
 		(len(r.Files) == 0 || slices.ContainsFunc(r.Files, func(pattern string) bool { return manifest.MatchPath(pattern, m.File) }))
 }
 
-// hold is how long a matter must keep its state before it is reported.
+// hold is how long an alert must keep its state before it is reported.
 func (r Rules) hold(k Kind, over bool) time.Duration {
 	switch {
 	case k == Outage && !over:
@@ -92,20 +92,20 @@ func (r Rules) hold(k Kind, over bool) time.Duration {
 }
 
 // Decide decides what to report. It makes no call and uses no clock: the same
-// inputs give the same ledger.
-func Decide(before Ledger, w World, rules Rules) Ledger {
-	d := decision{Ledger: before.clone(), w: w, rules: rules}
+// inputs give the same log.
+func Decide(before NotificationLog, w Input, rules Rules) NotificationLog {
+	d := decision{NotificationLog: before.clone(), w: w, rules: rules}
 	seen := map[string]bool{}
-	for _, m := range w.Matters {
+	for _, m := range w.Alerts {
 		seen[m.Key()] = true
 		d.open(m)
 	}
-	for _, key := range slices.Sorted(maps.Keys(d.Matters)) {
-		if e := d.Matters[key]; !seen[key] && (w.Unknown == nil || !w.Unknown(e.Subject)) {
+	for _, key := range slices.Sorted(maps.Keys(d.Alerts)) {
+		if e := d.Alerts[key]; !seen[key] && (w.Unknown == nil || !w.Unknown(e.Subject)) {
 			d.over(key, e)
 		}
 	}
-	for _, m := range w.Happened {
+	for _, m := range w.Events {
 		for _, receiver := range rules.To(m) {
 			d.push(receiver, Happened, m, w.Now)
 		}
@@ -114,30 +114,30 @@ func Decide(before Ledger, w World, rules Rules) Ledger {
 		d.setRead(w.Read)
 	}
 	d.forget()
-	return d.Ledger
+	return d.NotificationLog
 }
 
-// decision is a ledger in progress.
+// decision is a log in progress.
 type decision struct {
-	Ledger
-	w     World
+	NotificationLog
+	w     Input
 	rules Rules
 }
 
-// open records that a matter is open, and reports it once it has kept its state
+// open records that an alert is open, and reports it once it has kept its state
 // for long enough.
-func (d *decision) open(m Matter) {
+func (d *decision) open(m Alert) {
 	key := m.Key()
-	e, known := d.Matters[key]
+	e, known := d.Alerts[key]
 	if !known || e.State != m.State || e.Over {
 		first := d.w.Now
 		if !known && !m.Since.IsZero() && m.Since.Before(first) {
 			first = m.Since
 		}
-		e.Matter, e.First, e.Over = m, first, false
+		e.Alert, e.First, e.Over = m, first, false
 	}
 	e.File = m.File
-	// If the owner can no longer act, the matter is reported again with the deputy.
+	// If the owner can no longer act, the alert is reported again with the deputy.
 	// If the owner is back, or this is unknown, nothing changes.
 	replaced := m.Ask.deputy() && !e.Ask.deputy()
 	switch {
@@ -147,7 +147,7 @@ func (d *decision) open(m Matter) {
 		if e.Reported == "" {
 			phase = Began
 		}
-		e.Matter, e.Reported = m, m.State
+		e.Alert, e.Reported = m, m.State
 		for _, receiver := range e.To {
 			d.push(receiver, phase, m, d.w.Now)
 		}
@@ -155,7 +155,7 @@ func (d *decision) open(m Matter) {
 		d.set(key, e)
 		return
 	}
-	// Receivers that are new, or that get the matter only at this severity, are added.
+	// Receivers that are new, or that get the alert only at this severity, are added.
 	for _, receiver := range d.rules.To(m) {
 		if !slices.Contains(e.To, receiver) {
 			e.To = append(slices.Clone(e.To), receiver)
@@ -165,7 +165,7 @@ func (d *decision) open(m Matter) {
 	d.set(key, e)
 }
 
-// over records that a matter is over, and reports it to the receivers that know about
+// over records that an alert is over, and reports it to the receivers that know about
 // it.
 func (d *decision) over(key string, e Entry) {
 	if e.Reported == "" {
@@ -180,7 +180,7 @@ func (d *decision) over(key string, e Entry) {
 		return
 	}
 	for _, receiver := range e.To {
-		d.push(receiver, Over, e.Matter, d.w.Now)
+		d.push(receiver, Over, e.Alert, d.w.Now)
 	}
 	d.remove(key)
 }
@@ -198,7 +198,7 @@ func (d *decision) forget() {
 			d.setLeft(receiver, 0)
 		}
 	}
-	for key, e := range d.Matters {
+	for key, e := range d.Alerts {
 		if slices.ContainsFunc(e.To, gone) {
 			e.To = slices.DeleteFunc(slices.Clone(e.To), gone)
 			d.set(key, e)

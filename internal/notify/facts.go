@@ -45,36 +45,36 @@ type Facts struct {
 	HistoryUnknown bool
 }
 
-// World returns the state that the facts describe.
-func (f Facts) World() World {
-	w := World{Now: f.Now, Unknown: f.unknown}
+// Input returns the state that the facts describe.
+func (f Facts) Input() Input {
+	w := Input{Now: f.Now, Unknown: f.unknown}
 	for _, s := range f.Statuses {
-		w.Matters = append(w.Matters, f.ofBinding(s)...)
+		w.Alerts = append(w.Alerts, f.ofBinding(s)...)
 	}
 	for _, instance := range f.Instances {
-		w.Matters = append(w.Matters, f.steps(instance)...)
+		w.Alerts = append(w.Alerts, f.steps(instance)...)
 	}
 	for instance, conditions := range f.Conditions {
 		for _, c := range conditions {
 			if c.Status == binding.False && !c.LastKnown {
-				w.Matters = append(w.Matters, ofCondition(Subject{Instance: instance}, c))
+				w.Alerts = append(w.Alerts, ofCondition(Subject{Instance: instance}, c))
 			}
 		}
 	}
 	for _, o := range f.Outages {
-		w.Matters = append(w.Matters, ofOutage(o))
+		w.Alerts = append(w.Alerts, ofOutage(o))
 	}
 	for _, b := range f.Broken {
-		m := Matter{
+		m := Alert{
 			Subject: Subject{Kind: BrokenFile, File: b.File}, State: stateBroken, Severity: finding.Error, Reason: b.Code,
 			Message: message.New("broken-file", "at", message.Place{File: b.File, Line: b.Line, Column: b.Column}, "code", b.Code, "why", b.Message),
 		}
-		if !slices.ContainsFunc(w.Matters, func(other Matter) bool { return other.Key() == m.Key() }) {
-			w.Matters = append(w.Matters, m)
+		if !slices.ContainsFunc(w.Alerts, func(other Alert) bool { return other.Key() == m.Key() }) {
+			w.Alerts = append(w.Alerts, m)
 		}
 	}
-	w.Happened, w.Read = f.happened()
-	f.ask(w.Matters)
+	w.Events, w.Read = f.happened()
+	f.ask(w.Alerts)
 	return w
 }
 
@@ -88,10 +88,10 @@ func accountAt(spec binding.Spec, name string) account {
 	return account{string(spec.Platform) + " " + binding.SecretTargetOf(spec.Platform, spec.Address).Host, strings.ToLower(name)}
 }
 
-// ask sets who can act on matters of bindings: the owner, or the deputy if a
+// ask sets who can act on alerts of bindings: the owner, or the deputy if a
 // code host reports that the owner's account is blocked or does not exist. Only
 // accounts that bindings use are known.
-func (f Facts) ask(matters []Matter) {
+func (f Facts) ask(alerts []Alert) {
 	gone := map[account]bool{}
 	specs := map[[2]string]binding.Spec{}
 	for _, s := range f.Statuses {
@@ -102,45 +102,45 @@ func (f Facts) ask(matters []Matter) {
 			}
 		}
 	}
-	for i, m := range matters {
+	for i, m := range alerts {
 		spec, known := specs[[2]string{m.Instance, m.Binding}]
 		switch owner, deputy := spec.Owner, spec.Deputy; {
 		case !known || owner == nil && deputy == nil:
 		case owner == nil, deputy != nil && owner.Account != "" && gone[accountAt(spec, owner.Account)]:
-			matters[i].Ask = &Ask{*deputy, owner != nil}
+			alerts[i].Ask = &Ask{*deputy, owner != nil}
 		default:
-			matters[i].Ask = &Ask{Contact: *owner}
+			alerts[i].Ask = &Ask{Contact: *owner}
 		}
 	}
 }
 
-// ofBinding returns the matters of a binding: conditions that are not good, and
+// ofBinding returns the alerts of a binding: conditions that are not good, and
 // the expiry of its token.
-func (f Facts) ofBinding(s binding.Status) []Matter {
+func (f Facts) ofBinding(s binding.Status) []Alert {
 	of := Subject{Instance: s.Spec.Instance, Binding: s.Name, Platform: s.Spec.Platform, File: s.File}
-	var matters []Matter
+	var alerts []Alert
 	var ready *binding.Condition
 	for i, c := range s.Conditions {
 		switch {
 		case c.Type == binding.Ready:
 			ready = &s.Conditions[i]
 		case reportable(s.Conditions, c):
-			matters = append(matters, ofCondition(of, c))
+			alerts = append(alerts, ofCondition(of, c))
 		}
 	}
-	if len(matters) == 0 && ready != nil && ready.Status == binding.False && !ready.LastKnown && !explained(ready.Reason) {
-		matters = append(matters, ofCondition(of, *ready))
+	if len(alerts) == 0 && ready != nil && ready.Status == binding.False && !ready.LastKnown && !explained(ready.Reason) {
+		alerts = append(alerts, ofCondition(of, *ready))
 	}
 	left, days := binding.TokenEnd{At: s.TokenExpires}.Lifetime(f.Now, f.Warnings)
 	switch left {
 	case binding.Ended:
-		matters = slices.DeleteFunc(matters, func(m Matter) bool { return m.Reason == status.ReasonExpired })
+		alerts = slices.DeleteFunc(alerts, func(m Alert) bool { return m.Reason == status.ReasonExpired })
 	case binding.EndsSoon:
 	default:
-		return matters
+		return alerts
 	}
 	of.Kind = Expiry
-	m := Matter{Subject: of, State: stateEnded, Severity: finding.Error, Reason: status.ReasonExpired, Message: message.New("notify.expired", "at", s.TokenExpires)}
+	m := Alert{Subject: of, State: stateEnded, Severity: finding.Error, Reason: status.ReasonExpired, Message: message.New("notify.expired", "at", s.TokenExpires)}
 	if left == binding.EndsSoon {
 		warning := threshold(f.Warnings, days)
 		m.State, m.Reason, m.Message = strconv.Itoa(warning), status.ReasonExpiresSoon, message.New("notify.expires", "count", days, "at", s.TokenExpires)
@@ -148,7 +148,7 @@ func (f Facts) ofBinding(s binding.Status) []Matter {
 			m.Severity = finding.Warning
 		}
 	}
-	return append(matters, m)
+	return append(alerts, m)
 }
 
 // threshold is the last warning that has been reached.
@@ -168,7 +168,7 @@ func explained(reason string) bool {
 }
 
 // reportable reports whether a condition has a known status that is not good
-// and that no other matter reports.
+// and that no other alert reports.
 func reportable(all []binding.Condition, c binding.Condition) bool {
 	if c.LastKnown || explained(c.Reason) {
 		return false
@@ -181,26 +181,26 @@ func reportable(all []binding.Condition, c binding.Condition) bool {
 		return c.Status == binding.False && (ready == nil || !explained(cmp.Or(ready.KnownReason, ready.Reason)))
 	case binding.SecretAvailable, binding.TokenValid, binding.AccountAllowed, binding.Reachable:
 		return c.Status == binding.False
-	default: // Declared, TokenFresh and the rest have matters of their own, or are no fault.
+	default: // Declared, TokenFresh and the rest have alerts of their own, or are no fault.
 		return false
 	}
 }
 
-func ofCondition(of Subject, c binding.Condition) Matter {
+func ofCondition(of Subject, c binding.Condition) Alert {
 	of.Kind, of.Of = Condition, string(c.Type)
-	return Matter{
+	return Alert{
 		Subject: of, State: string(c.Status), Severity: finding.Error, Reason: c.Reason, Since: c.LastTransitionTime,
 		Message: message.New("notify.condition", "type", c.Type, "status", c.Status, "reason", c.Reason, "why", c.Message),
 	}
 }
 
 // steps returns the pending steps of an instance.
-func (f Facts) steps(instance string) []Matter {
-	var matters []Matter
+func (f Facts) steps(instance string) []Alert {
+	var alerts []Alert
 	for _, state := range f.Pending[instance] {
 		i := slices.IndexFunc(f.Statuses, func(s binding.Status) bool { return s.Spec.Instance == instance && s.Name == state.Binding })
 		for _, p := range state.Pending {
-			m := Matter{
+			m := Alert{
 				Subject: Subject{Kind: Step, Instance: instance, Binding: state.Binding, Platform: p.Platform, Of: p.Object.String()},
 				State:   stateDue, Severity: finding.Warning, Reason: p.Action, Since: p.Since,
 				Message: message.New("notify.step", "action", p.Action, "object", p.Object),
@@ -217,18 +217,18 @@ func (f Facts) steps(instance string) []Matter {
 					}
 				}
 			}
-			matters = append(matters, m)
+			alerts = append(alerts, m)
 		}
 	}
-	return matters
+	return alerts
 }
 
-func ofOutage(o binding.Outage) Matter {
+func ofOutage(o binding.Outage) Alert {
 	of := Subject{Kind: Outage, Platform: o.Platform, Of: partKey(o.Part)}
 	if o.Kind == binding.PartRegistry {
 		of.Instance = o.Name
 	}
-	return Matter{
+	return Alert{
 		Subject: of, State: stateDown, Severity: finding.Error, Reason: o.Reason, Since: o.Since,
 		Message: message.New("part-unanswered", "part", message.New("part."+string(o.Kind), "name", o.Name), "since", o.Since, "reason", o.Reason, "why", o.Message),
 	}
@@ -241,7 +241,7 @@ func receiverKey(name string) string {
 	return partKey(binding.Part{Kind: binding.PartReceiver, Name: name})
 }
 
-// unknown reports whether a matter may be open although it is not among the
+// unknown reports whether an alert may be open although it is not among the
 // current ones.
 func (f Facts) unknown(of Subject) bool {
 	gone := of.Instance != "" && !slices.Contains(f.Instances, of.Instance)
@@ -258,11 +258,11 @@ func (f Facts) unknown(of Subject) bool {
 		asked := slices.ContainsFunc(f.Asked, func(p binding.Part) bool { return partKey(p) == of.Of })
 		return !asked && (!f.Read || len(f.Synced) < len(f.Instances))
 	case of.Instance == "":
-		return unclear(f.Conditions[""], of.Of)
+		return isUnknown(f.Conditions[""], of.Of)
 	case !synced:
 		return true
 	case of.Binding == "":
-		return unclear(f.Conditions[of.Instance], of.Of)
+		return isUnknown(f.Conditions[of.Instance], of.Of)
 	}
 	i := slices.IndexFunc(f.Statuses, func(s binding.Status) bool { return s.Spec.Instance == of.Instance && s.Name == of.Binding })
 	switch {
@@ -282,13 +282,13 @@ func (f Facts) unknown(of Subject) bool {
 }
 
 // notDeclared reports whether a binding is certainly no longer declared. Its
-// matters end then, even if the binding was left in the registry.
+// alerts end then, even if the binding was left in the registry.
 func notDeclared(conditions []binding.Condition) bool {
 	ready := binding.FindCondition(conditions, binding.Ready)
 	return ready != nil && ready.Reason == status.ReasonNotDeclared
 }
 
-// goodStatus is the status of a binding's condition that ends its matter. A matter
+// goodStatus is the status of a binding's condition that ends its alert. An alert
 // that something hides, such as a suspension, is not over.
 func goodStatus(of binding.ConditionType) binding.ConditionStatus {
 	if of == binding.Contested {
@@ -297,15 +297,15 @@ func goodStatus(of binding.ConditionType) binding.ConditionStatus {
 	return binding.True
 }
 
-// unclear reports whether the status of a condition is unknown.
-func unclear(conditions []binding.Condition, of string) bool {
+// isUnknown reports whether the status of a condition is unknown.
+func isUnknown(conditions []binding.Condition, of string) bool {
 	c := binding.FindCondition(conditions, binding.ConditionType(of))
 	return c == nil || c.Status == binding.Unclear || c.LastKnown
 }
 
 // happened returns the changes since ReadUpTo, and the newest entry. Entries
 // before the first read are not reported.
-func (f Facts) happened() (changes []Matter, newest string) {
+func (f Facts) happened() (changes []Alert, newest string) {
 	if f.HistoryUnknown {
 		return nil, f.ReadUpTo
 	}
@@ -338,10 +338,10 @@ func EntryID(e binding.HistoryEntry) string {
 
 // ofEntry makes the matter of a change; false for other entries. A failed
 // action is reported by its condition.
-func ofEntry(e binding.HistoryEntry, statuses []binding.Status) (Matter, bool) {
+func ofEntry(e binding.HistoryEntry, statuses []binding.Status) (Alert, bool) {
 	kind := plan.Kind(e.Action)
 	if !slices.Contains(plan.Kinds(), kind) || !kind.Changes() || kind.ByPerson() || e.Outcome != string(plan.Done) {
-		return Matter{}, false
+		return Alert{}, false
 	}
 	of := Subject{Kind: Applied, Instance: e.Instance, Binding: e.Binding, Of: EntryID(e)}
 	for _, s := range statuses {
@@ -349,7 +349,7 @@ func ofEntry(e binding.HistoryEntry, statuses []binding.Status) (Matter, bool) {
 			of.File, of.Platform = s.File, s.Spec.Platform
 		}
 	}
-	return Matter{
+	return Alert{
 		Subject: of, State: stateDone, Severity: finding.Info, Reason: e.Action, Since: e.Time,
 		Message: message.New("notify.applied", "action", e.Action, "object", e.Object, "revision", e.Revision),
 	}, true

@@ -16,8 +16,8 @@ func TestOnlyChangesAreReportedAsApplied(t *testing.T) {
 		return notify.Facts{ReadUpTo: "none", History: []binding.HistoryEntry{{Instance: "prod", Binding: "pay", Action: action, Outcome: string(plan.Done)}}}
 	}
 	for _, action := range []string{"break-glass", "suspend", "resume", "attest", "forget", "suspension-forgotten", "repair", "sync", "authorize", "manual", "noop"} {
-		if w := entry(action).World(); len(w.Happened) > 0 {
-			t.Errorf("%s is reported as %+v", action, w.Happened[0].Message)
+		if w := entry(action).Input(); len(w.Events) > 0 {
+			t.Errorf("%s is reported as %+v", action, w.Events[0].Message)
 		}
 	}
 	for _, kind := range plan.Kinds() {
@@ -25,8 +25,8 @@ func TestOnlyChangesAreReportedAsApplied(t *testing.T) {
 		if kind.Changes() && !kind.ByPerson() {
 			want = 1
 		}
-		if w := entry(string(kind)).World(); len(w.Happened) != want {
-			t.Errorf("%s: %+v, want %d", kind, w.Happened, want)
+		if w := entry(string(kind)).Input(); len(w.Events) != want {
+			t.Errorf("%s: %+v, want %d", kind, w.Events, want)
 		}
 	}
 }

@@ -91,14 +91,14 @@ type Notifier struct {
 	wake chan struct{}
 
 	mu        sync.Mutex
-	ledger    Ledger
+	log       NotificationLog
 	rules     Rules
 	receivers map[string]Receiver
-	tries     map[string]*tries
+	attempts  map[string]*attempts
 }
 
-// tries are the failed attempts of one receiver since its last success.
-type tries struct {
+// attempts are the failed attempts of one receiver since its last success.
+type attempts struct {
 	busy   bool
 	failed int
 	next   time.Time
@@ -110,9 +110,9 @@ func New(ctx context.Context, o Options) (*Notifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Notifier{o: o, wake: make(chan struct{}, 1), receivers: map[string]Receiver{}, tries: map[string]*tries{}}
+	n := &Notifier{o: o, wake: make(chan struct{}, 1), receivers: map[string]Receiver{}, attempts: map[string]*attempts{}}
 	var unreadable int
-	if n.ledger, unreadable = readLedger(rows); unreadable > 0 {
+	if n.log, unreadable = readNotificationLog(rows); unreadable > 0 {
 		o.Log.Warn("cannot read all of what was reported to receivers; open matters may be reported again", "entries", unreadable)
 	}
 	return n, nil
@@ -123,13 +123,13 @@ func (n *Notifier) Use(rules Rules, receivers []Receiver) {
 	n.mu.Lock()
 	n.rules, n.receivers = rules, map[string]Receiver{}
 	n.rules.Receivers = nil
-	before := n.tries
-	n.tries = map[string]*tries{}
+	before := n.attempts
+	n.attempts = map[string]*attempts{}
 	for _, r := range receivers {
 		n.rules.Receivers = append(n.rules.Receivers, r.Name)
-		n.receivers[r.Name], n.tries[r.Name] = r, &tries{}
+		n.receivers[r.Name], n.attempts[r.Name] = r, &attempts{}
 		if old := before[r.Name]; old != nil && old.busy {
-			n.tries[r.Name] = old
+			n.attempts[r.Name] = old
 			old.failed, old.next = 0, time.Time{}
 		}
 	}
@@ -149,7 +149,7 @@ func (n *Notifier) Wake() {
 func (n *Notifier) Reported() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.ledger.Read
+	return n.log.Read
 }
 
 // Run reports what the facts say until ctx ends and the attempts in flight have
@@ -185,22 +185,22 @@ func (n *Notifier) checkFacts(ctx context.Context, facts func() Facts) {
 	if idle {
 		return
 	}
-	w := facts().World()
+	w := facts().Input()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for i := range w.Matters {
-		w.Matters[i] = w.Matters[i].redacted(n.o.Redact)
+	for i := range w.Alerts {
+		w.Alerts[i] = w.Alerts[i].redacted(n.o.Redact)
 	}
-	for i := range w.Happened {
-		w.Happened[i] = w.Happened[i].redacted(n.o.Redact)
+	for i := range w.Events {
+		w.Events[i] = w.Events[i].redacted(n.o.Redact)
 	}
-	n.keep(ctx, Decide(n.ledger, w, n.rules))
+	n.keep(ctx, Decide(n.log, w, n.rules))
 }
 
-// keep replaces the ledger, and writes what changed. If that fails, it is tried
+// keep replaces the log, and writes what changed. If that fails, it is tried
 // again with the next change; until then it is only in memory.
-func (n *Notifier) keep(ctx context.Context, next Ledger) {
-	n.ledger = next
+func (n *Notifier) keep(ctx context.Context, next NotificationLog) {
+	n.log = next
 	rows, err := next.rows()
 	if err == nil && len(rows) > 0 {
 		err = n.o.Store.PutNotices(context.WithoutCancel(ctx), rows)
@@ -209,7 +209,7 @@ func (n *Notifier) keep(ctx context.Context, next Ledger) {
 		n.o.Log.Error("cannot store what was reported to receivers; after a restart it may be reported again", "err", err)
 		return
 	}
-	clear(n.ledger.changed)
+	clear(n.log.changed)
 }
 
 // due returns the receivers that a message can be sent to now, and marks them as
@@ -218,8 +218,8 @@ func (n *Notifier) due() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var names []string
-	for name, t := range n.tries {
-		if len(n.ledger.Queues[name]) > 0 && !t.busy && !n.o.Now().Before(t.next) {
+	for name, t := range n.attempts {
+		if len(n.log.Queues[name]) > 0 && !t.busy && !n.o.Now().Before(t.next) {
 			t.busy = true
 			names = append(names, name)
 		}
@@ -243,28 +243,28 @@ func (n *Notifier) deliver(ctx context.Context, name string) {
 		return // It may have arrived. The next start tries again, with the same ID.
 	}
 	if err == nil {
-		n.keep(ctx, n.ledger.Delivered(name, note))
+		n.keep(ctx, n.log.Delivered(name, note))
 		t.failed, t.next = 0, n.o.Now().Add(cmp.Or(n.o.Pause, defaultPause))
 	} else {
 		t.failed++
 		t.next = n.o.Now().Add(retry.pause(t.failed))
 		n.o.Log.Warn("a message was not delivered", "receiver", name, "id", note.ID, "attempt", t.failed, "again_at", t.next.UTC(), "err", err)
 	}
-	n.o.Tried(Delivery{Receiver: name, Err: err, Waiting: len(n.ledger.Queues[name])})
+	n.o.Tried(Delivery{Receiver: name, Err: err, Waiting: len(n.log.Queues[name])})
 }
 
 // next is the next message of a receiver. Its ID is stored before it is sent.
-func (n *Notifier) next(ctx context.Context, name string) (Receiver, *tries, Note) {
+func (n *Notifier) next(ctx context.Context, name string) (Receiver, *attempts, Note) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	r, t := n.receivers[name], n.tries[name]
+	r, t := n.receivers[name], n.attempts[name]
 	if t == nil {
 		return r, nil, Note{}
 	}
-	ledger, note := n.ledger.Batch(name, func(items []Item) bool {
+	log, note := n.log.Batch(name, func(items []Item) bool {
 		return Note{Items: items}.Text(r.Language, nil).Size() <= r.Limit
 	})
-	n.keep(ctx, ledger)
+	n.keep(ctx, log)
 	t.busy = note.ID != ""
 	return r, t, note
 }
@@ -277,7 +277,7 @@ func (r Retry) pause(failed int) time.Duration {
 	return max(r.After, binding.Pause(firstRetry, longestRetry, failed))
 }
 
-func (m Matter) redacted(redact func(string) string) Matter {
+func (m Alert) redacted(redact func(string) string) Alert {
 	m.Message = m.Message.Map(redact)
 	m.Steps = slices.Clone(m.Steps)
 	for i := range m.Steps {

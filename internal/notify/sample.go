@@ -9,20 +9,20 @@ import (
 	"reconciler/internal/message"
 )
 
-// NewTrial makes a test message for a receiver.
-func NewTrial(receiver string, now time.Time) Note {
-	m := Matter{
-		Subject: Subject{Kind: Trial, Of: "reconciler"}, State: stateDone, Severity: finding.Info, Since: now,
+// NewTestMessage makes a test message for a receiver.
+func NewTestMessage(receiver string, now time.Time) Note {
+	m := Alert{
+		Subject: Subject{Kind: TestMessage, Of: "reconciler"}, State: stateDone, Severity: finding.Info, Since: now,
 		Message: message.New("notify.test"),
 	}
-	item := Item{Matter: m, Receiver: receiver, Phase: Happened, At: now}
+	item := Item{Alert: m, Receiver: receiver, Phase: Happened, At: now}
 	item.ID = digest(receiver, m.Key(), now.UTC().Format(time.RFC3339Nano))
 	return Note{ID: "msg_" + item.ID, Items: []Item{item}}
 }
 
-// Samples returns matters of each kind that a daemon reports, with made-up values,
+// Samples returns alerts of each kind that a daemon reports, with made-up values,
 // about the given subject.
-func Samples(of Subject, warnings []int, now time.Time) []Matter {
+func Samples(of Subject, warnings []int, now time.Time) []Alert {
 	f := Facts{
 		Now: now, Warnings: warnings, Instances: []string{of.Instance},
 		Statuses: []binding.Status{{Name: of.Binding, File: of.File, Spec: binding.Spec{Instance: of.Instance, Platform: of.Platform}, Conditions: []binding.Condition{{
@@ -48,16 +48,16 @@ func Samples(of Subject, warnings []int, now time.Time) []Matter {
 		s.TokenExpires, s.Conditions = now.AddDate(0, 0, w), nil
 		f.Statuses = append(f.Statuses, s)
 	}
-	w := f.World()
-	all := append(w.Matters, w.Happened...)
-	slices.SortStableFunc(all, func(a, b Matter) int { return slices.Index(Kinds(), a.Kind) - slices.Index(Kinds(), b.Kind) })
+	w := f.Input()
+	all := append(w.Alerts, w.Events...)
+	slices.SortStableFunc(all, func(a, b Alert) int { return slices.Index(Kinds(), a.Kind) - slices.Index(Kinds(), b.Kind) })
 	return all
 }
 
-// Preview makes a note of a matter in one of its phases.
-func Preview(m Matter, phase Phase, now time.Time) Note {
-	return Note{Items: []Item{{Matter: m, Phase: phase, At: now}}}
+// Preview makes a note of an alert in one of its phases.
+func Preview(m Alert, phase Phase, now time.Time) Note {
+	return Note{Items: []Item{{Alert: m, Phase: phase, At: now}}}
 }
 
-// Ends reports whether the end of a matter is reported.
-func (m Matter) Ends() bool { return m.Kind != Applied && m.Kind != Trial }
+// Ends reports whether the end of an alert is reported.
+func (m Alert) Ends() bool { return m.Kind != Applied && m.Kind != TestMessage }

@@ -11,7 +11,7 @@ import (
 	"reconciler/internal/status"
 )
 
-// TestKind11NothingIsReportedOverThatIsStillSo: what hides a matter, such as a
+// TestKind11NothingIsReportedOverThatIsStillSo: what hides an alert, such as a
 // suspension, a missing answer or another matter of the binding, does not end it, and
 // what waits on purpose is reported by none of them.
 func TestKind11NothingIsReportedOverThatIsStillSo(t *testing.T) {
@@ -55,8 +55,8 @@ func TestKind11NothingIsReportedOverThatIsStillSo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			now := time.Date(2026, 11, 29, 3, 0, 0, 0, time.UTC)
 			var (
-				ledger notify.Ledger
-				got    []string
+				log notify.NotificationLog
+				got []string
 			)
 			for _, conditions := range tt.steps {
 				for range 2 {
@@ -64,11 +64,11 @@ func TestKind11NothingIsReportedOverThatIsStillSo(t *testing.T) {
 					w := notify.Facts{
 						Now: now, Read: true, Instances: []string{"prod"}, Synced: []string{"prod"},
 						Statuses: []binding.Status{{Name: "pay", Spec: binding.Spec{Instance: "prod", Platform: binding.GitLab}, Conditions: conditions}},
-					}.World()
-					ledger = notify.Decide(ledger, w, notify.Rules{Receivers: []string{"team"}, Hold: time.Minute})
+					}.Input()
+					log = notify.Decide(log, w, notify.Rules{Receivers: []string{"team"}, Hold: time.Minute})
 				}
 			}
-			for _, item := range ledger.Queues["team"] {
+			for _, item := range log.Queues["team"] {
 				got = append(got, string(item.Kind)+" "+item.Of+" "+string(item.Phase))
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

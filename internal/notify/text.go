@@ -58,7 +58,7 @@ const (
 func (n Note) Text(l *report.Language, redact func(string) string) Text {
 	w := wording{l, redact}
 	t := Text{ID: n.ID, Severity: finding.Info, Items: n.Items}
-	for _, group := range alike(n.Items) {
+	for _, group := range groupSimilar(n.Items) {
 		line := w.line(group)
 		if line.Severity.Compare(t.Severity) < 0 && !line.Over {
 			t.Severity = line.Severity
@@ -82,8 +82,8 @@ func (n Note) Text(l *report.Language, redact func(string) string) Text {
 	return t
 }
 
-// alike groups items that differ only in their binding, if there are many.
-func alike(items []Item) [][]Item {
+// groupSimilar groups items that differ only in their binding, if there are many.
+func groupSimilar(items []Item) [][]Item {
 	type likeness struct {
 		phase                    Phase
 		kind                     Kind
@@ -126,14 +126,14 @@ func (w wording) plain(s string) string {
 	if w.redact != nil {
 		s = w.redact(s)
 	}
-	return message.Cut(strings.Join(strings.Fields(report.Harmless(s)), " "), maxText)
+	return message.Cut(strings.Join(strings.Fields(report.Sanitize(s)), " "), maxText)
 }
 
 // line makes the line of similar items.
 func (w wording) line(group []Item) Line {
 	first := group[0]
 	line := Line{Severity: first.Severity, Over: first.Phase == Over, Head: w.head(first.Subject)}
-	line.Named = len(group) == 1 && (first.Kind == Outage || first.Kind == BrokenFile || first.Kind == Trial)
+	line.Named = len(group) == 1 && (first.Kind == Outage || first.Kind == BrokenFile || first.Kind == TestMessage)
 	if len(group) > 1 {
 		var names []string
 		for _, i := range group[:min(len(group), maxNames)] {
@@ -141,7 +141,7 @@ func (w wording) line(group []Item) Line {
 		}
 		line.Head = w.say(message.New("notify.several", "names", names, "more", len(group)-len(names)))
 	}
-	m := shortly(first.Message)
+	m := shortenCommit(first.Message)
 	if first.Phase == Over {
 		m = message.New("notify.over."+string(first.Kind), "what", m)
 	}
@@ -166,8 +166,8 @@ func (w wording) line(group []Item) Line {
 	return line
 }
 
-// shortly shortens the commit in a message.
-func shortly(m message.Message) message.Message {
+// shortenCommit shortens the commit in a message.
+func shortenCommit(m message.Message) message.Message {
 	if revision, is := m.Args.Get("revision").(string); is {
 		m.Args = m.Args.With("revision", report.Short(revision))
 	}

@@ -15,12 +15,12 @@ import (
 // code hosts' answers and the texts of failures are not part of it, because
 // they differ between observations.
 func Digest(observations []binding.Observation) string {
-	steady := make([]steadyObservation, 0, len(observations))
+	stable := make([]stableObservation, 0, len(observations))
 	for _, o := range observations {
-		steady = append(steady, newSteady(o))
+		stable = append(stable, newStableObservation(o))
 	}
-	slices.SortFunc(steady, func(a, b steadyObservation) int { return cmp.Compare(a.Instance, b.Instance) })
-	data, err := json.Marshal(steady)
+	slices.SortFunc(stable, func(a, b stableObservation) int { return cmp.Compare(a.Instance, b.Instance) })
+	data, err := json.Marshal(stable)
 	if err != nil {
 		// Strings, numbers, booleans, and lists and maps of them can always be
 		// marshalled.
@@ -30,48 +30,48 @@ func Digest(observations []binding.Observation) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// steadyObservation is the part of an observation that stays the same in the
+// stableObservation is the part of an observation that stays the same in the
 // next one, as long as nobody changes anything.
-type steadyObservation struct {
+type stableObservation struct {
 	Instance     string
 	Unknown      string
 	Capabilities binding.Capabilities
-	Accounts     map[binding.Platform]steadyAccount
+	Accounts     map[binding.Platform]stableAccount
 	Repositories map[string]binding.RepositoryState
-	Tokens       map[string]steadyToken
+	Tokens       map[string]stableToken
 }
 
-type steadyAccount struct {
+type stableAccount struct {
 	Unknown string
 	Account *binding.Account
 }
 
-type steadyToken struct {
+type stableToken struct {
 	Unknown         string
 	Version, Latest int
 }
 
-func newSteady(o binding.Observation) steadyObservation {
-	s := steadyObservation{
+func newStableObservation(o binding.Observation) stableObservation {
+	s := stableObservation{
 		Instance: o.Instance, Unknown: reasonOf(o.Unknown), Capabilities: o.Capabilities,
-		Accounts:     map[binding.Platform]steadyAccount{},
-		Repositories: map[string]binding.RepositoryState{}, Tokens: map[string]steadyToken{},
+		Accounts:     map[binding.Platform]stableAccount{},
+		Repositories: map[string]binding.RepositoryState{}, Tokens: map[string]stableToken{},
 	}
 	for platform, state := range o.Accounts {
-		s.Accounts[platform] = steadyAccount{reasonOf(state.Unknown), state.Account}
+		s.Accounts[platform] = stableAccount{reasonOf(state.Unknown), state.Account}
 	}
 	for image, state := range o.Repositories {
-		state.Unknown, state.SourceUnknown, state.RulesUnknown = steadyUnknown(state.Unknown), steadyUnknown(state.SourceUnknown), steadyUnknown(state.RulesUnknown)
+		state.Unknown, state.SourceUnknown, state.RulesUnknown = stableUnknown(state.Unknown), stableUnknown(state.SourceUnknown), stableUnknown(state.RulesUnknown)
 		state.Rules = slices.SortedFunc(slices.Values(state.Rules), func(a, b binding.ObservedRule) int { return cmp.Compare(a.ID, b.ID) })
 		s.Repositories[image] = state
 	}
 	for name, state := range o.Tokens {
-		s.Tokens[name] = steadyToken{reasonOf(state.Unknown), state.Version, state.Latest}
+		s.Tokens[name] = stableToken{reasonOf(state.Unknown), state.Version, state.Latest}
 	}
 	return s
 }
 
-func steadyUnknown(u *binding.Unknown) *binding.Unknown {
+func stableUnknown(u *binding.Unknown) *binding.Unknown {
 	if u == nil {
 		return nil
 	}

@@ -13,8 +13,8 @@ import (
 type hostMemory struct {
 	lasts time.Duration
 
-	mu   sync.Mutex
-	said map[hostKey]hostSaid
+	mu      sync.Mutex
+	answers map[hostKey]hostAnswers
 }
 
 // hostKey is what a code host was asked about: the declared token of a binding,
@@ -24,8 +24,8 @@ type hostKey struct {
 	bound bool
 }
 
-// hostSaid is a code host's answers about one declaration.
-type hostSaid struct {
+// hostAnswers is a code host's answers about one declaration.
+type hostAnswers struct {
 	question string
 	// userID is the account's number, as it was known then; empty if unknown.
 	userID string
@@ -41,56 +41,56 @@ type hostSaid struct {
 const unknownShare = 10
 
 func newHostMemory(lasts time.Duration) *hostMemory {
-	return &hostMemory{lasts: lasts, said: map[hostKey]hostSaid{}}
+	return &hostMemory{lasts: lasts, answers: map[hostKey]hostAnswers{}}
 }
 
-func (m *hostMemory) recall(key hostKey, question string, now time.Time) (hostSaid, bool) {
+func (m *hostMemory) lookup(key hostKey, question string, now time.Time) (hostAnswers, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	said, ok := m.said[key]
-	return said, ok && said.question == question && said.holds.Holds(now)
+	answers, ok := m.answers[key]
+	return answers, ok && answers.question == question && answers.holds.Holds(now)
 }
 
-func (m *hostMemory) remember(key hostKey, question string, said hostSaid, now time.Time) {
-	if m.lasts <= 0 || said.incomplete {
+func (m *hostMemory) remember(key hostKey, question string, answers hostAnswers, now time.Time) {
+	if m.lasts <= 0 || answers.incomplete {
 		return
 	}
 	lasts := m.lasts
-	if said.unsure() {
+	if answers.hasUnknown() {
 		lasts /= unknownShare
 	}
-	said.question, said.holds = question, binding.TermOf(now, lasts)
-	if end := said.report.Expires; end.After(now) && end.Before(said.holds.Ends) {
-		said.holds.Ends = end // The host is asked again then, because only it knows whether the token has expired.
+	answers.question, answers.holds = question, binding.TermOf(now, lasts)
+	if end := answers.report.Expires; end.After(now) && end.Before(answers.holds.Ends) {
+		answers.holds.Ends = end // The host is asked again then, because only it knows whether the token has expired.
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.said[key] = said
+	m.answers[key] = answers
 }
 
 func (m *hostMemory) forget(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.said, hostKey{name, false})
-	delete(m.said, hostKey{name, true})
+	delete(m.answers, hostKey{name, false})
+	delete(m.answers, hostKey{name, true})
 }
 
-// keepOnly forgets what is no longer declared.
-func (m *hostMemory) keepOnly(declared []binding.Declaration) {
+// retain forgets what is no longer declared.
+func (m *hostMemory) retain(declared []binding.Declaration) {
 	names := make(map[string]bool, len(declared))
 	for _, d := range declared {
 		names[d.Name] = true
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for key := range m.said {
+	for key := range m.answers {
 		if !names[key.name] {
-			delete(m.said, key)
+			delete(m.answers, key)
 		}
 	}
 }
 
-func (s hostSaid) unsure() bool {
+func (s hostAnswers) hasUnknown() bool {
 	for _, p := range s.projects {
 		if p.Subgroup.Verdict == binding.UnknownAsked || binding.VerdictOf(p.Answers) != binding.Yes {
 			return true
@@ -101,7 +101,7 @@ func (s hostSaid) unsure() bool {
 
 // about reports whether the answers are about the account with this number: the
 // request named it, or an answer showed it before it was recorded.
-func (s hostSaid) about(userID string) bool {
+func (s hostAnswers) about(userID string) bool {
 	return userID == s.userID || userID == s.report.User.ID
 }
 
@@ -114,18 +114,18 @@ func questionOf(d binding.Declaration, token binding.TokenState) string {
 // inherit takes over answers, and keeps them no longer than its own.
 func (m *hostMemory) inherit(other *hostMemory, now time.Time) {
 	other.mu.Lock()
-	said := maps.Clone(other.said)
+	answers := maps.Clone(other.answers)
 	other.mu.Unlock()
-	for name, s := range said {
+	for name, s := range answers {
 		s.holds = s.holds.At(now)
 		if latest := s.holds.Began.Add(max(m.lasts, 0)); s.holds.Ends.After(latest) {
 			s.holds.Ends = latest
 		}
-		said[name] = s
+		answers[name] = s
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.said = said
+	m.answers = answers
 }
 
 // Forget makes the next observation ask the code host about a binding again.

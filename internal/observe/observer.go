@@ -103,7 +103,7 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 	}
 	l.wait.Wait()
 	if depth == binding.DepthPreflight {
-		ob.memory.keepOnly(slices.Concat(declared...))
+		ob.memory.retain(slices.Concat(declared...))
 	}
 	observations := make([]binding.Observation, len(declared))
 	for n := range declared {
@@ -135,9 +135,9 @@ func (l *observation) tokens(ctx context.Context, declared []binding.Declaration
 // observation is an observation in progress.
 type observation struct {
 	*Observer
-	records []binding.Record
-	wait    sync.WaitGroup
-	gates   map[string]chan struct{}
+	records    []binding.Record
+	wait       sync.WaitGroup
+	semaphores map[string]chan struct{}
 	// tokenObservations are the observations of tokens, by what is asked.
 	tokenObservations map[string]*tokenObservation
 	// made are the image repositories to create if they do not exist.
@@ -177,7 +177,7 @@ const (
 // never taken for an absence.
 func newObservation(ob *Observer, declared []binding.Declaration, records []binding.Record) *observation {
 	l := &observation{
-		Observer: ob, records: records, gates: map[string]chan struct{}{}, tokenObservations: map[string]*tokenObservation{}, made: made(declared),
+		Observer: ob, records: records, semaphores: map[string]chan struct{}{}, tokenObservations: map[string]*tokenObservation{}, made: made(declared),
 		seen: binding.Observation{
 			Instance:     ob.o.Instance,
 			Accounts:     map[binding.Platform]binding.AccountState{},
@@ -191,10 +191,10 @@ func newObservation(ob *Observer, declared []binding.Declaration, records []bind
 		l.seen.Repositories[image] = binding.RepositoryState{Unknown: unasked()}
 	}
 	for _, peer := range []string{peerRegistry, peerSecrets} {
-		l.gates[peer] = make(chan struct{}, ob.o.Parallel)
+		l.semaphores[peer] = make(chan struct{}, ob.o.Parallel)
 	}
 	for _, p := range binding.AllPlatforms() {
-		l.gates[string(p)] = make(chan struct{}, ob.o.Parallel)
+		l.semaphores[string(p)] = make(chan struct{}, ob.o.Parallel)
 	}
 	return l
 }
@@ -251,8 +251,8 @@ func (l *observation) note(write func(*binding.Observation)) {
 // others.
 func (l *observation) ask(ctx context.Context, peer string, call func(context.Context) error) error {
 	select {
-	case l.gates[peer] <- struct{}{}:
-		defer func() { <-l.gates[peer] }()
+	case l.semaphores[peer] <- struct{}{}:
+		defer func() { <-l.semaphores[peer] }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

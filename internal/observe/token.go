@@ -73,14 +73,14 @@ func (l *observation) preflight(ctx context.Context, d binding.Declaration, stat
 	}
 	id := l.known(d).UserID
 	question := questionOf(d, *state)
-	heard := func(said *hostSaid) {
+	heard := func(answers *hostAnswers) {
 		token.Wipe()
-		state.Answers, state.User = said.report.Answers, said.report.User
-		endsBy(state, binding.TokenEnd{At: said.report.Expires, Source: binding.FromHost})
-		saw(l.identified(d, said.projects))
+		state.Answers, state.User = answers.report.Answers, answers.report.User
+		endsBy(state, binding.TokenEnd{At: answers.report.Expires, Source: binding.FromHost})
+		saw(l.identified(d, answers.projects))
 	}
-	if said, known := l.memory.recall(hostKey{name: d.Name}, question, l.o.Now()); known && said.about(id) {
-		heard(&said)
+	if answers, known := l.memory.lookup(hostKey{name: d.Name}, question, l.o.Now()); known && answers.about(id) {
+		heard(&answers)
 		return true
 	}
 	if d.Spec.Token != nil && token.IsZero() {
@@ -88,10 +88,10 @@ func (l *observation) preflight(ctx context.Context, d binding.Declaration, stat
 			return false
 		}
 	}
-	l.askHost(ctx, host, d, token, func(said *hostSaid) {
-		said.userID = id
-		l.memory.remember(hostKey{name: d.Name}, question, *said, l.o.Now())
-		heard(said)
+	l.askHost(ctx, host, d, token, func(answers *hostAnswers) {
+		answers.userID = id
+		l.memory.remember(hostKey{name: d.Name}, question, *answers, l.o.Now())
+		heard(answers)
 	})
 	return true
 }
@@ -109,21 +109,21 @@ func (l *observation) known(d binding.Declaration) binding.Account {
 // a no if the path now belongs to a different project than the recorded one.
 func (l *observation) identified(d binding.Declaration, projects map[string]binding.ProjectState) map[string]binding.ProjectState {
 	applied, _ := l.applied(d)
-	said, own := projects, false
+	answers, own := projects, false
 	for _, img := range applied.Images {
 		if img.Link == nil || img.SourceID == "" {
 			continue
 		}
-		state, ok := said[img.Link.Source]
+		state, ok := answers[img.Link.Source]
 		if !ok {
 			continue
 		}
 		if !own {
-			said, own = maps.Clone(projects), true
+			answers, own = maps.Clone(projects), true
 		}
-		said[img.Link.Source] = state.Identified(img.Link.Source, img.SourceID)
+		answers[img.Link.Source] = state.Identified(img.Link.Source, img.SourceID)
 	}
-	return said
+	return answers
 }
 
 // read reads the version that the metadata reported, so that what is checked is
@@ -200,8 +200,8 @@ func (l *observation) boundAnswers(ctx context.Context, d binding.Declaration, s
 	}
 	key := hostKey{d.Name, true}
 	question := binding.DigestOf(account, sources, applied.AppliedToken(), applied.TokenCreated, account.UserID)
-	if said, known := l.memory.recall(key, question, l.o.Now()); known {
-		return said.report.Answers
+	if answers, known := l.memory.lookup(key, question, l.o.Now()); known {
+		return answers.report.Answers
 	}
 	var token secrets.Secret
 	defer func() { token.Wipe() }()
@@ -216,16 +216,16 @@ func (l *observation) boundAnswers(ctx context.Context, d binding.Declaration, s
 	if !binding.SecretTargetOf(account.Platform, account.Address).Allowed(meta.Custom[binding.HostKey]) {
 		return nil // The token is not sent to a host other than the one that its secret names.
 	}
-	var said hostSaid
+	var answers hostAnswers
 	err = l.ask(ctx, string(d.Spec.Platform), func(ctx context.Context) error {
-		said.report = host.CheckToken(ctx, account, sources, token)
+		answers.report = host.CheckToken(ctx, account, sources, token)
 		return nil
 	})
 	if err != nil {
 		return nil
 	}
-	l.memory.remember(key, question, said, l.o.Now())
-	return said.report.Answers
+	l.memory.remember(key, question, answers, l.o.Now())
+	return answers.report.Answers
 }
 
 // applied is the record of a declaration, or else of its earlier name.
@@ -242,9 +242,9 @@ func (l *observation) applied(d binding.Declaration) (found binding.Record, ok b
 // returns. The last one calls done. So no goroutine waits while it holds the large
 // stack that reading the secret store needed. Several calls use the token at once:
 // done wipes it.
-func (l *observation) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret, done func(*hostSaid)) {
+func (l *observation) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret, done func(*hostAnswers)) {
 	account, paths, peer := l.known(d), d.Spec.Sources(), string(d.Spec.Platform)
-	said := &hostSaid{projects: map[string]binding.ProjectState{}}
+	answers := &hostAnswers{projects: map[string]binding.ProjectState{}}
 	var (
 		mu   sync.Mutex
 		asks []func()
@@ -267,11 +267,11 @@ func (l *observation) askHost(ctx context.Context, host Host, d binding.Declarat
 				put()
 				return
 			}
-			said.incomplete = true
+			answers.incomplete = true
 		})
 	}
 	var report binding.TokenReport
-	ask(func() { said.report = report }, func(ctx context.Context) {
+	ask(func() { answers.report = report }, func(ctx context.Context) {
 		if d.Spec.Token == nil {
 			report = host.CheckAccount(ctx, account, token)
 			return
@@ -280,7 +280,7 @@ func (l *observation) askHost(ctx context.Context, host Host, d binding.Declarat
 	})
 	for _, path := range paths {
 		var project binding.ProjectState
-		ask(func() { said.projects[path] = project }, func(ctx context.Context) {
+		ask(func() { answers.projects[path] = project }, func(ctx context.Context) {
 			project = host.CheckProject(ctx, account, path, token)
 		})
 	}
@@ -295,8 +295,8 @@ func (l *observation) askHost(ctx context.Context, host Host, d binding.Declarat
 		l.goSafely(func() {
 			defer func() {
 				if left.Add(-1) == 0 {
-					said.report.Answers = append(said.report.Answers, site...)
-					done(said)
+					answers.report.Answers = append(answers.report.Answers, site...)
+					done(answers)
 				}
 			}()
 			one()

@@ -57,15 +57,15 @@ type bindingData struct {
 	Answers []answer
 	// Site is the code host's address, if a browser may open it.
 	Site    string
-	Events  []happening
+	Events  []eventRow
 	History []entry
 	Objects []object
 }
 
-// happening is an event, entry an entry of the history, and object the last plan's
+// eventRow is an event, entry an entry of the history, and object the last plan's
 // actions for an object.
 type (
-	happening struct {
+	eventRow struct {
 		report.EventItem
 		What message.Message
 	}
@@ -94,7 +94,7 @@ func (p *pages) binding(r *http.Request) (screen, error) {
 		d.Task = new(taskOf(s))
 	}
 	for _, e := range described.Events {
-		d.Events = append(d.Events, happening{e, report.MessageOf(e.ID, e.Args, e.Message)})
+		d.Events = append(d.Events, eventRow{e, report.MessageOf(e.ID, e.Args, e.Message)})
 	}
 	for _, e := range described.History {
 		d.History = append(d.History, entry{e, report.MessageOf(e.ID, e.Args, e.Message)})

@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	// mostStreams limits the browsers that are notified at once. Others poll.
-	mostStreams = 64
-	// beat is the interval of a stream's heartbeat, and newsPause how long events
+	// maxStreams limits the browsers that are notified at once. Others poll.
+	maxStreams = 64
+	// heartbeat is the interval of a stream's heartbeat, and eventsPause how long events
 	// are collected before a notification.
-	beat      = 15 * time.Second
-	newsPause = 2 * time.Second
+	heartbeat   = 15 * time.Second
+	eventsPause = 2 * time.Second
 )
 
 // live sends a browser one line, with an increasing number, when something
@@ -31,7 +31,7 @@ func (p *pages) live(w http.ResponseWriter, r *http.Request) {
 	control, person := http.NewResponseController(w), personOf(r)
 	_ = control.SetReadDeadline(time.Time{})
 	send := func(format string, args ...any) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(beat))
+		_ = control.SetWriteDeadline(time.Now().Add(heartbeat))
 		_, err := fmt.Fprintf(w, format, args...)
 		return err == nil && control.Flush() == nil
 	}
@@ -40,7 +40,7 @@ func (p *pages) live(w http.ResponseWriter, r *http.Request) {
 		after = list.Next
 	}
 	for on := send("retry: 5000\n\n"); on; {
-		list, err := p.Past.Events(r.Context(), "", after, beat)
+		list, err := p.Past.Events(r.Context(), "", after, heartbeat)
 		if err != nil || r.Context().Err() != nil {
 			return
 		}
@@ -54,7 +54,7 @@ func (p *pages) live(w http.ResponseWriter, r *http.Request) {
 		}
 		after = list.Next
 		on = send("event: news\ndata: %d\n\n", after)
-		pause := time.NewTimer(newsPause)
+		pause := time.NewTimer(eventsPause)
 		select {
 		case <-pause.C:
 		case <-r.Context().Done():

@@ -50,7 +50,7 @@ func (p *pages) showLogin(w http.ResponseWriter, r *http.Request) {
 	if q.Has("kept") {
 		found, err := p.sessions.find(sessionID(r))
 		if found != nil && err == nil {
-			goTo(w, r, data.Next)
+			redirect(w, r, data.Next)
 			return
 		}
 		data.Problem = message.New("page.login.no-cookie")
@@ -83,7 +83,7 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request) {
 		id, _ := p.sessions.begin(token.Name, accepted)
 		setCookie(w, r, id, p.Session)
 		p.Log.Info("a person signed in to the page", "token", token.Name, "from", from)
-		goTo(w, r, "login?"+url.Values{"kept": {""}, "next": {data.Next}}.Encode())
+		redirect(w, r, "login?"+url.Values{"kept": {""}, "next": {data.Next}}.Encode())
 	}
 }
 
@@ -91,5 +91,5 @@ func (p *pages) logout(w http.ResponseWriter, r *http.Request) {
 	p.sessions.end(sessionID(r))
 	setCookie(w, r, "", 0)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
-	goTo(w, r, "login?out")
+	redirect(w, r, "login?out")
 }

@@ -201,15 +201,15 @@ func sortStatuses(all []binding.Status) {
 	})
 }
 
-// endingSoon is how long before its expiry a token counts as expiring soon.
-const endingSoon = 30 * 24 * time.Hour
+// expiresSoon is how long before its expiry a token counts as expiring soon.
+const expiresSoon = 30 * 24 * time.Hour
 
 func (p *pages) count(all []binding.Status, problems report.Problems) totals {
 	t := totals{All: len(all), Broken: len(problems.BrokenFiles), Down: len(problems.Unanswered)}
 	for i := range all {
 		s := &all[i]
 		t.add(s)
-		if !s.TokenExpires.IsZero() && s.TokenExpires.Before(p.Now().Add(endingSoon)) {
+		if !s.TokenExpires.IsZero() && s.TokenExpires.Before(p.Now().Add(expiresSoon)) {
 			t.Ending++
 		}
 	}

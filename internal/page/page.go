@@ -75,7 +75,7 @@ func New(o Options) func(*server.Gate) http.Handler {
 	return func(gate *server.Gate) http.Handler {
 		p := &pages{
 			Options: o, gate: gate, sessions: newSessions(o.Session, o.Now), languages: siteLanguages(o.Now),
-			streams: make(chan struct{}, mostStreams), files: readFiles(),
+			streams: make(chan struct{}, maxStreams), files: readFiles(),
 		}
 		same := http.NewCrossOriginProtection()
 		same.SetDenyHandler(http.HandlerFunc(p.foreign))
@@ -223,8 +223,8 @@ func rootOf(r *http.Request) string {
 	return "./" + strings.Repeat("../", max(0, strings.Count(r.URL.EscapedPath(), "/")-1))
 }
 
-// goTo redirects a browser to a page, with a relative address.
-func goTo(w http.ResponseWriter, r *http.Request, to string) {
+// redirect redirects a browser to a page, with a relative address.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
 	w.Header().Set("Location", rootOf(r)+to)
 	w.WriteHeader(http.StatusSeeOther)
 }

@@ -238,11 +238,11 @@ func TestThePageFollows(t *testing.T) {
 		t.Fatalf("the stream begins with %v", resp.Header)
 	}
 	w := s.World
-	w.Happen()
+	w.AddEvent()
 	for lines.Scan() && lines.Text() != "event: news" {
 	}
 	w.Do(func() { delete(w.Tokens, pagetest.ReadToken) })
-	w.Happen()
+	w.AddEvent()
 	for lines.Scan() && lines.Text() != "event: end" {
 	}
 	if lines.Text() != "event: end" || lines.Err() != nil {
@@ -274,7 +274,7 @@ func TestWhatIsNotKnownNowIsNotCalledMissing(t *testing.T) {
 	s := serve(t, pagetest.NewWorld())
 	s.signIn(pagetest.ReadToken)
 	for _, why := range []string{"the first sync has not ended yet", "the journal cannot be read: canary-secret"} {
-		s.Do(func() { s.Undescribed = errors.New(why) })
+		s.Do(func() { s.DescribeErr = errors.New(why) })
 		resp, body := s.get("bindings/prod-hangzhou/payments-gitlab")
 		if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "does not know this now") || strings.Contains(body, "canary") {
 			t.Errorf("%s: %s, %s", why, resp.Status, body)
@@ -320,7 +320,7 @@ func TestNoTwoElementsHaveOneID(t *testing.T) {
 func TestAnInstancesConditionIsInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	w := pagetest.NewWorld()
-	w.Trouble.Instances = []report.InstanceCondition{{Instance: "prod-hangzhou", ConditionObject: report.ConditionObject{
+	w.ProblemReport.Instances = []report.InstanceCondition{{Instance: "prod-hangzhou", ConditionObject: report.ConditionObject{
 		Type: "CredentialsValid", Status: binding.False, Reason: "Refused", ID: "page.no-match", Message: "No binding matches.",
 	}}}
 	s := serve(t, w)
@@ -343,7 +343,7 @@ func TestLongListsArePagedOrCut(t *testing.T) {
 		for _, s := range w.Bindings {
 			f.Holds = append(f.Holds, report.HeldBinding{Name: s.Name, Instance: s.Spec.Instance})
 		}
-		w.Trouble.BrokenFiles = append(w.Trouble.BrokenFiles, f)
+		w.ProblemReport.BrokenFiles = append(w.ProblemReport.BrokenFiles, f)
 	}
 	s := serve(t, w)
 	s.signIn(pagetest.ReadToken)

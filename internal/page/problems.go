@@ -29,8 +29,8 @@ type brokenFile struct {
 	More int
 }
 
-// mostHeld limits the bindings that are named for one file.
-const mostHeld = 10
+// maxHeld limits the bindings that are named for one file.
+const maxHeld = 10
 
 type brokenFinding struct {
 	Place     message.Place
@@ -84,7 +84,7 @@ func (p *pages) problems(*http.Request) (screen, error) {
 				report.MessageOf(finding.ID, finding.Args, finding.Message), report.MessageOf(finding.HintID, finding.HintArgs, finding.Hint),
 			})
 		}
-		f.More = max(len(b.Holds)-mostHeld, 0)
+		f.More = max(len(b.Holds)-maxHeld, 0)
 		for _, h := range b.Holds[:len(b.Holds)-f.More] {
 			f.Holds = append(f.Holds, held{h.Name, h.Instance, linkOf(h.Instance, h.Name)})
 		}

@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/server/port"
 )
 
-// mostSessions limits the sessions. One more ends the one that would expire first.
-const mostSessions = 1000
+// maxSessions limits the sessions. One more ends the one that would expire first.
+const maxSessions = 1000
 
 // session is a person who signed in.
 type session struct {
@@ -45,15 +45,15 @@ func newSessions(lasts time.Duration, now func() time.Time) *sessions {
 func (s *sessions) begin(name string, accepted func() (bool, error)) (id string, ends time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.makeRoom()
+	s.evict()
 	id, ends = rand.Text(), s.now().Add(s.lasts)
 	s.all[sha256.Sum256([]byte(id))] = &session{name, ends, accepted}
 	return id, ends
 }
 
-// makeRoom removes expired sessions and, if that is not enough, the one that
+// evict removes expired sessions and, if that is not enough, the one that
 // expires next.
-func (s *sessions) makeRoom() {
+func (s *sessions) evict() {
 	var next [sha256.Size]byte
 	for key, one := range s.all {
 		if !one.Ends.After(s.now()) {
@@ -64,7 +64,7 @@ func (s *sessions) makeRoom() {
 			next = key
 		}
 	}
-	if len(s.all) >= mostSessions {
+	if len(s.all) >= maxSessions {
 		delete(s.all, next)
 	}
 }
@@ -117,9 +117,9 @@ func (p *pages) signedIn(next http.HandlerFunc) http.Handler {
 		case found == nil && r.URL.Path == "/live":
 			http.Error(w, "no session", http.StatusUnauthorized)
 		case found == nil:
-			goTo(w, r, loginFor(r))
+			redirect(w, r, loginFor(r))
 		default:
-			defer port.Hold(r.Context(), "the page, token "+found.Name)()
+			defer port.Protect(r.Context(), "the page, token "+found.Name)()
 			next(w, r.WithContext(context.WithValue(r.Context(), sessionKey{}, found)))
 		}
 	})

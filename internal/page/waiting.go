@@ -32,7 +32,7 @@ func (t task) Overdue() bool {
 }
 
 func taskOf(s binding.Status) task {
-	t := task{Status: s, Link: linkOf(s.Spec.Instance, s.Name), Own: waitLink(s.Spec.Instance, s.Name), Who: whoCan(s)}
+	t := task{Status: s, Link: linkOf(s.Spec.Instance, s.Name), Own: waitLink(s.Spec.Instance, s.Name), Who: permissionHolders(s)}
 	for _, step := range s.Pending {
 		t.Steps = append(t.Steps, taskStep{step, "step-" + step.Object.String()})
 	}
@@ -42,8 +42,8 @@ func taskOf(s binding.Status) task {
 	return t
 }
 
-// whoCan says who has the permissions for the steps of a binding.
-func whoCan(s binding.Status) message.Message {
+// permissionHolders says who has the permissions for the steps of a binding.
+func permissionHolders(s binding.Status) message.Message {
 	if s.Spec.Platform.OAuth() {
 		return message.New("page.who.browser", "instance", s.Spec.Instance, "platform", s.Spec.Platform.Title(), "account", message.Foreign(s.Spec.Username))
 	}

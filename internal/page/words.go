@@ -79,7 +79,7 @@ func (p *pages) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 			Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		})
 	}
-	goTo(w, r, nextOf(r.PostFormValue("next")))
+	redirect(w, r, nextOf(r.PostFormValue("next")))
 }
 
 func (t *siteLanguage) funcs() template.FuncMap {

@@ -24,10 +24,10 @@ const (
 // dialFunc opens a connection to a "host:port".
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// mostAsking is how many requests to an address may try to connect at once while there
+// maxConnecting is how many requests to an address may try to connect at once while there
 // is no open connection to it. The others wait for the first result before they enter
 // the transport, where waiting would cost a goroutine with a deep stack each.
-const mostAsking = 4
+const maxConnecting = 4
 
 // connector opens connections. If one to an address takes long to fail, and none was
 // opened meanwhile, all others that are being opened to it fail too, because they
@@ -46,8 +46,8 @@ type connector struct {
 // could not be connected to.
 type destination struct {
 	// asking counts the running requests, opening the connections being opened,
-	// and standing the open connections.
-	asking, opening, standing int
+	// and open the open connections.
+	asking, opening, open int
 	// changed is closed when a connection is opened or fails, or a request ends.
 	changed chan struct{}
 	// opened is when a connection was opened last.
@@ -70,7 +70,7 @@ func (c *connector) ask(ctx context.Context, address string) (done func(), err e
 	c.mu.Lock()
 	d := c.destination(address)
 	d.asking++
-	waits := d.asking > mostAsking && d.standing == 0 && d.ended.Err() == nil
+	waits := d.asking > maxConnecting && d.open == 0 && d.ended.Err() == nil
 	changed, ended := d.changed, d.ended
 	c.mu.Unlock()
 	done = func() { c.change(address, func(d *destination) { d.asking-- }) }
@@ -85,14 +85,14 @@ func (c *connector) ask(ctx context.Context, address string) (done func(), err e
 		err = ctx.Err()
 	}
 	if err != nil {
-		c.leave(address)
+		c.cancel(address)
 		return nil, err
 	}
 	return done, nil
 }
 
-// leave ends a request that did not begin. No other request waits for that.
-func (c *connector) leave(address string) {
+// cancel ends a request that did not begin. No other request waits for that.
+func (c *connector) cancel(address string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d := c.to[address]
@@ -119,8 +119,8 @@ func (c *connector) dial(ctx context.Context, network, address string) (net.Conn
 	began := time.Now()
 	conn, err := c.open(opening, network, address)
 	if err == nil {
-		c.change(address, func(d *destination) { d.standing, d.opened = d.standing+1, time.Now() })
-		closed := sync.OnceFunc(func() { c.change(address, func(d *destination) { d.standing-- }) })
+		c.change(address, func(d *destination) { d.open, d.opened = d.open+1, time.Now() })
+		closed := sync.OnceFunc(func() { c.change(address, func(d *destination) { d.open-- }) })
 		return &connection{Conn: conn, closed: closed}, nil
 	}
 	if cause := context.Cause(ended); cause != nil && ctx.Err() == nil {
@@ -187,7 +187,7 @@ func (c *connector) change(address string, how func(d *destination)) {
 	c.forget(address, d)
 }
 
-func (d *destination) idle() bool { return d.asking == 0 && d.opening == 0 && d.standing == 0 }
+func (d *destination) idle() bool { return d.asking == 0 && d.opening == 0 && d.open == 0 }
 
 // failed cancels all connections being opened to an address that does not answer, and
 // sets for how long no other is tried. A quick failure concerns only one connection,

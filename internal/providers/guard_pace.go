@@ -113,10 +113,10 @@ func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 		p.mu.Unlock()
 		return throttled(host, left, message.NewError("host.asked-to-wait"))
 	}
-	turn := s.limiter.Reserve()
-	delay := turn.Delay()
+	reservation := s.limiter.Reserve()
+	delay := reservation.Delay()
 	if deadline, ok := ctx.Deadline(); ok && delay > time.Until(deadline) {
-		turn.Cancel()
+		reservation.Cancel()
 		p.mu.Unlock()
 		return throttled(host, 0, message.NewError("host.late"))
 	}
@@ -126,7 +126,7 @@ func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 	}
 	q := p.join(s.key.host)
 	p.mu.Unlock()
-	defer p.leave(s.key.host, q)
+	defer p.cancel(s.key.host, q)
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
@@ -135,7 +135,7 @@ func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 	case <-q.failed:
 		return q.err
 	case <-ctx.Done():
-		turn.Cancel()
+		reservation.Cancel()
 		return ctx.Err()
 	}
 }
@@ -151,7 +151,7 @@ func (p *pace) join(host string) *queue {
 	return q
 }
 
-func (p *pace) leave(host string, q *queue) {
+func (p *pace) cancel(host string, q *queue) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if q.waiting--; q.waiting == 0 && p.queues[host] == q {

@@ -96,7 +96,7 @@ func ofFailure(host string, f *binding.Failure) (reason string, m message.Messag
 // limit was reached or the role is too low; it is never a no here.
 func Status(host string, status int, h http.Header) (reason string, m message.Message) {
 	switch {
-	case status == http.StatusTooManyRequests, status == http.StatusForbidden && spent(h):
+	case status == http.StatusTooManyRequests, status == http.StatusForbidden && limitReached(h):
 		return ReasonRateLimited, limited(host)
 	case status >= 300 && status < 400:
 		return ReasonRedirected, message.New("host.redirects", "host", host, "to", target(h))
@@ -112,8 +112,8 @@ func Status(host string, status int, h http.Header) (reason string, m message.Me
 
 func limited(host string) message.Message { return message.New("host.limited", "host", host) }
 
-// spent reports whether headers show that a limit is used up.
-func spent(h http.Header) bool {
+// limitReached reports whether headers show that a limit is used up.
+func limitReached(h http.Header) bool {
 	return h.Get("X-RateLimit-Remaining") == "0" || h.Get("RateLimit-Remaining") == "0" || h.Get("Retry-After") != ""
 }
 

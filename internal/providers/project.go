@@ -84,7 +84,7 @@ func Ownership(account binding.Account, platform binding.Platform, owner binding
 	case !binding.SameUsername(platform, owner.Name, account.Username):
 		return Unknown(question, ReasonOtherOwner, message.New("project.other-owner", "owner", owner.Name, "username", account.Username))
 	case Taken(account, owner):
-		return No(question, "", ReasonAccountTaken, taken(account, owner))
+		return No(question, "", ReasonAccountTaken, accountTaken(account, owner))
 	}
 	return Yes(question, ReasonOwner, message.New("project.owner", "owner", owner.Name))
 }
@@ -103,7 +103,7 @@ func Known(account binding.Account, user binding.HostUser) binding.HostUser {
 	return user
 }
 
-func taken(account binding.Account, user binding.HostUser) message.Message {
+func accountTaken(account binding.Account, user binding.HostUser) message.Message {
 	return message.New("account.taken", "name", user.Name, "id", user.ID, "before", account.UserID)
 }
 
@@ -114,7 +114,7 @@ func OtherUser(account binding.Account, platform binding.Platform, code string, 
 	question := binding.QuestionTokenOwner
 	switch same := binding.SameUsername(platform, user.Name, account.Username); {
 	case same && Taken(account, user):
-		return No(question, code, ReasonAccountTaken, taken(account, user)), true
+		return No(question, code, ReasonAccountTaken, accountTaken(account, user)), true
 	case !same && user.ID != "" && user.ID == account.UserID:
 		return No(question, code, ReasonUserRenamed, message.New("account.renamed", "declared", account.Username, "name", user.Name)), true
 	}
@@ -134,7 +134,7 @@ func Identity(account binding.Account, code string, named, now binding.HostUser)
 	case now.Name != "":
 		return []binding.Answer{No(question, code, ReasonAccountRenamed, message.New("account.renamed", "declared", account.Username, "name", now.Name))}
 	case named.ID != "":
-		return []binding.Answer{No(question, code, ReasonAccountTaken, taken(account, named))}
+		return []binding.Answer{No(question, code, ReasonAccountTaken, accountTaken(account, named))}
 	}
 	return nil
 }

@@ -22,11 +22,11 @@ func reasonOf(body []byte, credential http.Header) string {
 	if json.Unmarshal(body, &refusal) != nil {
 		return ""
 	}
-	var said []string
+	var reasons []string
 	for _, name := range []string{"message", "error", "error_description", "errorMessage", "errorDescription", "errors"} {
-		said = append(said, textsOf(refusal[name], 0)...)
+		reasons = append(reasons, textsOf(refusal[name], 0)...)
 	}
-	text := strings.Join(slices.Compact(said), "; ")
+	text := strings.Join(slices.Compact(reasons), "; ")
 	for _, values := range credential {
 		for _, value := range values {
 			text = without(text, value)
@@ -38,25 +38,25 @@ func reasonOf(body []byte, credential http.Header) string {
 // textsOf returns the texts in a value, in a fixed order.
 func textsOf(raw json.RawMessage, depth int) []string {
 	var (
-		text   string
-		list   []json.RawMessage
-		object map[string]json.RawMessage
-		said   []string
+		text    string
+		list    []json.RawMessage
+		object  map[string]json.RawMessage
+		reasons []string
 	)
 	switch {
 	case depth > 3:
 	case json.Unmarshal(raw, &text) == nil && text != "":
-		said = []string{strings.Join(strings.Fields(text), " ")}
+		reasons = []string{strings.Join(strings.Fields(text), " ")}
 	case json.Unmarshal(raw, &list) == nil:
 		for _, one := range list {
-			said = append(said, textsOf(one, depth+1)...)
+			reasons = append(reasons, textsOf(one, depth+1)...)
 		}
 	case json.Unmarshal(raw, &object) == nil:
 		for _, name := range slices.Sorted(maps.Keys(object)) {
-			said = append(said, textsOf(object[name], depth+1)...)
+			reasons = append(reasons, textsOf(object[name], depth+1)...)
 		}
 	}
-	return said
+	return reasons
 }
 
 // without removes a header's value, and the credential in it, from a text.

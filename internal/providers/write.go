@@ -106,8 +106,8 @@ func (a *API) failure(method string, reply Reply, err error) error {
 	if f.Code == ReasonUnexpectedStatus && reply.Status >= 400 {
 		m = message.New("host.refuses", "host", a.Base.Host, "status", reply.Status)
 	}
-	if said := reasonOf(reply.Body, a.Header); said != "" {
-		m = message.New("host.says", "answer", m, "reason", message.Foreign(said))
+	if reason := reasonOf(reply.Body, a.Header); reason != "" {
+		m = message.New("host.says", "answer", m, "reason", message.Foreign(reason))
 	}
 	f.Err = &message.Error{Message: m}
 	switch {

@@ -97,7 +97,7 @@ func TestKind1AVersionWithoutAClearAnswerGivesWayToTheOneBefore(t *testing.T) {
 			t.Run(name+lagName, func(t *testing.T) {
 				l := rotating(t, f)
 				if lag > 0 {
-					l.LagReads(sandbox.ReadLag{Object: "gitlab", By: lag})
+					l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: lag})
 				}
 				before := l.unbinds()
 				if gap := l.watch(3*time.Hour, 20*time.Second); gap > 6*time.Minute {

@@ -25,12 +25,12 @@ func TestKind2AVersionIsCalledBoundOnlyIfItIs(t *testing.T) {
 	for name, f := range map[string]sandbox.Fault{
 		"the bind is cut":                           binds(sandbox.Fault{Cut: true}, 1),
 		"each bind is cut":                          binds(sandbox.Fault{Cut: true}, 0),
-		"the answer to the bind is lost":            binds(sandbox.Fault{LoseAnswer: true}, 1),
+		"the answer to the bind is lost":            binds(sandbox.Fault{DropResponse: true}, 1),
 		"the effect of the bind comes later":        binds(sandbox.Fault{Status: http.StatusGatewayTimeout, EffectAfter: 25 * time.Second}, 1),
 		"each bind is refused":                      binds(refused, 0),
 		"two binds are refused":                     binds(refused, 2),
 		"the unbind is cut":                         unbinds(sandbox.Fault{Cut: true}),
-		"the answer to the unbind is lost":          unbinds(sandbox.Fault{LoseAnswer: true}),
+		"the answer to the unbind is lost":          unbinds(sandbox.Fault{DropResponse: true}),
 		"the effect of the unbind comes later":      unbinds(sandbox.Fault{Status: http.StatusGatewayTimeout, EffectAfter: 25 * time.Second}),
 		"the answer to the unbind comes much later": unbinds(sandbox.Fault{Status: http.StatusGatewayTimeout, EffectAfter: 100 * time.Second}),
 	} {

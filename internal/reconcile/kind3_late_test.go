@@ -59,7 +59,7 @@ func TestKind3TwoPushesWithinTheLag(t *testing.T) {
 					}
 					t.Run(fmt.Sprintf("%s, taken back %v, every other read %v, restart %v", name, back, flip, restart), func(t *testing.T) {
 						l := quiet(t, unbinds)
-						l.LagReads(sandbox.ReadLag{By: 30 * time.Second, Flip: flip})
+						l.SetReadLag(sandbox.ReadLag{By: 30 * time.Second, Flip: flip})
 						if tt.rotates {
 							l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 						}

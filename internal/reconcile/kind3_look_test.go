@@ -29,7 +29,7 @@ func TestKind3ALookWithoutAnAnswerIsNoAbsence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLagging(t, gitlab(next))
 			l.sync()
-			l.LagReads(sandbox.ReadLag{By: time.Minute})
+			l.SetReadLag(sandbox.ReadLag{By: time.Minute})
 			l.Passes(10 * time.Second)
 			reads := 0
 			l.registry.Faults.Add(sandbox.Fault{
@@ -45,7 +45,7 @@ func TestKind3ALookWithoutAnAnswerIsNoAbsence(t *testing.T) {
 			l.sync()
 			l.registry.Faults.Clear()
 			l.called(tt.operation, tt.want)
-			l.LagReads()
+			l.SetReadLag()
 			l.ends()
 			l.called(tt.operation, tt.want)
 		})

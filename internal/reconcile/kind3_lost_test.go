@@ -12,7 +12,7 @@ import (
 // a person has bound it again. The registry itself refuses the bind because it is bound.
 func TestKind3NothingIsLostThatWeDidNotUnbind(t *testing.T) {
 	l := quiet(t)
-	l.LagReads(sandbox.ReadLag{By: 50 * time.Second})
+	l.SetReadLag(sandbox.ReadLag{By: 50 * time.Second})
 	l.ConsoleUnbind("gitlab")
 	l.Passes(time.Minute)
 	l.ConsoleBind("gitlab", gitlab().Spec.Address, gitlab().Spec.Username)

@@ -29,7 +29,7 @@ func late(method, path string, after time.Duration, cut bool) sandbox.Fault {
 func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 	t.Run("a rule that reads show after 5 s, two pushes within them", func(t *testing.T) {
 		l := quiet(t)
-		l.LagReads(sandbox.ReadLag{By: 5 * time.Second})
+		l.SetReadLag(sandbox.ReadLag{By: 5 * time.Second})
 		l.desired = desire(gitlab(next))
 		l.sync()
 		l.unready("pay-gitlab")
@@ -40,7 +40,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 	})
 	t.Run("a bind that reads show after 30 s, and a new token version", func(t *testing.T) {
 		l := newLagging(t, gitlab())
-		l.LagReads(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
+		l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
 		l.sync()
 		l.unready("pay-gitlab")
 		l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
@@ -53,7 +53,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 	})
 	t.Run("reads that go back and forth", func(t *testing.T) {
 		l := quiet(t)
-		l.LagReads(sandbox.ReadLag{By: time.Minute, Flip: true})
+		l.SetReadLag(sandbox.ReadLag{By: time.Minute, Flip: true})
 		l.desired = desire(gitlab(next))
 		l.sync()
 		l.syncs(20, 3*time.Second)
@@ -63,7 +63,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 	})
 	t.Run("an old value of a changed rule and link", func(t *testing.T) {
 		l := quiet(t)
-		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
+		l.SetReadLag(sandbox.ReadLag{By: 30 * time.Second})
 		l.desired = desire(gitlab(func(d *binding.Declaration) {
 			d.Spec.Repositories[0].Trigger = binding.Manual
 			d.Spec.Repositories[0].Rules = []binding.BuildRule{{Branch: "main", Dockerfile: "/build/Dockerfile", ImageTag: "latest"}}
@@ -157,7 +157,7 @@ func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("a rebind of somebody's account, unbound late (cut %v)%s, while reads go back and forth", cut, name), func(t *testing.T) {
 				l := quiet(t)
-				l.LagReads(sandbox.ReadLag{By: 88 * time.Second, Flip: true})
+				l.SetReadLag(sandbox.ReadLag{By: 88 * time.Second, Flip: true})
 				l.ConsoleBind("gitlab", l.Accounts()[0].Address, l.Accounts()[0].Username)
 				l.Passes(3 * time.Minute)
 				l.registry.Faults.Add(sandbox.Fault{
@@ -176,7 +176,7 @@ func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 	}
 	t.Run("the old account is shown after a rebind", func(t *testing.T) {
 		l := quiet(t)
-		l.LagReads(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
+		l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
 		l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 		l.sync()
 		l.unready("pay-gitlab")
@@ -195,7 +195,7 @@ func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 			}
 			t.Run(fmt.Sprint("an account of several rebinds ago is shown after a rebind: ", rotations, flip), func(t *testing.T) {
 				l := quiet(t)
-				l.LagReads(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second, Flip: flip})
+				l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second, Flip: flip})
 				for n := range rotations {
 					l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], fmt.Sprint("canary-gitlab-", n+2))
 					l.sync()
@@ -219,7 +219,7 @@ func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 func TestKind3AnAccountShownAfterItWasUnboundIsNotOurs(t *testing.T) {
 	t.Run("an account that is shown after it was unbound", func(t *testing.T) {
 		l := quiet(t, unbinds)
-		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
+		l.SetReadLag(sandbox.ReadLag{By: 30 * time.Second})
 		l.desired = desire()
 		l.sync()
 		l.syncs(12, 3*time.Second)
@@ -229,7 +229,7 @@ func TestKind3AnAccountShownAfterItWasUnboundIsNotOurs(t *testing.T) {
 	})
 	t.Run("an account that is shown after it was unbound, and declared again", func(t *testing.T) {
 		l := quiet(t, unbinds, func(d *binding.Declaration) { d.Spec.Repositories = nil })
-		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
+		l.SetReadLag(sandbox.ReadLag{By: 30 * time.Second})
 		l.desired = desire()
 		l.sync()
 		l.Passes(2 * time.Second)
@@ -265,7 +265,7 @@ func TestKind3NothingIsWrittenTwice(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		l := newLagging(t, gitlab())
 		wanted, versions := gitlab(), 1
-		l.LagReads(sandbox.ReadLag{By: time.Duration(rapid.IntRange(0, 20).Draw(r, "lag")) * time.Second, Flip: rapid.Bool().Draw(r, "flip")})
+		l.SetReadLag(sandbox.ReadLag{By: time.Duration(rapid.IntRange(0, 20).Draw(r, "lag")) * time.Second, Flip: rapid.Bool().Draw(r, "flip")})
 		once := func() {
 			for _, twice := range l.builtTwice() {
 				r.Fatal(twice)

@@ -43,10 +43,10 @@ func TestKind3And12AClockSetBackDoesNotEndAnOpenWrite(t *testing.T) {
 		for what, lost := range map[string]bool{"the answer is lost": true, "it is answered": false} {
 			t.Run(name+", "+what, func(t *testing.T) {
 				l := quiet(t)
-				l.registry.Faults.Add(sandbox.Fault{Times: 1, LoseAnswer: true, Match: func(r *http.Request) bool {
+				l.registry.Faults.Add(sandbox.Fault{Times: 1, DropResponse: true, Match: func(r *http.Request) bool {
 					return lost && r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/rules")
 				}})
-				l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
+				l.SetReadLag(sandbox.ReadLag{By: 30 * time.Second})
 				l.desired = desire(gitlab(next))
 				l.sync()
 				l.ahead -= back // The registry's clock is right.

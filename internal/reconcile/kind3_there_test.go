@@ -31,7 +31,7 @@ func (l *lagging) hidden(result plan.Result) {
 // and the registry rejects it, because an account is there.
 func TestKind3WhatTheRegistrySaysIsThereIsNotVisibleYet(t *testing.T) {
 	user, address := gitlab().Spec.Username, gitlab().Spec.Address
-	lags := func(l *lagging, by time.Duration) { l.LagReads(sandbox.ReadLag{Object: "gitlab", By: by}) }
+	lags := func(l *lagging, by time.Duration) { l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: by}) }
 	for name, tt := range map[string]struct {
 		do   func(*lagging)
 		then binding.ConditionStatus

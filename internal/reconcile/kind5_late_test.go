@@ -30,7 +30,7 @@ func TestKind5AnAccountThatIsFirstShownLate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLagging(t, gitlab(func(d *binding.Declaration) { d.Spec.Repositories = nil }))
 			l.ahead = tt.ahead
-			l.LagReads(sandbox.ReadLag{By: tt.lag})
+			l.SetReadLag(sandbox.ReadLag{By: tt.lag})
 			for version, token := range []string{"canary-gitlab-1", "canary-gitlab-2"} {
 				if version > 0 {
 					l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], token)

@@ -13,8 +13,8 @@ import (
 func TestKind5ARebindThatSentNoBindBoundNothing(t *testing.T) {
 	l := quiet(t)
 	l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
-	l.LagReads(sandbox.ReadLag{By: 17 * time.Second})
-	l.registry.Faults.Add(sandbox.Fault{Times: 1, LoseAnswer: true, Match: func(r *http.Request) bool { return r.Method == http.MethodDelete }})
+	l.SetReadLag(sandbox.ReadLag{By: 17 * time.Second})
+	l.registry.Faults.Add(sandbox.Fault{Times: 1, DropResponse: true, Match: func(r *http.Request) bool { return r.Method == http.MethodDelete }})
 	l.ConsoleBind("gitlab", gitlab().Spec.Address, gitlab().Spec.Username)
 	l.Passes(7 * time.Second)
 	l.sync()

@@ -18,18 +18,18 @@ func TestKind5AnAccountThatAPersonBindsRightAfterOurBind(t *testing.T) {
 	}{
 		"the bind had no effect":            {fault: sandbox.Fault{Status: http.StatusGatewayTimeout}},
 		"the bind was cut":                  {fault: sandbox.Fault{Cut: true}},
-		"its answer is lost, and reads lag": {fault: sandbox.Fault{LoseAnswer: true}, lag: 40 * time.Second},
+		"its answer is lost, and reads lag": {fault: sandbox.Fault{DropResponse: true}, lag: 40 * time.Second},
 		"it is answered, and reads lag":     {lag: 40 * time.Second},
 	} {
 		for _, after := range []time.Duration{6 * time.Second, 10 * time.Second, 28 * time.Second} {
 			t.Run(name+", "+after.String(), func(t *testing.T) {
 				l := quiet(t)
 				l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
-				if tt.fault.Status != 0 || tt.fault.Cut || tt.fault.LoseAnswer {
+				if tt.fault.Status != 0 || tt.fault.Cut || tt.fault.DropResponse {
 					tt.fault.Times, tt.fault.Match = 1, bindCall
 					l.registry.Faults.Add(tt.fault)
 				}
-				l.LagReads(sandbox.ReadLag{By: tt.lag})
+				l.SetReadLag(sandbox.ReadLag{By: tt.lag})
 				began := l.Clock()
 				l.sync()
 				l.Passes(max(0, after-l.Clock().Sub(began)))

@@ -34,14 +34,14 @@ type ActionObject struct {
 
 // actionObjects converts actions for JSON.
 func actionObjects(actions []plan.Action) []ActionObject {
-	return some(each(actions, actionObject))
+	return nonNil(each(actions, actionObject))
 }
 
 func actionObject(a plan.Action) ActionObject {
 	return ActionObject{
 		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
 		Cause: a.Cause, Reason: English().Text(a.Reason), ReasonID: a.Reason.ID, ReasonArgs: a.Reason.Args,
-		Changes: some(a.Changes), Steps: some(English().texts(a.Steps)), StepMessages: a.Steps, Safety: a.Safety, Since: a.Since, Due: a.Due,
+		Changes: nonNil(a.Changes), Steps: nonNil(English().texts(a.Steps)), StepMessages: a.Steps, Safety: a.Safety, Since: a.Since, Due: a.Due,
 	}
 }
 
@@ -80,7 +80,7 @@ func pendingObjects(waiting []binding.PendingStep) []PendingObject {
 	return each(waiting, func(w binding.PendingStep) PendingObject {
 		return PendingObject{
 			Object: w.Object, Action: w.Action, Reason: English().Text(w.Reason), ReasonID: w.Reason.ID, ReasonArgs: w.Reason.Args,
-			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: some(English().texts(w.Steps)), StepMessages: w.Steps,
+			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: nonNil(English().texts(w.Steps)), StepMessages: w.Steps,
 		}
 	})
 }

@@ -31,7 +31,7 @@ func WriteBindingCSV(w io.Writer, statuses iter.Seq[binding.Status]) error {
 	var line []string
 	for s := range statuses {
 		r, held := NewBindingRow(s), ""
-		if conditions := holds(s.Conditions); len(conditions) > 0 {
+		if conditions := holding(s.Conditions); len(conditions) > 0 {
 			text, err := json.Marshal(ConditionObjects(conditions))
 			if err != nil {
 				return err

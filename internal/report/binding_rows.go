@@ -51,7 +51,7 @@ func ForTable(s binding.Status) binding.Status {
 		shown.Message = message.Message{}
 		row.Conditions = append(row.Conditions, shown)
 	}
-	row.Conditions = append(row.Conditions, holds(s.Conditions)...)
+	row.Conditions = append(row.Conditions, holding(s.Conditions)...)
 	if len(s.Steps) == 0 {
 		return row
 	}
@@ -64,8 +64,8 @@ func ForTable(s binding.Status) binding.Status {
 	return row
 }
 
-// holds returns the conditions that say that changes are not applied now.
-func holds(conditions []binding.Condition) []binding.Condition {
+// holding returns the conditions that say that changes are not applied now.
+func holding(conditions []binding.Condition) []binding.Condition {
 	return only(conditions, func(c binding.Condition) bool {
 		return c.Type == binding.WindowOpen && c.Status == binding.False || c.Type == binding.Suspended && c.Status == binding.True
 	})

@@ -28,9 +28,9 @@ func Bindings(w io.Writer, v BindingView, style Style) error {
 	p.above(v)
 	switch {
 	case len(v.Statuses) == 0 && v.All > 0:
-		p.say(message.New("bindings.no-match", "count", v.All))
+		p.printMessage(message.New("bindings.no-match", "count", v.All))
 	case len(v.Statuses) == 0:
-		p.say(message.New("bindings.none"))
+		p.printMessage(message.New("bindings.none"))
 	default:
 		NewBindingTable(style).write(p, v.Statuses)
 	}
@@ -97,7 +97,7 @@ func (t *BindingTable) Write(w io.Writer, changed BindingView, gone []BindingRow
 		t.write(p, changed.Statuses)
 	}
 	for _, r := range gone {
-		p.say(message.New("bindings.gone", "binding", objectOf(r.Instance, r.Name)))
+		p.printMessage(message.New("bindings.gone", "binding", objectOf(r.Instance, r.Name)))
 	}
 	return p.writeTo(w)
 }
@@ -149,8 +149,8 @@ func readyColor(status binding.ConditionStatus) color {
 	}
 }
 
-// say writes a message on separate lines.
-func (p *page) say(m message.Message) { p.fold("", p.style.Language.Text(m)) }
+// printMessage writes a message on separate lines.
+func (p *page) printMessage(m message.Message) { p.fold("", p.style.Language.Text(m)) }
 
 // closed lists the instances whose windows are closed now, and until when.
 func (p *page) closed(statuses []binding.Status) {
@@ -161,7 +161,7 @@ func (p *page) closed(statuses []binding.Status) {
 			continue
 		}
 		shown[s.Spec.Instance] = true
-		p.say(message.New("held.window", "instance", s.Spec.Instance, "why", c.Message))
+		p.printMessage(message.New("held.window", "instance", s.Spec.Instance, "why", c.Message))
 	}
 }
 
@@ -182,7 +182,7 @@ func (p *page) suspended(statuses []binding.Status) {
 		names[h], why[h] = append(names[h], s.Name), c.Message
 	}
 	for _, h := range all {
-		p.say(message.New("held.suspended", "binding", names[h][0], "more", len(names[h])-1, "instance", h.instance, "why", why[h]))
+		p.printMessage(message.New("held.suspended", "binding", names[h][0], "more", len(names[h])-1, "instance", h.instance, "why", why[h]))
 	}
 }
 

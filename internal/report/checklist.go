@@ -75,7 +75,7 @@ func Checklist(w io.Writer, checks []Check, style Style) error {
 		p.line()
 	}
 	p.line(style.paint(bold, p.words(message.New("doctor.summary", "count", len(checks),
-		"passed", counts[good], "failed", counts[bad], "unknown", counts[unsure], "unasked", counts[skipped]))))
+		"passed", counts[good], "failed", counts[bad], "unknown", counts[undecided], "unasked", counts[skipped]))))
 	return p.writeTo(w)
 }
 
@@ -118,10 +118,10 @@ type mark struct {
 
 // The symbols.
 var (
-	good    = mark{"✓", green}
-	bad     = mark{"✗", red}
-	unsure  = mark{"?", yellow}
-	skipped = mark{"–", dim}
+	good      = mark{"✓", green}
+	bad       = mark{"✗", red}
+	undecided = mark{"?", yellow}
+	skipped   = mark{"–", dim}
 )
 
 func markOf(c Check) mark {
@@ -133,5 +133,5 @@ func markOf(c Check) mark {
 	case c.Reason == NotAsked:
 		return skipped
 	}
-	return unsure
+	return undecided
 }

@@ -34,9 +34,9 @@ func Unsealed(text string) (markdown string, ok bool) {
 	return markdown, ok
 }
 
-// SaysNothing reports whether text is Markdown of this package that reports no
+// ReportsNothing reports whether text is Markdown of this package that reports no
 // change and no finding.
-func SaysNothing(text string) bool {
+func ReportsNothing(text string) bool {
 	_, quiet, ok := unsealed(text)
 	return ok && quiet
 }

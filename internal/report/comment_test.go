@@ -33,7 +33,7 @@ func TestCommentIsKnownByWhatItBeginsWith(t *testing.T) {
 			if !ok || marker != c.marker {
 				t.Errorf("marker %q, %v; want %q", marker, ok, c.marker)
 			}
-			if got := report.SaysNothing(string(text)); got != c.nothing {
+			if got := report.ReportsNothing(string(text)); got != c.nothing {
 				t.Errorf("says nothing: %v under %q", got, report.CommentHeading(string(text)))
 			}
 		})

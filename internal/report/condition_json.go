@@ -28,7 +28,7 @@ type ConditionObject struct {
 
 // ConditionObjects converts conditions for JSON.
 func ConditionObjects(conditions []binding.Condition) []ConditionObject {
-	return some(each(conditions, func(c binding.Condition) ConditionObject {
+	return nonNil(each(conditions, func(c binding.Condition) ConditionObject {
 		return ConditionObject{
 			Type: c.Type, Status: c.Status, Reason: c.Reason, LastKnown: c.LastKnown, Known: lastAnswer(c), Message: English().Text(c.Message),
 			ID: c.Message.ID, Args: c.Message.Args, LastTransitionTime: c.LastTransitionTime,
@@ -67,7 +67,7 @@ type StatusObject struct {
 
 // StatusObjects converts statuses for JSON.
 func StatusObjects(statuses []binding.Status) []StatusObject {
-	return some(each(statuses, func(s binding.Status) StatusObject {
+	return nonNil(each(statuses, func(s binding.Status) StatusObject {
 		return StatusObject{s, ConditionObjects(s.Conditions), English().texts(s.Steps), s.Steps, pendingObjects(s.Pending)}
 	}))
 }

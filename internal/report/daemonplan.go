@@ -26,8 +26,8 @@ type DaemonPlan struct {
 
 // NewDaemonPlan converts a plan for the API.
 func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
-	d.Actions, d.Findings, d.Files, d.Instances = actionObjects(p.Actions), findingObjects(p.Findings), some(d.Files), p.Instances
-	d.Settled = some(each(p.Actions, plan.Action.Settled))
+	d.Actions, d.Findings, d.Files, d.Instances = actionObjects(p.Actions), findingObjects(p.Findings), nonNil(d.Files), p.Instances
+	d.Settled = nonNil(each(p.Actions, plan.Action.Settled))
 	return d
 }
 

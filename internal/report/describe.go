@@ -143,8 +143,8 @@ func (i *DescribedImage) see(rule binding.BuildRule) {
 // NewDescription makes a description whose lists are never null.
 func NewDescription(d Description) Description {
 	d.APIVersion, d.Kind = binding.APIVersion, KindDescription
-	d.Suspensions, d.Objects = some(d.Suspensions), some(d.Objects)
-	d.Events, d.History = some(d.Events), some(d.History)
+	d.Suspensions, d.Objects = nonNil(d.Suspensions), nonNil(d.Objects)
+	d.Events, d.History = nonNil(d.Events), nonNil(d.History)
 	return d
 }
 
@@ -296,7 +296,7 @@ func (p *page) identity(d Description) []field {
 		fields = append(fields, field{"applied", text(message.New("describe.applied", "at", a.Time, "commit", cmp.Or(Short(a.Revision), nothing), "plan", cmp.Or(shortDigest(a.Digest), nothing)))})
 	}
 	if !d.Status.LastSync.IsZero() {
-		fields = append(fields, field{"last-sync", p.style.stamp(d.Status.LastSync)})
+		fields = append(fields, field{"last-sync", p.style.timestamp(d.Status.LastSync)})
 	}
 	return fields
 }

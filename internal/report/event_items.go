@@ -23,19 +23,19 @@ func (e EventItem) Key() string {
 // asked sets the item's message to a person's request. Different requests are
 // separate items.
 func (e *EventItem) asked(m message.Message) {
-	e.say(m)
+	e.setMessage(m)
 	e.about = m.Key()
 }
 
-// say sets the item's message, as data and as English text.
-func (e *EventItem) say(m message.Message) {
+// setMessage sets the item's message, as data and as English text.
+func (e *EventItem) setMessage(m message.Message) {
 	e.ID, e.Args, e.Message = m.ID, m.Args, English().Text(m)
 }
 
 // Map returns the item with f applied to every text of its message.
 func (e EventItem) Map(f func(string) string) EventItem {
 	if m, changed := (message.Message{ID: e.ID, Args: e.Args}).Mapped(f); changed {
-		e.say(m)
+		e.setMessage(m)
 	}
 	e.Message = f(e.Message)
 	return e
@@ -58,32 +58,32 @@ func EventItems(ev plan.Event) []EventItem {
 		} else {
 			why = ev.Action.Reason
 		}
-		e.say(message.New("event.action", "action", ev.Action.Kind, "object", ev.Action.Object, "why", why))
+		e.setMessage(message.New("event.action", "action", ev.Action.Kind, "object", ev.Action.Object, "why", why))
 	case plan.Recovered:
 		e.Binding = ev.Intent.Binding
-		e.say(message.New("event.recovered", "action", ev.Intent.Action, "object", ev.Intent.Object))
+		e.setMessage(message.New("event.recovered", "action", ev.Intent.Action, "object", ev.Intent.Object))
 	case plan.RepairsStopped:
 		e.Type = EventWarning
-		e.say(ofObject(ev.Action))
+		e.setMessage(ofObject(ev.Action))
 	case plan.GlassBroken:
 		e.Binding, e.Type = ev.Glass.Binding, EventWarning
 		e.asked(message.New("event.glass-broken", "by", ev.Glass.Person.By, "reason", message.Foreign(ev.Glass.Reason)))
 	case plan.SyncFailed, plan.SourceNotRead:
 		e.Type = EventWarning
-		e.say(why)
+		e.setMessage(why)
 	case plan.SyncDone:
 		return syncItems(ev)
 	case plan.FileBroken:
 		e.Type = EventWarning
-		e.say(message.New("list", "items", brokenLines("", ev.Findings)))
+		e.setMessage(message.New("list", "items", brokenLines("", ev.Findings)))
 	case plan.SnapshotRead, plan.ConfigurationTaken:
 		e.about = ev.From
-		e.say(message.Verbatim(ev.From))
+		e.setMessage(message.Verbatim(ev.From))
 	case plan.ConfigurationRefused:
 		e.Type, e.about = EventWarning, ev.From
-		e.say(message.New("event.configuration-refused", "why", why))
+		e.setMessage(message.New("event.configuration-refused", "why", why))
 	case plan.WebhookReceived:
-		e.say(message.New("event.push", "sender", ev.From))
+		e.setMessage(message.New("event.push", "sender", ev.From))
 	case plan.StepsAttested:
 		e.Binding = ev.Binding
 		e.asked(message.New("event.asked", "by", ev.Person.By, "reason", ev.Attested))
@@ -110,7 +110,7 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	for _, f := range ev.Plan.Findings {
 		if f.Severity != finding.Info {
 			e := EventItem{Instance: ev.Instance, Binding: bindingOf(declared[f.File], f), Type: EventWarning, Reason: Camel(f.Code), Revision: ev.Revision, about: f.File + " " + f.Path}
-			e.say(f.Message)
+			e.setMessage(f.Message)
 			items = append(items, e)
 		}
 	}
@@ -118,7 +118,7 @@ func syncItems(ev plan.Event) (items []EventItem) {
 		c := binding.FindCondition(s.Conditions, binding.Declared)
 		if c != nil && c.Reason == string(plan.FileBroken) {
 			e := EventItem{Instance: ev.Instance, Binding: s.Name, Type: EventWarning, Reason: c.Reason, Revision: ev.Revision}
-			e.say(c.Message)
+			e.setMessage(c.Message)
 			items = append(items, e)
 		}
 	}
@@ -136,7 +136,7 @@ func syncItems(ev plan.Event) (items []EventItem) {
 		default:
 			continue
 		}
-		e.say(ofObject(o.Action))
+		e.setMessage(ofObject(o.Action))
 		items = append(items, e)
 	}
 	return append(items, restoredItems(ev)...)
@@ -174,7 +174,7 @@ func restoredItems(ev plan.Event) (items []EventItem) {
 				continue
 			}
 			e := EventItem{Instance: ev.Instance, Binding: name, Type: EventNormal, Reason: string(c.Type) + "Restored", Revision: ev.Revision}
-			e.say(message.New("event.restored", "condition", string(c.Type), "status", string(was.Status), "since", was.LastTransitionTime, "why", c.Message))
+			e.setMessage(message.New("event.restored", "condition", string(c.Type), "status", string(was.Status), "since", was.LastTransitionTime, "why", c.Message))
 			items = append(items, e)
 		}
 	}

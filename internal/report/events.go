@@ -68,7 +68,7 @@ type EventList struct {
 
 // NewEventList makes a list.
 func NewEventList(items []EventItem, next int64) EventList {
-	return EventList{APIVersion: binding.APIVersion, Kind: KindEventList, Items: some(items), Next: next}
+	return EventList{APIVersion: binding.APIVersion, Kind: KindEventList, Items: nonNil(items), Next: next}
 }
 
 // EventLines writes each event as a JSON object on its own line.
@@ -81,7 +81,7 @@ func lines[T any](w io.Writer, items []T) error {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(w, HarmlessJSON(string(data))); err != nil {
+		if _, err := fmt.Fprintln(w, SanitizeJSON(string(data))); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func lines[T any](w io.Writer, items []T) error {
 func Events(w io.Writer, l EventList, style Style) error {
 	if len(l.Items) == 0 {
 		p := &page{style: style}
-		p.say(message.New("events.none"))
+		p.printMessage(message.New("events.none"))
 		return p.writeTo(w)
 	}
 	return NewEventTable(style, false).Write(w, l.Items)
@@ -133,7 +133,7 @@ func (t *EventTable) Write(w io.Writer, items []EventItem) error {
 // when is how long ago something was, or when it was.
 func (s Style) when(t time.Time, exactly bool) string {
 	if exactly || s.exact() {
-		return s.stamp(t)
+		return s.timestamp(t)
 	}
 	return s.age(t)
 }
@@ -154,14 +154,14 @@ func NewHistory(items []binding.HistoryEntry) History {
 	for i, e := range items {
 		items[i].Message = cmp.Or(e.Message, English().Text(message.Message{ID: e.ID, Args: e.Args}))
 	}
-	return History{APIVersion: binding.APIVersion, Kind: KindHistory, Items: some(items)}
+	return History{APIVersion: binding.APIVersion, Kind: KindHistory, Items: nonNil(items)}
 }
 
 // HistoryText writes a history as a table for a person.
 func HistoryText(w io.Writer, h History, style Style) error {
 	p := &page{style: style}
 	if len(h.Items) == 0 {
-		p.say(message.New("history.none"))
+		p.printMessage(message.New("history.none"))
 		return p.writeTo(w)
 	}
 	p.write(p.style.history(h.Items, true))
@@ -200,15 +200,15 @@ func who(p binding.Person) string {
 	return cmp.Or(p.By, p.Proven)
 }
 
-// stamp is a time for a person.
-func (s Style) stamp(t time.Time) string { return s.Language.time(t).Format(time.RFC3339) }
+// timestamp is a time for a person.
+func (s Style) timestamp(t time.Time) string { return s.Language.time(t).Format(time.RFC3339) }
 
-// stampOf is a time for a person, in UTC; empty for none.
-func stampOf(t time.Time) string {
+// timestampUTC is a time for a person, in UTC; empty for none.
+func timestampUTC(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return Style{}.stamp(t)
+	return Style{}.timestamp(t)
 }
 
 // objectOf names what an event is about.

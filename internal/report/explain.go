@@ -100,7 +100,7 @@ type ExplainedAction struct {
 func NewExplanation(name string, depth Depth, rounds []*plan.Round) Explanation {
 	known := only(rounds, func(r *plan.Round) bool { return r.Knows(name) })
 	instances := each(known, func(r *plan.Round) Explained { return explained(r, name, depth) })
-	return Explanation{APIVersion: binding.APIVersion, Kind: KindExplanation, Binding: name, Instances: some(instances)}
+	return Explanation{APIVersion: binding.APIVersion, Kind: KindExplanation, Binding: name, Instances: nonNil(instances)}
 }
 
 func explained(r *plan.Round, name string, depth Depth) Explained {
@@ -165,8 +165,8 @@ func explainedMemory(r *plan.Round, name string) ExplainedMemory {
 	states := only(r.RetryStates, func(of binding.RetryState) bool { return of.Binding == name })
 	suspensions := only(r.Suspensions, func(of binding.Suspension) bool { return of.Holds(name) })
 	m := ExplainedMemory{
-		Records: some(each(records, NewPublishedRecord)), Intents: some(each(intents, NewPublishedIntent)),
-		RetryStates: some(each(states, NewPublishedRetryState)), Suspensions: some(each(suspensions, NewPublishedSuspension)),
+		Records: nonNil(each(records, NewPublishedRecord)), Intents: nonNil(each(intents, NewPublishedIntent)),
+		RetryStates: nonNil(each(states, NewPublishedRetryState)), Suspensions: nonNil(each(suspensions, NewPublishedSuspension)),
 	}
 	if failed, is := r.Retries[name]; is {
 		m.Retry = &binding.Retry{Failures: failed.Times, Next: failed.Next}

@@ -54,7 +54,7 @@ func (p *page) head(title message.Message) { p.section(p.words(title)) }
 func (p *page) item(text message.Message) { p.fold("  ", p.words(text)) }
 
 func (p *page) explainedRegistry(r ExplainedRegistry, e Explained) {
-	p.head(message.New("explain.registry", "at", stampOf(e.Observed), "depth", e.Depth))
+	p.head(message.New("explain.registry", "at", timestampUTC(e.Observed), "depth", e.Depth))
 	if r.Unknown != nil {
 		p.item(unknownText(r.Unknown))
 		return
@@ -167,10 +167,10 @@ func (p *page) explainedWindow(w *ExplainedWindow) {
 	}
 	p.head(message.New("explain.window"))
 	if w.Open {
-		p.item(message.New("explain.open", "until", stampOf(w.Until)))
+		p.item(message.New("explain.open", "until", timestampUTC(w.Until)))
 		return
 	}
-	p.item(message.New("explain.closed", "until", stampOf(w.Until)))
+	p.item(message.New("explain.closed", "until", timestampUTC(w.Until)))
 }
 
 func (p *page) decided(e Explained) {

@@ -26,7 +26,7 @@ type FindingObject struct {
 }
 
 func findingObjects(findings []finding.Finding) []FindingObject {
-	return some(each(findings, func(f finding.Finding) FindingObject {
+	return nonNil(each(findings, func(f finding.Finding) FindingObject {
 		return FindingObject{
 			Code: f.Code, Severity: f.Severity, File: f.File, Line: f.Line, Column: f.Column, Path: f.Path,
 			Message: English().Text(f.Message), Rule: English().Text(f.Rule), Hint: English().Text(f.Hint),

@@ -19,7 +19,7 @@ func TestTheHistoryIsInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	const earlier = "applied by an earlier version"
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	style := report.Style{Wide: true, Language: reporttest.MadeUp(t)}
+	style := report.Style{Wide: true, Language: reporttest.Pseudo(t)}
 	linked := message.New("confirmed.linked", "object", "pay/api", "source", "pay/api", "platform", "GitLab")
 	for name, entry := range map[string]binding.HistoryEntry{
 		"confirmed":    binding.HistoryEntry{}.Saying(message.New("history.confirmed", "by", message.Foreign("Ada"), "what", message.New("confirmed.and", "first", linked, "next", linked))),

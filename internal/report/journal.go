@@ -47,7 +47,7 @@ func (j *JournalEntries) Write(e binding.JournalEntry) error {
 		before = fmt.Sprintf("{\n  \"apiVersion\": %q,\n  \"kind\": %q,\n  \"items\": [\n", binding.APIVersion, KindJournalEntries)
 	}
 	j.begun = true
-	e.Changes = some(each(e.Changes, withWords))
+	e.Changes = nonNil(each(e.Changes, withWords))
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -55,7 +55,7 @@ func (j *JournalEntries) Write(e binding.JournalEntry) error {
 	if err := enc.Encode(e); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(j.out, "%s    %s", before, HarmlessJSON(strings.TrimSuffix(out.String(), "\n")))
+	_, err := fmt.Fprintf(j.out, "%s    %s", before, SanitizeJSON(strings.TrimSuffix(out.String(), "\n")))
 	return err
 }
 
@@ -96,7 +96,7 @@ func (j *JournalEntries) text(e binding.JournalEntry) error {
 		if c.Instance == "" && len(c.Key) > 0 {
 			of = strings.Join(c.Key, "/")
 		}
-		j.table.row(fmt.Sprint(e.Number), p.style.stamp(e.Time), c.Do, c.What, of, detailOf(c, p.style.Language))
+		j.table.row(fmt.Sprint(e.Number), p.style.timestamp(e.Time), c.Do, c.What, of, detailOf(c, p.style.Language))
 	}
 	p.write(&j.table)
 	return p.writeTo(j.out)
@@ -114,7 +114,7 @@ func detailOf(c binding.JournalChange, l *Language) string {
 		return strings.Trim(string(c.Value), `"`)
 	}
 	what := strings.Join(strings.Fields(v.Action+" "+v.Object.String()+" "+v.Outcome), " ")
-	text := strings.TrimSpace(l.Text(message.New("journal.detail", "what", what, "version", v.TokenVersion, "until", stampOf(v.Until), "by", who(v.Person),
+	text := strings.TrimSpace(l.Text(message.New("journal.detail", "what", what, "version", v.TokenVersion, "until", timestampUTC(v.Until), "by", who(v.Person),
 		"commit", Short(v.Revision), "plan", shortDigest(v.Digest), "requests", v.Requests)))
 	why := cmp.Or(l.Text(MessageOf(v.ID, v.Args, v.Message)), v.Reason)
 	if why == "" {

@@ -87,12 +87,12 @@ func BindingListOf(statuses []binding.Status) BindingList {
 			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
 			Spec:     s.Spec,
 			Status: BindingStatus{
-				Conditions: ConditionObjects(s.Conditions), Steps: some(English().texts(s.Steps)), StepMessages: s.Steps, Pending: pendingObjects(s.Pending), Retry: s.Retry,
+				Conditions: ConditionObjects(s.Conditions), Steps: nonNil(English().texts(s.Steps)), StepMessages: s.Steps, Pending: pendingObjects(s.Pending), Retry: s.Retry,
 				TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
 			},
 		}
 	})
-	return BindingList{APIVersion: binding.APIVersion, Kind: KindBindingList, Items: some(items)}
+	return BindingList{APIVersion: binding.APIVersion, Kind: KindBindingList, Items: nonNil(items)}
 }
 
 // BindingLines writes each binding as a JSON object on its own line.
@@ -127,8 +127,8 @@ func writeDocument(w io.Writer, d Document, _ Options) error {
 	if d.Change != nil {
 		o.Digest = d.Change.Whole.Digest()
 		o.Pending = actionObjects(d.Change.Pending)
-		o.Touched = some(each(d.Change.Touched, func(t Touched) Touched {
-			t.Changes = some(t.Changes)
+		o.Touched = nonNil(each(d.Change.Touched, func(t Touched) Touched {
+			t.Changes = nonNil(t.Changes)
 			return t
 		}))
 	}
@@ -142,8 +142,8 @@ func newPlanObject(p plan.Plan, basis Basis) planObject {
 	}
 }
 
-// some returns list, or an empty list instead of nil, which is [] in JSON.
-func some[T any](list []T) []T {
+// nonNil returns list, or an empty list instead of nil, which is [] in JSON.
+func nonNil[T any](list []T) []T {
 	if list == nil {
 		return []T{}
 	}
@@ -160,12 +160,12 @@ func JSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, HarmlessJSON(out.String()))
+	_, err := io.WriteString(w, SanitizeJSON(out.String()))
 	return err
 }
 
-// HarmlessJSON escapes characters in JSON that could do harm on a terminal.
-func HarmlessJSON(text string) string {
+// SanitizeJSON escapes characters in JSON that could do harm on a terminal.
+func SanitizeJSON(text string) string {
 	if !strings.ContainsFunc(text, harmfulInJSON) {
 		return text
 	}

@@ -156,7 +156,7 @@ func (t Text) MarshalJSON() ([]byte, error) {
 
 // Texts converts messages to Text.
 func Texts(messages []message.Message) []Text {
-	return some(each(messages, func(m message.Message) Text { return Text{m} }))
+	return nonNil(each(messages, func(m message.Message) Text { return Text{m} }))
 }
 
 // value converts an argument for a template: to a string, number or boolean.

@@ -88,7 +88,7 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 	p := &page{style: style}
 	if style.Basis.Depth == Offline {
 		p.notCompared(pl)
-	} else if style.Full || slices.ContainsFunc(pl.Actions, worthShowing) {
+	} else if style.Full || slices.ContainsFunc(pl.Actions, shownByDefault) {
 		p.legend(pl)
 		p.actions(pl)
 	}
@@ -132,7 +132,7 @@ func (p *page) notCompared(pl plan.Plan) {
 func (p *page) actions(pl plan.Plan) {
 	instance := ""
 	for i, a := range pl.Actions {
-		if !p.style.Full && !worthShowing(a) {
+		if !p.style.Full && !shownByDefault(a) {
 			continue
 		}
 		if i == 0 || a.Instance != instance {
@@ -145,9 +145,9 @@ func (p *page) actions(pl plan.Plan) {
 	}
 }
 
-// worthShowing reports whether an action is shown by default: one that does
+// shownByDefault reports whether an action is shown by default: one that does
 // something, one that is not allowed, and a difference that is only observed.
-func worthShowing(a plan.Action) bool { return a.Kind != plan.Noop || len(a.Changes) > 0 }
+func shownByDefault(a plan.Action) bool { return a.Kind != plan.Noop || len(a.Changes) > 0 }
 
 // shownKept is how many kept objects text shows without Style.Full.
 const shownKept = 20
@@ -155,7 +155,7 @@ const shownKept = 20
 // kept lists what is kept as it is for a reason; with Style.Full it is shown
 // among the actions instead. What is unknown has a finding.
 func (p *page) kept(pl plan.Plan) {
-	kept := slices.DeleteFunc(keptOf(pl), worthShowing) // Those are shown among the actions.
+	kept := slices.DeleteFunc(keptOf(pl), shownByDefault) // Those are shown among the actions.
 	if p.style.Full || len(kept) == 0 {
 		return
 	}
@@ -199,7 +199,7 @@ func (p *page) action(a plan.Action) {
 
 // waitsSince returns when a person's step began to wait, and until when it may.
 func waitsSince(since, due time.Time) message.Message {
-	return message.New("plan-text.waits", "since", since, "due", stampOf(due))
+	return message.New("plan-text.waits", "since", since, "due", timestampUTC(due))
 }
 
 // title says what an action is done to.

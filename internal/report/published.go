@@ -66,8 +66,8 @@ func NewPublishedInstance(name string, r *plan.Round) PublishedInstance {
 		Name: name, Observed: r.Observed.UTC().Truncate(time.Second),
 		Unknown: unknownObject(o.Unknown), Capabilities: capabilitiesObject(o.Capabilities),
 		Accounts: values(o.Accounts, accountObject), Repositories: values(o.Repositories, repositoryObject), Usage: usageObject(o.Usage),
-		Bindings: some(each(r.Declarations, func(d binding.Declaration) PublishedBinding { return newPublishedBinding(d, o) })),
-		Records:  some(each(r.Records, NewPublishedRecord)), Intents: some(each(r.Intents, NewPublishedIntent)),
+		Bindings: nonNil(each(r.Declarations, func(d binding.Declaration) PublishedBinding { return newPublishedBinding(d, o) })),
+		Records:  nonNil(each(r.Records, NewPublishedRecord)), Intents: nonNil(each(r.Intents, NewPublishedIntent)),
 		RetryStates: each(r.RetryStates, NewPublishedRetryState), Suspensions: each(r.Suspensions, NewPublishedSuspension),
 	}
 	slices.SortFunc(i.Records, func(a, b PublishedRecord) int {
@@ -259,7 +259,7 @@ func (s PublishedSuspension) OnInstance(instance string) binding.Suspension {
 
 // WritePublished writes an observation as one object of kind Snapshot.
 func WritePublished(w io.Writer, s Published) error {
-	s.APIVersion, s.Kind, s.Instances = binding.APIVersion, KindPublished, some(s.Instances)
+	s.APIVersion, s.Kind, s.Instances = binding.APIVersion, KindPublished, nonNil(s.Instances)
 	return JSON(w, s)
 }
 

@@ -116,7 +116,7 @@ type ShapeField struct {
 
 // RegistryRecordJSON writes a record as one object.
 func RegistryRecordJSON(w io.Writer, r RegistryRecord) error {
-	r.Missing, r.Next, r.Calls, r.ProfileCalls = some(r.Missing), some(r.Next), some(r.Calls), some(r.ProfileCalls)
+	r.Missing, r.Next, r.Calls, r.ProfileCalls = nonNil(r.Missing), nonNil(r.Next), nonNil(r.Calls), nonNil(r.ProfileCalls)
 	return JSON(w, r)
 }
 
@@ -187,7 +187,7 @@ func (p *page) unsent(calls []RecordedCall) {
 }
 
 func (p *page) recorded(c RecordedCall) {
-	m, meaning := unsure, message.New("registry-record.text.unknown")
+	m, meaning := undecided, message.New("registry-record.text.unknown")
 	switch c.Served {
 	case Served:
 		m, meaning = good, message.New("registry-record.text.served")

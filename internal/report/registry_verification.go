@@ -60,7 +60,7 @@ func (v RegistryVerification) Failed() bool {
 
 // RegistryVerificationJSON writes a verification as one object.
 func RegistryVerificationJSON(w io.Writer, v RegistryVerification) error {
-	v.Left, v.Assumptions = some(v.Left), some(v.Assumptions)
+	v.Left, v.Assumptions = nonNil(v.Left), nonNil(v.Assumptions)
 	return JSON(w, v)
 }
 
@@ -90,10 +90,10 @@ func RegistryVerificationText(w io.Writer, v RegistryVerification, style Style) 
 	}
 	p.line()
 	if v.BindSeconds != nil {
-		p.line(p.words(message.New("registry-verify.text.bind-shown", "after", tenths(*v.BindSeconds))))
+		p.line(p.words(message.New("registry-verify.text.bind-shown", "after", roundTenths(*v.BindSeconds))))
 	}
 	if v.UnbindSeconds != nil {
-		p.line(p.words(message.New("registry-verify.text.unbind-shown", "after", tenths(*v.UnbindSeconds))))
+		p.line(p.words(message.New("registry-verify.text.unbind-shown", "after", roundTenths(*v.UnbindSeconds))))
 	}
 	if v.Settle != "" {
 		p.line(p.words(message.New("registry-verify.text.settle", "settle", v.Settle)))
@@ -113,6 +113,6 @@ func RegistryVerificationText(w io.Writer, v RegistryVerification, style Style) 
 	return p.writeTo(w)
 }
 
-func tenths(seconds float64) time.Duration {
+func roundTenths(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(100 * time.Millisecond)
 }

@@ -29,7 +29,7 @@ func NewSuspensionList(items []binding.Suspension, unsettled []string) Suspensio
 		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Binding, b.Binding))
 	})
 	return SuspensionList{
-		APIVersion: binding.APIVersion, Kind: KindSuspensionList, Items: some(items),
+		APIVersion: binding.APIVersion, Kind: KindSuspensionList, Items: nonNil(items),
 		Unsettled: slices.Sorted(slices.Values(unsettled)),
 	}
 }
@@ -38,7 +38,7 @@ func NewSuspensionList(items []binding.Suspension, unsettled []string) Suspensio
 func Suspended(w io.Writer, l SuspensionList, style Style) error {
 	p := &page{style: style}
 	for _, s := range l.Items {
-		p.say(message.New("suspend.suspended", "what", s.What(), "until", s.Until, "by", s.By, "reason", s.Why()))
+		p.printMessage(message.New("suspend.suspended", "what", s.What(), "until", s.Until, "by", s.By, "reason", s.Why()))
 	}
 	p.unsettled(l)
 	return p.writeTo(w)
@@ -48,7 +48,7 @@ func Suspended(w io.Writer, l SuspensionList, style Style) error {
 func Resumed(w io.Writer, l SuspensionList, style Style) error {
 	p := &page{style: style}
 	for _, s := range l.Items {
-		p.say(message.New("suspend.resumed", "what", s.What(), "until", s.Until, "by", s.By, "reason", s.Why()))
+		p.printMessage(message.New("suspend.resumed", "what", s.What(), "until", s.Until, "by", s.By, "reason", s.Why()))
 	}
 	return p.writeTo(w)
 }

@@ -84,11 +84,11 @@ type SyncedBinding struct {
 // NewSyncResult makes a result, with its lists sorted by name.
 func NewSyncResult(instances []SyncedInstance) SyncResult {
 	for i := range instances {
-		instances[i].Bindings = some(instances[i].Bindings)
+		instances[i].Bindings = nonNil(instances[i].Bindings)
 		slices.SortFunc(instances[i].Bindings, func(a, b SyncedBinding) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	slices.SortFunc(instances, func(a, b SyncedInstance) int { return cmp.Compare(a.Name, b.Name) })
-	return SyncResult{APIVersion: binding.APIVersion, Kind: KindSyncResult, Instances: some(instances)}
+	return SyncResult{APIVersion: binding.APIVersion, Kind: KindSyncResult, Instances: nonNil(instances)}
 }
 
 // SourceUnread sets why the source could not be read again; zero if it could.

@@ -72,7 +72,7 @@ func (p *page) write(t *table) {
 	for _, line := range lines {
 		for i := range line {
 			if !t.columns[i].free {
-				line[i].text = solid(cmp.Or(line[i].text, nothing))
+				line[i].text = withoutSpaces(cmp.Or(line[i].text, nothing))
 			}
 			line[i].text = clean(line[i].text)
 		}
@@ -191,8 +191,8 @@ func (t *table) narrow(within int, wide bool) []int {
 	return widths
 }
 
-// solid replaces the spaces in a text, so that programs can count the columns.
-func solid(text string) string {
+// withoutSpaces replaces the spaces in a text, so that programs can count the columns.
+func withoutSpaces(text string) string {
 	if strings.IndexFunc(text, unicode.IsSpace) < 0 {
 		return text
 	}

@@ -52,9 +52,9 @@ func inert(line string) string {
 	return line
 }
 
-// Harmless makes text of several lines, such as an error with another system's
+// Sanitize makes text of several lines, such as an error with another system's
 // answer, harmless for terminals and CI runners.
-func Harmless(text string) string {
+func Sanitize(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = inert(clean(strings.TrimSuffix(line, "\r")))

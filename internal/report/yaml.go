@@ -25,7 +25,7 @@ func YAML(w io.Writer, v any) error {
 	if err := enc.Encode(&node); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, HarmlessJSON(out.String()))
+	_, err := io.WriteString(w, SanitizeJSON(out.String()))
 	return err
 }
 

@@ -190,7 +190,7 @@ func (c *CodeHosts) TokenValid(platform, username, token string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.token(platform, token)
-	if t == nil || c.dead(t) || t.OAuth || t.Granular {
+	if t == nil || c.invalid(t) || t.OAuth || t.Granular {
 		return false
 	}
 	if platform == HostCodeup {
@@ -212,7 +212,7 @@ func (t *HostToken) may(scopes ...string) bool {
 	return slices.ContainsFunc(t.scopes(), func(s string) bool { return slices.Contains(scopes, s) })
 }
 
-func (c *CodeHosts) dead(t *HostToken) bool {
+func (c *CodeHosts) invalid(t *HostToken) bool {
 	return t.Revoked || !t.Expires.IsZero() && !c.now().Before(t.Expires)
 }
 

@@ -22,7 +22,7 @@ func (c *CodeHosts) Bitbucket() http.Handler {
 func (c *CodeHosts) bitbucket(r *http.Request) hostAnswer {
 	value := bearerOf(r)
 	t := c.token(HostBitbucket, value)
-	if value != "" && (t == nil || c.dead(t)) {
+	if value != "" && (t == nil || c.invalid(t)) {
 		return hostAnswer{status: http.StatusUnauthorized, body: "Token is invalid, expired, or not supported for this endpoint."}
 	}
 	path := hostPath(r, "/2.0/")

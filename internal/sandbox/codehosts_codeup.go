@@ -35,7 +35,7 @@ func (c *CodeHosts) Codeup() http.Handler { return c.handle(HostCodeup, c.codeup
 func (c *CodeHosts) codeup(r *http.Request) hostAnswer {
 	path := hostPath(r, "/oapi/v1/")
 	t := c.token(HostCodeup, r.Header.Get("X-Yunxiao-Token"))
-	if t == nil || c.dead(t) {
+	if t == nil || c.invalid(t) {
 		return codeupRefusal(http.StatusUnauthorized, "InvalidToken")
 	}
 	u := c.user(HostCodeup, t.Username)

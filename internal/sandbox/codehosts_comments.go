@@ -95,14 +95,14 @@ func (c *CodeHosts) setStatus(platform string, p *HostProject, commit string, s 
 	return true
 }
 
-// asks says that a request has this method, and its path this pattern, where
+// isRequest says that a request has this method, and its path this pattern, where
 // "*" stands for one element.
-func asks(r *http.Request, path []string, method, pattern string) bool {
+func isRequest(r *http.Request, path []string, method, pattern string) bool {
 	wanted := strings.Split(pattern, "/")
-	return r.Method == method && len(path) == len(wanted) && alike(path, wanted)
+	return r.Method == method && len(path) == len(wanted) && matchesPath(path, wanted)
 }
 
-func alike(path, wanted []string) bool {
+func matchesPath(path, wanted []string) bool {
 	for i, element := range wanted {
 		if element != "*" && element != path[i] {
 			return false
@@ -123,8 +123,8 @@ func page[T any](r *http.Request, size string, list []T) (part []T, more bool) {
 	return list[from:to], to < len(list)
 }
 
-// spoken reads a JSON body; nil where there is none.
-func spoken(r *http.Request) map[string]any {
+// jsonBody reads a JSON body; nil where there is none.
+func jsonBody(r *http.Request) map[string]any {
 	var body map[string]any
 	if json.NewDecoder(io.LimitReader(r.Body, maxCommentBytes)).Decode(&body) != nil {
 		return nil
@@ -132,8 +132,8 @@ func spoken(r *http.Request) map[string]any {
 	return body
 }
 
-// said is a text of a body; empty where there is none.
-func said(body map[string]any, name string) string {
+// textField is a text of a body; empty where there is none.
+func textField(body map[string]any, name string) string {
 	text, _ := body[name].(string)
 	return text
 }

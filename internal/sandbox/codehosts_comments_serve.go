@@ -15,30 +15,30 @@ func (c *CodeHosts) serveGitHubComments(r *http.Request, t *HostToken, path []st
 		return githubRefusal(http.StatusNotFound, "Not Found")
 	}
 	switch rest := path[2:]; {
-	case asks(r, rest, http.MethodPost, "statuses/*"):
-		return c.githubStatus(spoken(r), p, rest[1])
-	case asks(r, rest, http.MethodGet, "issues/*/comments"):
+	case isRequest(r, rest, http.MethodPost, "statuses/*"):
+		return c.githubStatus(jsonBody(r), p, rest[1])
+	case isRequest(r, rest, http.MethodGet, "issues/*/comments"):
 		part, _ := page(r, "per_page", c.comments[projectKey(HostGitHub, p, rest[1])])
-		return hostAnswer{status: http.StatusOK, body: shown(part, githubComment)}
-	case asks(r, rest, http.MethodPost, "issues/*/comments"):
-		text := said(spoken(r), "body")
+		return hostAnswer{status: http.StatusOK, body: render(part, githubComment)}
+	case isRequest(r, rest, http.MethodPost, "issues/*/comments"):
+		text := textField(jsonBody(r), "body")
 		if text == "" || len(text) > 4*65536 {
 			return githubRefusal(http.StatusUnprocessableEntity, "Validation Failed")
 		}
 		return hostAnswer{status: http.StatusCreated, body: githubComment(c.addComment(HostGitHub, p, rest[1], t.writer(), text))}
-	case asks(r, rest, http.MethodPatch, "issues/comments/*"):
+	case isRequest(r, rest, http.MethodPatch, "issues/comments/*"):
 		one := c.findComment(HostGitHub, p, rest[2])
 		if one == nil {
 			return githubRefusal(http.StatusNotFound, "Not Found")
 		}
-		one.Body = said(spoken(r), "body")
+		one.Body = textField(jsonBody(r), "body")
 		return hostAnswer{status: http.StatusOK, body: githubComment(one)}
 	}
 	return githubRefusal(http.StatusNotFound, "Not Found")
 }
 
 func (c *CodeHosts) githubStatus(in map[string]any, p *HostProject, commit string) hostAnswer {
-	s := HostStatus{said(in, "context"), said(in, "state"), said(in, "description"), said(in, "target_url")}
+	s := HostStatus{textField(in, "context"), textField(in, "state"), textField(in, "description"), textField(in, "target_url")}
 	if !slices.Contains([]string{"error", "failure", "pending", "success"}, s.State) || len([]rune(s.Description)) > 140 {
 		return githubRefusal(http.StatusUnprocessableEntity, "Validation Failed")
 	}
@@ -46,8 +46,8 @@ func (c *CodeHosts) githubStatus(in map[string]any, p *HostProject, commit strin
 	return hostAnswer{status: http.StatusCreated, body: hostObject{"state": s.State, "context": s.Name, "description": s.Description}}
 }
 
-// shown are comments as a host writes them.
-func shown(list []*HostComment, write func(*HostComment) hostObject) []hostObject {
+// render are comments as a host writes them.
+func render(list []*HostComment, write func(*HostComment) hostObject) []hostObject {
 	all := make([]hostObject, 0, len(list))
 	for _, one := range list {
 		all = append(all, write(one))
@@ -77,16 +77,16 @@ func (c *CodeHosts) serveGitLabComments(r *http.Request, t *HostToken, path []st
 		return hostAnswer{status: http.StatusNotFound, body: hostObject{"message": "404 Project Not Found"}}
 	case !t.may("api"):
 		return insufficientScope("api")
-	case asks(r, rest, http.MethodPost, "statuses/*"):
-		return c.gitlabStatus(spoken(r), p, rest[1])
-	case asks(r, rest, http.MethodGet, "merge_requests/*/notes"):
+	case isRequest(r, rest, http.MethodPost, "statuses/*"):
+		return c.gitlabStatus(jsonBody(r), p, rest[1])
+	case isRequest(r, rest, http.MethodGet, "merge_requests/*/notes"):
 		part, _ := page(r, "per_page", c.comments[projectKey(HostGitLab, p, rest[1])])
-		return hostAnswer{status: http.StatusOK, body: shown(part, gitlabNote)}
-	case asks(r, rest, http.MethodPost, "merge_requests/*/notes"):
-		return hostAnswer{status: http.StatusCreated, body: gitlabNote(c.addComment(HostGitLab, p, rest[1], t.Username, said(spoken(r), "body")))}
-	case asks(r, rest, http.MethodPut, "merge_requests/*/notes/*"):
+		return hostAnswer{status: http.StatusOK, body: render(part, gitlabNote)}
+	case isRequest(r, rest, http.MethodPost, "merge_requests/*/notes"):
+		return hostAnswer{status: http.StatusCreated, body: gitlabNote(c.addComment(HostGitLab, p, rest[1], t.Username, textField(jsonBody(r), "body")))}
+	case isRequest(r, rest, http.MethodPut, "merge_requests/*/notes/*"):
 		if one := c.findComment(HostGitLab, p, rest[3]); one != nil {
-			one.Body = said(spoken(r), "body")
+			one.Body = textField(jsonBody(r), "body")
 			return hostAnswer{status: http.StatusOK, body: gitlabNote(one)}
 		}
 	}
@@ -95,7 +95,7 @@ func (c *CodeHosts) serveGitLabComments(r *http.Request, t *HostToken, path []st
 
 // gitlabStatus refuses a state that the commit has, as GitLab does.
 func (c *CodeHosts) gitlabStatus(in map[string]any, p *HostProject, commit string) hostAnswer {
-	s := HostStatus{said(in, "name"), said(in, "state"), said(in, "description"), said(in, "target_url")}
+	s := HostStatus{textField(in, "name"), textField(in, "state"), textField(in, "description"), textField(in, "target_url")}
 	if !slices.Contains([]string{"pending", "running", "success", "failed", "canceled", "skipped"}, s.State) {
 		return hostAnswer{status: http.StatusBadRequest, body: hostObject{"error": "state does not have a valid value"}}
 	}
@@ -119,18 +119,18 @@ func (c *CodeHosts) serveBitbucketComments(r *http.Request, t *HostToken, path [
 		return bitbucketRefusal(http.StatusNotFound, "Repository not found")
 	}
 	switch rest := path[2:]; {
-	case asks(r, rest, http.MethodPost, "commit/*/statuses/build"):
-		return c.bitbucketStatus(spoken(r), p, rest[1])
-	case asks(r, rest, http.MethodGet, "pullrequests/*/comments"):
+	case isRequest(r, rest, http.MethodPost, "commit/*/statuses/build"):
+		return c.bitbucketStatus(jsonBody(r), p, rest[1])
+	case isRequest(r, rest, http.MethodGet, "pullrequests/*/comments"):
 		part, more := page(r, "pagelen", c.comments[projectKey(HostBitbucket, p, rest[1])])
-		body := hostObject{"values": shown(part, c.bitbucketComment), "pagelen": len(part)}
+		body := hostObject{"values": render(part, c.bitbucketComment), "pagelen": len(part)}
 		if more {
 			body["next"] = "https://api.bitbucket.org/2.0/next"
 		}
 		return hostAnswer{status: http.StatusOK, body: body}
-	case asks(r, rest, http.MethodPost, "pullrequests/*/comments"):
+	case isRequest(r, rest, http.MethodPost, "pullrequests/*/comments"):
 		return hostAnswer{status: http.StatusCreated, body: c.bitbucketComment(c.addComment(HostBitbucket, p, rest[1], t.Username, bitbucketRaw(r)))}
-	case asks(r, rest, http.MethodPut, "pullrequests/*/comments/*"):
+	case isRequest(r, rest, http.MethodPut, "pullrequests/*/comments/*"):
 		if one := c.findComment(HostBitbucket, p, rest[3]); one != nil {
 			one.Body = bitbucketRaw(r)
 			return hostAnswer{status: http.StatusOK, body: c.bitbucketComment(one)}
@@ -140,7 +140,7 @@ func (c *CodeHosts) serveBitbucketComments(r *http.Request, t *HostToken, path [
 }
 
 func (c *CodeHosts) bitbucketStatus(in map[string]any, p *HostProject, commit string) hostAnswer {
-	s := HostStatus{said(in, "key"), said(in, "state"), said(in, "description"), said(in, "url")}
+	s := HostStatus{textField(in, "key"), textField(in, "state"), textField(in, "description"), textField(in, "url")}
 	if s.URL == "" || !slices.Contains([]string{"INPROGRESS", "SUCCESSFUL", "FAILED", "STOPPED"}, s.State) {
 		return bitbucketRefusal(http.StatusBadRequest, "Bad request")
 	}
@@ -149,8 +149,8 @@ func (c *CodeHosts) bitbucketStatus(in map[string]any, p *HostProject, commit st
 }
 
 func bitbucketRaw(r *http.Request) string {
-	content, _ := spoken(r)["content"].(map[string]any)
-	return said(content, "raw")
+	content, _ := jsonBody(r)["content"].(map[string]any)
+	return textField(content, "raw")
 }
 
 func (c *CodeHosts) bitbucketComment(one *HostComment) hostObject {
@@ -165,26 +165,26 @@ func (c *CodeHosts) bitbucketComment(one *HostComment) hostObject {
 // statuses, as the product's reference describes them.
 func (c *CodeHosts) serveCodeupComments(r *http.Request, t *HostToken, p *HostProject, path []string) hostAnswer {
 	switch {
-	case asks(r, path, http.MethodPost, "commits/*/statuses"):
-		in := spoken(r)
-		s := HostStatus{said(in, "context"), said(in, "state"), said(in, "description"), said(in, "targetUrl")}
+	case isRequest(r, path, http.MethodPost, "commits/*/statuses"):
+		in := jsonBody(r)
+		s := HostStatus{textField(in, "context"), textField(in, "state"), textField(in, "description"), textField(in, "targetUrl")}
 		if len([]rune(s.Name)) > 50 || !slices.Contains([]string{"error", "failure", "pending", "success"}, s.State) {
 			return codeupRefusal(http.StatusBadRequest, "INVALID_PARAMETER")
 		}
 		c.setStatus(HostCodeup, p, path[1], s)
 		return hostAnswer{status: http.StatusOK, body: hostObject{"sha": path[1], "state": s.State, "context": s.Name}}
-	case asks(r, path, http.MethodPost, "changeRequests/*/comments/list"):
-		return hostAnswer{status: http.StatusOK, body: shown(c.comments[projectKey(HostCodeup, p, path[1])], c.codeupComment)}
-	case asks(r, path, http.MethodPost, "changeRequests/*/comments"):
-		in := spoken(r)
-		text := said(in, "content")
-		if n := len([]rune(text)); n == 0 || n > 65535 || !strings.HasSuffix(said(in, "comment_type"), "_COMMENT") {
+	case isRequest(r, path, http.MethodPost, "changeRequests/*/comments/list"):
+		return hostAnswer{status: http.StatusOK, body: render(c.comments[projectKey(HostCodeup, p, path[1])], c.codeupComment)}
+	case isRequest(r, path, http.MethodPost, "changeRequests/*/comments"):
+		in := jsonBody(r)
+		text := textField(in, "content")
+		if n := len([]rune(text)); n == 0 || n > 65535 || !strings.HasSuffix(textField(in, "comment_type"), "_COMMENT") {
 			return codeupRefusal(http.StatusBadRequest, "INVALID_PARAMETER")
 		}
 		return hostAnswer{status: http.StatusOK, body: c.codeupComment(c.addComment(HostCodeup, p, path[1], t.Username, text))}
-	case asks(r, path, http.MethodPut, "changeRequests/*/comments/*"):
+	case isRequest(r, path, http.MethodPut, "changeRequests/*/comments/*"):
 		if one := c.findComment(HostCodeup, p, path[3]); one != nil {
-			one.Body = said(spoken(r), "content")
+			one.Body = textField(jsonBody(r), "content")
 			return hostAnswer{status: http.StatusOK, body: hostObject{"result": true}}
 		}
 	}

@@ -42,7 +42,7 @@ func (c *CodeHosts) github(r *http.Request) hostAnswer {
 	}
 	value := bearerOf(r)
 	t := c.token(HostGitHub, value)
-	if value != "" && (t == nil || c.dead(t)) {
+	if value != "" && (t == nil || c.invalid(t)) {
 		return githubRefusal(http.StatusUnauthorized, "Bad credentials")
 	}
 	path := hostPath(r, "/")

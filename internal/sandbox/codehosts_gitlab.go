@@ -72,7 +72,7 @@ func (c *CodeHosts) gitlabRefusal(t *HostToken) (hostAnswer, bool) {
 		return hostAnswer{status: http.StatusUnauthorized, body: hostObject{"message": "401 Unauthorized"}}, true
 	case t.Revoked:
 		return invalid("Token was revoked. You have to re-authorize from the user.")
-	case c.dead(t):
+	case c.invalid(t):
 		return invalid("Token is expired. You can either do re-authorization or token refresh.")
 	}
 	return hostAnswer{}, false

@@ -159,7 +159,7 @@ func (i *RegistryInstance) repoOf(parameters url.Values, read string) (*imageRep
 			continue
 		}
 		if read != "" {
-			repo = i.shown(image, read+parameters.Get("PageNo")).repo // Each page by itself.
+			repo = i.visible(image, read+parameters.Get("PageNo")).repo // Each page by itself.
 		}
 		if repo != nil {
 			return repo, nil
@@ -187,7 +187,7 @@ func (i *RegistryInstance) rpcGetRepository(p url.Values) (map[string]any, *wire
 		return i.rpcRepository(repo), nil
 	}
 	namespace := p.Get("RepoNamespaceName")
-	repo := i.shown(namespace+"/"+p.Get("RepoName"), "GetRepository").repo
+	repo := i.visible(namespace+"/"+p.Get("RepoName"), "GetRepository").repo
 	switch {
 	case repo != nil:
 		return i.rpcRepository(repo), nil

@@ -141,7 +141,7 @@ func (i *RegistryInstance) rpcListAccounts(p url.Values) (map[string]any, *wireE
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	list := []map[string]any{}
-	if a := i.shown(origin, "ListSourceCodeAccount").account; a != nil {
+	if a := i.visible(origin, "ListSourceCodeAccount").account; a != nil {
 		list = append(list, map[string]any{
 			"AccountId": strconv.FormatInt(a.ID, 10), "CodeRepoType": origin, "Username": a.Username, "CodeRepoUrl": a.Address,
 			"CreateTime": a.Created.UnixMilli(),

@@ -29,8 +29,8 @@ type Fault struct {
 	// Until, if not nil, also delays the request until it is closed or the
 	// client gives up.
 	Until <-chan struct{}
-	// LoseAnswer does the work and then cuts the connection.
-	LoseAnswer bool
+	// DropResponse does the work and then cuts the connection.
+	DropResponse bool
 	// Cut cuts the connection and does no work.
 	Cut bool
 	// EffectAfter, with Cut or Status, does the work that long afterwards.
@@ -50,14 +50,14 @@ type Faults struct {
 	list []*Fault
 	// now is the clock; nil means time.Now.
 	now func() time.Time
-	// late are the effects that are still to come, in the order of the calls.
-	late []lateEffect
-	// happening is held while effects come: no call sees the time before them.
-	happening sync.Mutex
+	// pending are the effects that are still to come, in the order of the calls.
+	pending []pendingEffect
+	// applying is held while effects come: no call sees the time before them.
+	applying sync.Mutex
 }
 
-// lateEffect is work that is done at a time, or at the first call after it.
-type lateEffect struct {
+// pendingEffect is work that is done at a time, or at the first call after it.
+type pendingEffect struct {
 	due time.Time
 	do  func()
 }
@@ -80,20 +80,20 @@ func (f *Faults) Clear() {
 // Wrap puts the faults in front of a handler.
 func (f *Faults) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.catchUp()
-		fault, ok := f.take(r)
+		f.applyDue()
+		fault, ok := f.match(r)
 		if !ok {
 			next.ServeHTTP(w, r)
 			return
 		}
-		fault.happen(f, next, w, r)
+		fault.serve(f, next, w, r)
 	})
 }
 
-// catchUp does the work that is due.
-func (f *Faults) catchUp() {
-	f.happening.Lock()
-	defer f.happening.Unlock()
+// applyDue does the work that is due.
+func (f *Faults) applyDue() {
+	f.applying.Lock()
+	defer f.applying.Unlock()
 	for _, do := range f.due() {
 		do()
 	}
@@ -102,7 +102,7 @@ func (f *Faults) catchUp() {
 func (f *Faults) due() (due []func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.late = slices.DeleteFunc(f.late, func(e lateEffect) bool {
+	f.pending = slices.DeleteFunc(f.pending, func(e pendingEffect) bool {
 		late := e.due.After(f.clock())
 		if !late {
 			due = append(due, e.do)
@@ -126,31 +126,31 @@ func (f *Faults) later(after time.Duration, next http.Handler, r *http.Request, 
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.late = append(f.late, lateEffect{f.clock().Add(after), func() { next.ServeHTTP(httptest.NewRecorder(), r) }})
+	f.pending = append(f.pending, pendingEffect{f.clock().Add(after), func() { next.ServeHTTP(httptest.NewRecorder(), r) }})
 }
 
-// take finds the fault that meets r and counts it.
-func (f *Faults) take(r *http.Request) (Fault, bool) {
+// match finds the fault that meets r and counts it.
+func (f *Faults) match(r *http.Request) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, fault := range f.list {
 		if fault.Match != nil && !fault.Match(r) || isProbe(r) && !fault.Probes {
 			continue
 		}
-		met := *fault
+		matched := *fault
 		if fault.Times > 0 {
 			if fault.Times--; fault.Times == 0 {
 				f.list = slices.Delete(f.list, i, i+1)
 			}
 		}
-		return met, true
+		return matched, true
 	}
 	return Fault{}, false
 }
 
-// happen lets the fault meet one request. Aborting the handler is how net/http
+// serve lets the fault meet one request. Aborting the handler is how net/http
 // lets a server cut the connection.
-func (f Fault) happen(faults *Faults, next http.Handler, w http.ResponseWriter, r *http.Request) {
+func (f Fault) serve(faults *Faults, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	// A server sees its client go only once it has read the body.
 	body, err := io.ReadAll(r.Body)
 	if err != nil || !f.wait(r) {
@@ -163,7 +163,7 @@ func (f Fault) happen(faults *Faults, next http.Handler, w http.ResponseWriter, 
 	switch {
 	case f.Cut:
 		panic(http.ErrAbortHandler)
-	case f.LoseAnswer:
+	case f.DropResponse:
 		next.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
 	case f.Status != 0:

@@ -85,7 +85,7 @@ type Registry struct {
 	mu        sync.Mutex
 	instances map[string]*RegistryInstance
 	withdrawn map[string]bool
-	// foreign says that SpeakForeign is in force.
+	// foreign says that ServeForeignAPI is in force.
 	foreign bool
 	calls   []RegistryCall
 	// forgotten is how many calls came before the first of calls.

@@ -65,7 +65,7 @@ func (i *RegistryInstance) getAccounts(r registryRequest) (any, *wireError) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	list := []wireAccount{}
-	if a := i.shown(origin, r.Pattern).account; a != nil {
+	if a := i.visible(origin, r.Pattern).account; a != nil {
 		list = append(list, wireAccount{a.ID, origin, a.Username, a.Address, a.Created.UnixMilli()})
 	}
 	return map[string]any{"sourceAccounts": list}, nil

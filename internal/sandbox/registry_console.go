@@ -5,7 +5,7 @@ import "slices"
 // ConsoleLink gives an image repository a source as a person does it in the
 // console, and makes the repository where there is none.
 func (i *RegistryInstance) ConsoleLink(image string, source ImageSource) {
-	i.registry.Faults.catchUp()
+	i.registry.Faults.applyDue()
 	i.AddRepository(image)
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -17,7 +17,7 @@ func (i *RegistryInstance) ConsoleLink(image string, source ImageSource) {
 // in the console, and makes the repository where there is none. The rule's ID
 // is given by the registry.
 func (i *RegistryInstance) ConsoleAddRule(image string, rule ImageRule) {
-	i.registry.Faults.catchUp()
+	i.registry.Faults.applyDue()
 	i.AddRepository(image)
 	rule.ID = i.registry.nextID()
 	i.mu.Lock()
@@ -45,7 +45,7 @@ func (i *RegistryInstance) ConsoleRemoveRule(image string, id int64) {
 }
 
 func (i *RegistryInstance) changeRules(image string, change func([]ImageRule) []ImageRule) {
-	i.registry.Faults.catchUp()
+	i.registry.Faults.applyDue()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if repo := i.repos[image]; repo != nil {

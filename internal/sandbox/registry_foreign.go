@@ -20,19 +20,19 @@ func UndocumentedOperations() []string {
 //go:embed foreign.yaml
 var foreignProfile []byte
 
-// ForeignProfile is the wire profile of what SpeakForeign serves.
+// ForeignProfile is the wire profile of what ServeForeignAPI serves.
 func ForeignProfile() []byte { return foreignProfile }
 
-// SpeakForeign serves the undocumented calls in a different way than the project
+// ServeForeignAPI serves the undocumented calls in a different way than the project
 // assumes: other paths, methods, names, words and nesting.
-func (r *Registry) SpeakForeign() {
+func (r *Registry) ServeForeignAPI() {
 	r.Withdraw(UndocumentedOperations()...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.foreign = true
 }
 
-// foreignOperations are the calls that SpeakForeign serves.
+// foreignOperations are the calls that ServeForeignAPI serves.
 func foreignOperations() []registryOperation {
 	const origin = "/v9/images/{namespace}/{name}/origin"
 	return []registryOperation{
@@ -45,12 +45,12 @@ func foreignOperations() []registryOperation {
 	}
 }
 
-func foreignWords() map[string]string {
+func foreignNames() map[string]string {
 	return map[string]string{"cu": "CODEUP", "gh": "GITHUB", "bb": "BITBUCKET", "gl": "GITLAB"}
 }
 
-func foreignWord(origin string) string {
-	for word, known := range foreignWords() {
+func foreignName(origin string) string {
+	for word, known := range foreignNames() {
 		if known == origin {
 			return word
 		}
@@ -69,7 +69,7 @@ func (r registryRequest) asking(query url.Values, body any) registryRequest {
 
 func (i *RegistryInstance) listHosts(r registryRequest) (any, *wireError) {
 	kind := r.URL.Query().Get("kind")
-	data, failure := i.getAccounts(r.asking(url.Values{"SourceOriginType": {foreignWords()[kind]}}, nil))
+	data, failure := i.getAccounts(r.asking(url.Values{"SourceOriginType": {foreignNames()[kind]}}, nil))
 	if failure != nil {
 		return nil, failure
 	}
@@ -96,7 +96,7 @@ func (i *RegistryInstance) linkHost(r registryRequest) (any, *wireError) {
 		return nil, failure
 	}
 	account := map[string]any{
-		"SourceOriginType": foreignWords()[in.Host.Type], "SourceUserName": in.Host.Auth.Login, "SourceToken": in.Host.Auth.Key,
+		"SourceOriginType": foreignNames()[in.Host.Type], "SourceUserName": in.Host.Auth.Login, "SourceToken": in.Host.Auth.Key,
 		"SourceEndpoint": in.Host.Site,
 	}
 	data, failure := i.createAccount(r.asking(nil, map[string]any{"SourceAccount": account}))
@@ -127,7 +127,7 @@ func (i *RegistryInstance) getOrigin(r registryRequest) (any, *wireError) {
 	}
 	overseas, _ := s["isOversea"].(bool)
 	return map[string]any{"origin": map[string]any{
-		"type": foreignWord(kind), "project": namespace + "/" + name, "near": !overseas,
+		"type": foreignName(kind), "project": namespace + "/" + name, "near": !overseas,
 		"start": word("isAutoBuild", "PUSH", "HAND"), "cache": word("isDisableCache", "no", "yes"),
 	}}, nil
 }
@@ -142,7 +142,7 @@ func (i *RegistryInstance) setOrigin(r registryRequest) (any, *wireError) {
 	}
 	at := max(strings.LastIndexByte(in.Project, '/'), 0)
 	return i.updateSource(r.asking(nil, map[string]any{"RepoSource": map[string]any{
-		"SourceRepoType": foreignWords()[in.Type], "SourceRepoNamespace": in.Project[:at], "SourceRepoName": strings.TrimPrefix(in.Project[at:], "/"),
+		"SourceRepoType": foreignNames()[in.Type], "SourceRepoNamespace": in.Project[:at], "SourceRepoName": strings.TrimPrefix(in.Project[at:], "/"),
 		"IsAutoBuild": in.Start == "PUSH", "IsOversea": !in.Near, "IsDisableCache": in.Cache == "no",
 	}}))
 }

@@ -105,7 +105,7 @@ func (i *RegistryInstance) ConsoleBind(platform, address, username string) Sourc
 		ID: i.registry.nextID(), Platform: strings.ToLower(platform),
 		Username: username, Address: address, Created: i.registry.options.Now(),
 	}
-	i.registry.Faults.catchUp()
+	i.registry.Faults.applyDue()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.accounts[a.origin] = a
@@ -116,7 +116,7 @@ func (i *RegistryInstance) ConsoleBind(platform, address, username string) Sourc
 // ConsoleUnbind unbinds a platform as a person does it in the console, and
 // says whether it was bound.
 func (i *RegistryInstance) ConsoleUnbind(platform string) bool {
-	i.registry.Faults.catchUp()
+	i.registry.Faults.applyDue()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	origin := strings.ToUpper(platform)
@@ -129,7 +129,7 @@ func (i *RegistryInstance) ConsoleUnbind(platform string) bool {
 // ConsoleUnlink removes an image repository's source as a person does it in
 // the console.
 func (i *RegistryInstance) ConsoleUnlink(image string) {
-	i.registry.Faults.catchUp()
+	i.registry.Faults.applyDue()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if repo := i.repos[image]; repo != nil {
@@ -156,7 +156,7 @@ func (i *RegistryInstance) Accounts() []SourceAccount { return i.Snapshot().Acco
 
 // TokenIs says whether a platform is bound with this very token.
 func (i *RegistryInstance) TokenIs(platform, token string) bool {
-	i.registry.Faults.catchUp()
+	i.registry.Faults.applyDue()
 	return i.PeekToken(platform, token)
 }
 
@@ -171,7 +171,7 @@ func (i *RegistryInstance) PeekToken(platform, token string) bool {
 
 // Snapshot is a copy of all that the instance has.
 func (i *RegistryInstance) Snapshot() RegistrySnapshot {
-	i.registry.Faults.catchUp()
+	i.registry.Faults.applyDue()
 	return i.Peek()
 }
 
@@ -202,7 +202,7 @@ func (i *RegistryInstance) repo(r registryRequest) (*imageRepository, *wireError
 
 // shownRepo is repo as a read shows it.
 func (i *RegistryInstance) shownRepo(r registryRequest) (*imageRepository, *wireError) {
-	return i.named(r, i.shown(r.PathValue("namespace")+"/"+r.PathValue("name"), r.Pattern).repo)
+	return i.named(r, i.visible(r.PathValue("namespace")+"/"+r.PathValue("name"), r.Pattern).repo)
 }
 
 func (i *RegistryInstance) named(r registryRequest, repo *imageRepository) (*imageRepository, *wireError) {

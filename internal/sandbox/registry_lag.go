@@ -30,9 +30,9 @@ type version struct {
 	repo    *imageRepository
 }
 
-// LagReads makes reads lag from now on. It replaces what was asked for before;
+// SetReadLag makes reads lag from now on. It replaces what was asked for before;
 // the first that fits an object decides. Without one, reads show what is so.
-func (i *RegistryInstance) LagReads(lags ...ReadLag) {
+func (i *RegistryInstance) SetReadLag(lags ...ReadLag) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.lags, i.reads = lags, map[string]int{}
@@ -51,9 +51,9 @@ func (i *RegistryInstance) changed(object string) {
 	i.versions[object] = all[max(0, len(all)-maxVersions):]
 }
 
-// shown is an object as a read shows it now; each kind of read flips by itself.
+// visible is an object as a read shows it now; each kind of read flips by itself.
 // The caller holds mu.
-func (i *RegistryInstance) shown(object, read string) version {
+func (i *RegistryInstance) visible(object, read string) version {
 	now := version{account: i.accounts[object], repo: i.repos[object]}
 	at := slices.IndexFunc(i.lags, func(l ReadLag) bool { return l.Object == "" || strings.EqualFold(l.Object, object) })
 	if at < 0 {

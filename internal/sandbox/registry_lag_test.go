@@ -54,7 +54,7 @@ const (
 
 func TestReadsLag(t *testing.T) {
 	l := newLaggedRegistry(t)
-	l.Instance("ak").LagReads(ReadLag{Object: "team/app", By: 3 * time.Second}, ReadLag{Object: "codeup", By: 3 * time.Second, Flip: true})
+	l.Instance("ak").SetReadLag(ReadLag{Object: "team/app", By: 3 * time.Second}, ReadLag{Object: "codeup", By: 3 * time.Second, Flip: true})
 	l.call(http.MethodPut, rulesPath, ruleBody)
 	l.call(http.MethodPut, "/users/sourceAccount", accountBody)
 	for _, step := range []struct {

@@ -177,7 +177,7 @@ func TestFaultsHappenInTheirOrderAndAsOftenAsSaid(t *testing.T) {
 	}
 	faults.Add(Fault{Times: 1, Match: func(r *http.Request) bool { return r.Method == http.MethodGet }, Status: 500})
 	faults.Add(Fault{Times: 1, Status: 418, Body: "fault"})
-	faults.Add(Fault{Times: 1, LoseAnswer: true})
+	faults.Add(Fault{Times: 1, DropResponse: true})
 	faults.Add(Fault{Times: 1, Cut: true})
 	faults.Add(Fault{Times: 1, Delay: time.Millisecond})
 	var got []string

@@ -138,8 +138,8 @@ func (t *vaultToken) allows(path string) bool {
 	return false
 }
 
-// touches says whether anything at or below a mount may be read.
-func (t *vaultToken) touches(mount string) bool {
+// mayRead says whether anything at or below a mount may be read.
+func (t *vaultToken) mayRead(mount string) bool {
 	for _, p := range t.Paths {
 		if strings.HasPrefix(p, mount) || strings.HasPrefix(mount, p) {
 			return true

@@ -117,7 +117,7 @@ func (v *Vault) find(path string) (name string, m *vaultMount, rest string) {
 // token that may do anything there.
 func (v *Vault) mountOf(token *vaultToken, path string) vaultAnswer {
 	name, m, _ := v.find(path)
-	if m == nil || !token.touches(name+"/") {
+	if m == nil || !token.mayRead(name+"/") {
 		return vaultErrors(http.StatusForbidden, fmt.Sprintf(
 			"preflight capability check returned 403, please ensure client's policies grant access to path %q", path+"/"))
 	}

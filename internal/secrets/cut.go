@@ -73,12 +73,12 @@ func (r *Redactor) split(texts []string) map[int]bool {
 		if v[1]-v[0] <= minPart {
 			continue
 		}
-		begin := 0
+		prefixOf := 0
 		for i, text := range texts {
-			if begin < v[1] && begin+len(text) > v[0] {
+			if prefixOf < v[1] && prefixOf+len(text) > v[0] {
 				found[i] = true
 			}
-			begin += len(text)
+			prefixOf += len(text)
 		}
 	}
 	return found

@@ -33,7 +33,7 @@ const maxEncoded = 64 << 10
 // masked too.
 const maxTwice = 4 << 10
 
-// forms returns the spellings of a value that are masked.
+// forms returns the forms of a value that are masked.
 func forms(value string) []string {
 	out := []string{value}
 	if len(value) <= maxEncoded {

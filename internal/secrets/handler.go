@@ -67,7 +67,7 @@ func (h *Handler) Handle(ctx context.Context, record slog.Record) error {
 			attrs = append(append(make([]slog.Attr, 0, len(s.attrs)+len(attrs)), s.attrs...), attrs...)
 		}
 	}
-	attrs = h.unsplit(attrs)
+	attrs = h.maskSplit(attrs)
 	clean := slog.NewRecord(record.Time, record.Level, h.r.Redact(record.Message), record.PC)
 	for _, a := range attrs {
 		clean.AddAttrs(h.attr(a))
@@ -75,8 +75,8 @@ func (h *Handler) Handle(ctx context.Context, record slog.Record) error {
 	return h.inner.Handle(ctx, clean)
 }
 
-// unsplit masks the texts among attributes that contain parts of one secret.
-func (h *Handler) unsplit(attrs []slog.Attr) []slog.Attr {
+// maskSplit masks the texts among attributes that contain parts of one secret.
+func (h *Handler) maskSplit(attrs []slog.Attr) []slog.Attr {
 	var texts []string
 	each(attrs, func(a slog.Attr) slog.Attr {
 		texts = append(texts, a.Value.String())

@@ -5,30 +5,30 @@ import (
 	"strings"
 )
 
-// index finds the spellings of secrets in a text. The search takes as long with
+// index finds the forms of secrets in a text. The search takes as long with
 // thousands of secrets as with one. Adding or removing a secret does not touch the
 // others.
 type index struct {
-	// at has the spellings by their beginning, sorted by text.
-	at map[beginning]spellings
+	// at has the forms by their beginning, sorted by text.
+	at map[prefix]formList
 }
 
-// beginning is the first minPart bytes of a text. No spelling is shorter.
-type beginning uint64
+// prefix is the first minPart bytes of a text. No form is shorter.
+type prefix uint64
 
-// spelling is one way to write one or several secrets.
-type spelling struct {
+// form is one way to write one or several secrets.
+type form struct {
 	text string
-	// of is how many secrets have this spelling, and plain how many of them are
+	// of is how many secrets have this form, and plain how many of them are
 	// this text itself.
 	of, plain int
 }
 
-// spellings have the same beginning, as all tokens of a code host do. They are sorted.
-type spellings []*spelling
+// formList have the same beginning, as all tokens of a code host do. They are sorted.
+type formList []*form
 
-// begin returns the beginning of a text of minPart bytes or more.
-func begin(text string) (b beginning) {
+// prefixOf returns the beginning of a text of minPart bytes or more.
+func prefixOf(text string) (b prefix) {
 	for _, c := range []byte(text[:minPart]) {
 		b = b.then(c)
 	}
@@ -36,16 +36,16 @@ func begin(text string) (b beginning) {
 }
 
 // then moves the beginning forward by one byte.
-func (b beginning) then(c byte) beginning { return (b<<8 | beginning(c)) & (1<<(8*minPart) - 1) }
+func (b prefix) then(c byte) prefix { return (b<<8 | prefix(c)) & (1<<(8*minPart) - 1) }
 
-// change adds the spellings of a secret, or removes them if by is -1.
-func (x *index) change(spelt []string, value string, by int) {
-	for _, text := range spelt {
-		at := begin(text)
+// change adds the forms of a secret, or removes them if by is -1.
+func (x *index) change(forms []string, value string, by int) {
+	for _, text := range forms {
+		at := prefixOf(text)
 		all := x.at[at]
 		n, known := all.search(text)
 		if !known {
-			all = slices.Insert(all, n, &spelling{text: text})
+			all = slices.Insert(all, n, &form{text: text})
 		}
 		if all[n].of += by; text == value {
 			all[n].plain += by
@@ -62,12 +62,12 @@ func (x *index) change(spelt []string, value string, by int) {
 }
 
 // search returns the position of a text among them, or where it would be.
-func (all spellings) search(text string) (int, bool) {
-	return slices.BinarySearchFunc(all, text, func(s *spelling, text string) int { return strings.Compare(s.text, text) })
+func (all formList) search(text string) (int, bool) {
+	return slices.BinarySearchFunc(all, text, func(s *form, text string) int { return strings.Compare(s.text, text) })
 }
 
 // longest returns the longest of them that a text begins with; nil if there is none.
-func (all spellings) longest(text string) *spelling {
+func (all formList) longest(text string) *form {
 	for {
 		n, is := all.search(text)
 		if is {
@@ -76,7 +76,7 @@ func (all spellings) longest(text string) *spelling {
 		if n == 0 {
 			return nil
 		}
-		// A spelling that the text begins with is not sorted after the text.
+		// A form that the text begins with is not sorted after the text.
 		last := all[n-1]
 		same := common(last.text, text)
 		if same == len(last.text) {
@@ -96,13 +96,13 @@ func common(a, b string) int {
 	return min(len(a), len(b))
 }
 
-// each calls found at every offset of a text at which a spelling may begin, with the
-// spellings that have this beginning. found returns how many bytes to skip.
-func (x *index) each(text string, found func(at int, like spellings) int) {
+// each calls found at every offset of a text at which a form may begin, with the
+// forms that have this beginning. found returns how many bytes to skip.
+func (x *index) each(text string, found func(at int, like formList) int) {
 	if len(x.at) == 0 || len(text) < minPart {
 		return
 	}
-	next, b := 0, begin(text)>>8
+	next, b := 0, prefixOf(text)>>8
 	for at := 0; at+minPart <= len(text); at++ {
 		if b = b.then(text[at+minPart-1]); at < next {
 			continue
@@ -113,12 +113,12 @@ func (x *index) each(text string, found func(at int, like spellings) int) {
 	}
 }
 
-// mask masks every spelling. Of those at one offset it masks the longest, so that no
+// mask masks every form. Of those at one offset it masks the longest, so that no
 // part of a value is left if another value is its beginning.
 func (x *index) mask(text string) string {
 	var out strings.Builder
 	end := 0
-	x.each(text, func(at int, like spellings) int {
+	x.each(text, func(at int, like formList) int {
 		s := like.longest(text[at:])
 		if s == nil {
 			return 1
@@ -133,9 +133,9 @@ func (x *index) mask(text string) string {
 	return out.String() + text[end:]
 }
 
-// values returns the start and end of each secret in a text, in its plain spelling.
+// values returns the start and end of each secret in a text, in its plain form.
 func (x *index) values(text string) (found [][2]int) {
-	x.each(text, func(at int, like spellings) int {
+	x.each(text, func(at int, like formList) int {
 		for s := like.longest(text[at:]); s != nil; s = like.longest(s.text[:len(s.text)-1]) {
 			if s.plain > 0 {
 				found = append(found, [2]int{at, at + len(s.text)})
@@ -146,10 +146,10 @@ func (x *index) values(text string) (found [][2]int) {
 	return found
 }
 
-// continues reports whether a spelling longer than minPart begins with text, which
+// continues reports whether a form longer than minPart begins with text, which
 // is at least as long as minPart.
 func (x *index) continues(text string) bool {
-	all := x.at[begin(text)]
+	all := x.at[prefixOf(text)]
 	n, is := all.search(text)
 	if is && len(text) <= minPart {
 		n++

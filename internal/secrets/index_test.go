@@ -21,7 +21,7 @@ func TestTheIndexFindsWhatASearchForEachSecretFinds(t *testing.T) {
 		}
 		return string(text)
 	}
-	x, known := index{map[beginning]spellings{}}, map[string]int{}
+	x, known := index{map[prefix]formList{}}, map[string]int{}
 	count := 3000
 	if testing.Short() {
 		count = 1000
@@ -90,10 +90,10 @@ func TestAValueThatIsReadOftenTakesOnePlace(t *testing.T) {
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	r := NewRedactor(func() time.Time { return now })
 	r.Register(New([]byte("the-other-token")))()
-	for range 2 * maxLingering {
+	for range 2 * maxForgotten {
 		r.Register(New([]byte("the-token-of-all")))()
 	}
-	now = now.Add(linger - time.Second)
+	now = now.Add(maskForgotten - time.Second)
 	for _, text := range []string{"the-other-token", "the-token-of-all"} {
 		if got := r.Redact("it is " + text); got != "it is "+mask {
 			t.Errorf("%s: %s", text, got)

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// linger is how long a forgotten value is still masked, because errors that
+// maskForgotten is how long a forgotten value is still masked, because errors that
 // contain it may be logged after the call that used it.
-const linger = time.Minute
+const maskForgotten = time.Minute
 
-// maxLingering limits how many forgotten values are still masked.
-const maxLingering = 1024
+// maxForgotten limits how many forgotten values are still masked.
+const maxForgotten = 1024
 
 // Redactor masks secrets in text: registered ones, by value and in the forms in
 // which programs write them, and text that looks like a token. It is safe for
@@ -22,11 +22,11 @@ type Redactor struct {
 	now      func() time.Time
 	patterns []pattern
 
-	// met has the hashes of all values that were ever known, and learned is their
+	// everKnown has the hashes of all values that were ever known, and learned is their
 	// number.
-	met     map[uint64]bool
-	learned atomic.Uint64
-	seed    maphash.Seed
+	everKnown map[uint64]bool
+	learned   atomic.Uint64
+	seed      maphash.Seed
 
 	mu sync.RWMutex
 	// known has every value that is masked, and gone those that were forgotten,
@@ -53,7 +53,7 @@ func NewRedactor(now func() time.Time) *Redactor {
 	if now == nil {
 		now = time.Now
 	}
-	return &Redactor{now: now, patterns: patterns(), known: map[string]*entry{}, met: map[uint64]bool{}, seed: maphash.MakeSeed(), index: index{map[beginning]spellings{}}}
+	return &Redactor{now: now, patterns: patterns(), known: map[string]*entry{}, everKnown: map[uint64]bool{}, seed: maphash.MakeSeed(), index: index{map[prefix]formList{}}}
 }
 
 // Learned increases when a value becomes known for the first time: texts that
@@ -101,8 +101,8 @@ func (r *Redactor) add(value string) *entry {
 		r.words = append(slices.Clone(r.words), value)
 		slices.SortStableFunc(r.words, func(a, b string) int { return len(b) - len(a) })
 	}
-	if hash := maphash.String(r.seed, value); !r.met[hash] {
-		r.met[hash] = true
+	if hash := maphash.String(r.seed, value); !r.everKnown[hash] {
+		r.everKnown[hash] = true
 		r.learned.Add(1)
 	}
 	return e
@@ -129,8 +129,8 @@ func (r *Redactor) forget(e *entry) {
 	if e.refs--; e.refs > 0 {
 		return
 	}
-	e.until = r.now().Add(linger)
-	if r.gone = append(r.gone, e); len(r.gone) > maxLingering {
+	e.until = r.now().Add(maskForgotten)
+	if r.gone = append(r.gone, e); len(r.gone) > maxForgotten {
 		r.drop()
 	}
 }

@@ -113,7 +113,7 @@ func (s *Server) tokenOnly(next http.Handler, g *Gate) http.Handler {
 		default:
 			g.count(token, Answered)
 			caller := Caller{Token: true, Name: token.Name, Remote: from}
-			defer port.Hold(r.Context(), caller.String())()
+			defer port.Protect(r.Context(), caller.String())()
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
 		}
 	})
@@ -130,7 +130,7 @@ func (s *Server) peersOnly(next http.Handler) http.Handler {
 			s.refuse(w, r, message.NewError("server.other-user"), http.StatusForbidden)
 			return
 		}
-		defer port.Hold(r.Context(), c.String())()
+		defer port.Protect(r.Context(), c.String())()
 		next.ServeHTTP(w, r)
 	})
 }

@@ -26,8 +26,8 @@ type Describer interface {
 	LastPlan(ctx context.Context) (report.DaemonPlan, error)
 }
 
-// Chronicler reports events and history. It is safe for concurrent use.
-type Chronicler interface {
+// EventReader reports events and history. It is safe for concurrent use.
+type EventReader interface {
 	// Events returns the events after a sequence number, of a binding or,
 	// without a name, of all. If there are none, it waits up to wait for one.
 	Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error)
@@ -44,7 +44,7 @@ func (s *Server) answers(mux *http.ServeMux) {
 		}))
 		mux.HandleFunc("GET "+client.PlanPath, question(s, nil, func(r *http.Request, _ url.Values) (any, error) { return d.LastPlan(r.Context()) }))
 	}
-	c := s.opts.Chronicler
+	c := s.opts.EventReader
 	if c == nil {
 		return
 	}
@@ -57,7 +57,7 @@ func (s *Server) answers(mux *http.ServeMux) {
 		return c.History(r.Context(), q.Get("binding"), q.Get("instance"), since, int(limit))
 	}))
 	mux.HandleFunc("GET "+client.EventsPath, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := s.patient(w, r, maxWait*time.Second)
+		ctx, cancel := s.withDeadline(w, r, maxWait*time.Second)
 		defer cancel()
 		question(s, []string{"binding", "after", "wait"}, func(_ *http.Request, q url.Values) (any, error) {
 			after, errAfter := numberOf(q, "after")

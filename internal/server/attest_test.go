@@ -24,8 +24,8 @@ type takes struct {
 	err   error
 }
 
-func (a *takes) Attest(_ context.Context, _ Caller, word client.Attestation) (message.Message, error) {
-	a.words = append(a.words, word)
+func (a *takes) Attest(_ context.Context, _ Caller, attestation client.Attestation) (message.Message, error) {
+	a.words = append(a.words, attestation)
 	return message.Verbatim("it is written"), a.err
 }
 
@@ -51,19 +51,19 @@ func listening(t *testing.T, attester Attester) (*Server, string) {
 }
 
 func TestAWordIsTakenOverTheSocket(t *testing.T) {
-	word := client.Attestation{Binding: "payments-gitlab", By: "Ada", Instance: "prod"}
+	attestation := client.Attestation{Binding: "payments-gitlab", By: "Ada", Instance: "prod"}
 	attester := new(takes)
 	_, socket := listening(t, attester)
-	said, err := client.New(socket).Attest(t.Context(), word)
-	if err != nil || message.English(said) != "it is written" {
-		t.Fatalf("got %q, %v", said, err)
+	answer, err := client.New(socket).Attest(t.Context(), attestation)
+	if err != nil || message.English(answer) != "it is written" {
+		t.Fatalf("got %q, %v", answer, err)
 	}
-	if diff := cmp.Diff([]client.Attestation{word}, attester.words); diff != "" {
+	if diff := cmp.Diff([]client.Attestation{attestation}, attester.words); diff != "" {
 		t.Error(diff)
 	}
 	attester.err = errors.New("attest: no binding is called payments-gitlab")
-	if said, err := client.New(socket).Attest(t.Context(), word); err == nil || err.Error() != attester.err.Error() || !said.IsZero() {
-		t.Errorf("refused: got %q, %v, want the daemon's own words", said, err)
+	if answer, err := client.New(socket).Attest(t.Context(), attestation); err == nil || err.Error() != attester.err.Error() || !answer.IsZero() {
+		t.Errorf("refused: got %q, %v, want the daemon's own words", answer, err)
 	}
 }
 

@@ -70,7 +70,7 @@ func callerOf(ctx context.Context) Caller {
 
 // withPeer stores a connection and its caller for the requests on it.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	ctx = port.Keep(ctx, conn)
+	ctx = port.ConnContext(ctx, conn)
 	shared := port.Of(conn)
 	if shared == nil {
 		return ctx

@@ -18,12 +18,12 @@ import (
 type Attester interface {
 	// Attest records an attestation and returns what was recorded. An error
 	// says why it was rejected.
-	Attest(ctx context.Context, who Caller, word client.Attestation) (message.Message, error)
+	Attest(ctx context.Context, who Caller, attestation client.Attestation) (message.Message, error)
 }
 
 func (s *Server) attest() http.HandlerFunc {
-	return command(s, client.AttestTimeout, func(ctx context.Context, who Caller, word client.Attestation) (client.Attested, error) {
-		written, err := s.opts.Attester.Attest(ctx, who, word)
+	return command(s, client.AttestTimeout, func(ctx context.Context, who Caller, attestation client.Attestation) (client.Attested, error) {
+		written, err := s.opts.Attester.Attest(ctx, who, attestation)
 		return client.Attested{Message: message.English(written), ID: written.ID, Args: written.Args}, err
 	})
 }
@@ -65,7 +65,7 @@ func command[In, Out any](s *Server, limit time.Duration, do func(context.Contex
 			s.refuse(w, r, message.NewError("server.not-understood", "why", err), http.StatusBadRequest)
 			return
 		}
-		ctx, cancel := s.patient(w, r, limit)
+		ctx, cancel := s.withDeadline(w, r, limit)
 		defer cancel()
 		out, err := do(ctx, callerOf(r.Context()), in)
 		if err != nil {
@@ -90,9 +90,9 @@ func decode(body io.Reader, out any) error {
 	return nil
 }
 
-// patient allows an answer to take up to limit, instead of the server's usual
+// withDeadline allows an answer to take up to limit, instead of the server's usual
 // time limits. The context also ends with the server.
-func (s *Server) patient(w http.ResponseWriter, r *http.Request, limit time.Duration) (context.Context, context.CancelFunc) {
+func (s *Server) withDeadline(w http.ResponseWriter, r *http.Request, limit time.Duration) (context.Context, context.CancelFunc) {
 	control, end := http.NewResponseController(w), time.Now().Add(limit+client.AnswerMargin)
 	// If the connection does not support deadlines, the server's usual ones do
 	// not apply either.

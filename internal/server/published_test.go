@@ -15,22 +15,22 @@ import (
 	"reconciler/internal/client"
 )
 
-// tells is a Publisher that says what a test sets.
-type tells struct {
+// publisher is a Publisher that says what a test sets.
+type publisher struct {
 	text string
 	err  error
 }
 
-func (s tells) Publish(context.Context) ([]byte, error) { return []byte(s.text), s.err }
+func (s publisher) Publish(context.Context) ([]byte, error) { return []byte(s.text), s.err }
 
 func TestTheSnapshotIsServedOnTheSocketOnly(t *testing.T) {
 	for _, tt := range []struct {
-		name string
-		said tells
-		want string
+		name      string
+		publisher publisher
+		want      string
 	}{
-		{"one", tells{text: `{"kind":"Snapshot"}`}, ""},
-		{"none now", tells{err: errors.New("state: closed")}, "503 Service Unavailable: state: closed"},
+		{"one", publisher{text: `{"kind":"Snapshot"}`}, ""},
+		{"none now", publisher{err: errors.New("state: closed")}, "503 Service Unavailable: state: closed"},
 	} {
 		dir, err := os.MkdirTemp("", "srv")
 		if err != nil {
@@ -39,7 +39,7 @@ func TestTheSnapshotIsServedOnTheSocketOnly(t *testing.T) {
 		t.Cleanup(func() { _ = os.RemoveAll(dir) })
 		socket := filepath.Join(dir, "s.sock")
 		s, err := Listen(t.Context(), Options{
-			Listen: "127.0.0.1:0", Socket: socket, State: fakeState{}, Publisher: tt.said,
+			Listen: "127.0.0.1:0", Socket: socket, State: fakeState{}, Publisher: tt.publisher,
 			Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
@@ -48,7 +48,7 @@ func TestTheSnapshotIsServedOnTheSocketOnly(t *testing.T) {
 		s.Serve()
 		t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
 		got, err := client.New(socket).Published(t.Context())
-		if tt.want == "" && (err != nil || string(got) != tt.said.text) {
+		if tt.want == "" && (err != nil || string(got) != tt.publisher.text) {
 			t.Errorf("%s: got %q, %v", tt.name, got, err)
 		}
 		if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {

@@ -130,7 +130,7 @@ func TestTheRightTokenIsNeverLockedOut(t *testing.T) {
 
 const syncPath = client.SyncPath
 
-// crowd opens more connections than there are places, and leaves them open.
+// crowd opens more connections than there are slots, and leaves them open.
 func crowd(t *testing.T, address, begins string) {
 	t.Helper()
 	for range 520 {

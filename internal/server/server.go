@@ -59,9 +59,9 @@ type Options struct {
 	// supported.
 	Attester Attester
 	Syncer   Syncer
-	// Describer and Chronicler report the current state, and events and history.
-	Describer  Describer
-	Chronicler Chronicler
+	// Describer and EventReader report the current state, and events and history.
+	Describer   Describer
+	EventReader EventReader
 	// Conditions returns the daemon's own conditions; nil if there are none.
 	Conditions func() []binding.Condition
 	// Instances returns the names of the configured instances; nil if unknown.

@@ -8,8 +8,8 @@ type verdict int
 const (
 	differs verdict = iota
 	matches
-	// hopeless means that no later position of the text can match either.
-	hopeless
+	// neverMatches means that no later position of the text can match either.
+	neverMatches
 	// pastSlash means that only a ** further left can still match.
 	pastSlash
 )
@@ -28,10 +28,10 @@ func (w wildmatch) match(pattern, text []byte) verdict {
 	whole := pattern
 	for len(pattern) > 0 {
 		if *w.steps--; *w.steps < 0 {
-			return hopeless
+			return neverMatches
 		}
 		if len(text) == 0 && pattern[0] != '*' {
-			return hopeless
+			return neverMatches
 		}
 		switch pattern[0] {
 		case '*':
@@ -44,7 +44,7 @@ func (w wildmatch) match(pattern, text []byte) verdict {
 		case '[':
 			in, rest := class(pattern, text[0])
 			if rest == nil {
-				return hopeless
+				return neverMatches
 			}
 			if !in || w.slashes && text[0] == '/' {
 				return differs
@@ -116,7 +116,7 @@ func (w wildmatch) after(rest, text []byte, crosses bool) verdict {
 			return pastSlash
 		}
 	}
-	return hopeless
+	return neverMatches
 }
 
 func special(c byte) bool { return c == '*' || c == '?' || c == '[' || c == '\\' }

@@ -27,7 +27,7 @@ func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.J
 		s.index = x
 		defer func() { _ = x.db.Close() }() // It was opened only for reading.
 	}
-	damage, _, err := s.assess(func(p place) error { return visit(shown(p)) })
+	damage, _, err := s.assess(func(p place) error { return visit(journalEntry(p)) })
 	found := s.found
 	if err != nil {
 		return binding.JournalState{}, message.NewError("state.read-journal", "folder", s.folder, "err", err)
@@ -38,14 +38,14 @@ func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.J
 	}, nil
 }
 
-// shown converts an entry for readers of the journal.
-func shown(p place) binding.JournalEntry {
+// journalEntry converts an entry for readers of the journal.
+func journalEntry(p place) binding.JournalEntry {
 	e := binding.JournalEntry{
 		Number: p.at.Number, Time: p.entry.Time, Segment: segmentName(p.segment), Hash: p.at.Hash,
 		Checkpoint: p.entry.Segment != nil || p.entry.Checkpoint != "", AfterDamage: p.salvaged, Changes: []binding.JournalChange{},
 	}
 	for _, o := range p.entry.Operations {
-		c := binding.JournalChange{Do: o.Do, What: whatIn(o.Bucket), Instance: o.Instance, Value: o.Value}
+		c := binding.JournalChange{Do: o.Do, What: entryKind(o.Bucket), Instance: o.Instance, Value: o.Value}
 		if o.Key != "" {
 			c.Key = strings.Split(strings.TrimRight(o.Key, "\x00"), "\x00")
 		}
@@ -57,8 +57,8 @@ func shown(p place) binding.JournalEntry {
 	return e
 }
 
-// whatIn is the kind of entries in a bucket.
-func whatIn(bucket string) string {
+// entryKind is the kind of entries in a bucket.
+func entryKind(bucket string) string {
 	switch bucket {
 	case bucketRecords:
 		return "record"

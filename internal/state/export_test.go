@@ -11,7 +11,7 @@ func (s *Store) Crash() {
 		_ = s.journal.file.Close()
 	}
 	if s.behind {
-		s.index.abandon()
+		s.index.releaseLock()
 	} else if s.index.db != nil {
 		_ = s.index.db.Close()
 	}

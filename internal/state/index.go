@@ -46,8 +46,8 @@ type index struct {
 	foreign bool
 }
 
-// holds reports whether an index has content, that is, was not just created.
-func (x index) holds() bool { return x.foreign || x.at.Journal != "" }
+// hasContent reports whether an index has content, that is, was not just created.
+func (x index) hasContent() bool { return x.foreign || x.at.Journal != "" }
 
 // openIndex opens an index and reads all of it. If it is damaged, the error is
 // errUnusable.
@@ -64,15 +64,15 @@ func openIndex(path string, o bbolt.Options) (index, error) {
 		return x.inspect(o.ReadOnly)
 	})
 	if err != nil {
-		x.abandon()
+		x.releaseLock()
 		return index{}, err
 	}
 	return x, nil
 }
 
-// abandon releases the lock on an index that cannot be read or written. The
+// releaseLock releases the lock on an index that cannot be read or written. The
 // database's own Close would wait forever for a write that ended in a panic.
-func (x index) abandon() {
+func (x index) releaseLock() {
 	if x.file != nil {
 		unlock(x.file)
 		_ = x.file.Close() // Nothing that counts was written through it.
@@ -83,7 +83,7 @@ func (x index) abandon() {
 func (x *index) inspect(readOnly bool) error {
 	lacks := false
 	err := x.db.View(func(tx *bbolt.Tx) error {
-		if err := x.whole(tx); err != nil {
+		if err := x.checkPages(tx); err != nil {
 			return err
 		}
 		lacks = slices.ContainsFunc(buckets(), func(name string) bool { return tx.Bucket([]byte(name)) == nil })
@@ -102,9 +102,9 @@ func (x *index) inspect(readOnly bool) error {
 	return err
 }
 
-// whole checks that no page of the index is beyond the end of the file: bbolt
+// checkPages checks that no page of the index is beyond the end of the file: bbolt
 // would access it outside of the mapped memory.
-func (x index) whole(tx *bbolt.Tx) error {
+func (x index) checkPages(tx *bbolt.Tx) error {
 	info, err := x.file.Stat()
 	if err == nil && info.Size() < tx.Size() {
 		err = message.NewError("state.cut-short", "what", errUnusable, "is", info.Size(), "want", tx.Size())

@@ -48,8 +48,8 @@ type journal struct {
 	start, end int64
 	// reserved is the offset up to which space is reserved in the file.
 	reserved int64
-	// uneven is true after a failed write: the file must be truncated at end.
-	uneven bool
+	// needsTruncate is true after a failed write: the file must be truncated at end.
+	needsTruncate bool
 	// next is a new segment whose name in the folder is not durable yet.
 	next *begun
 	// longest is the longest value that was written.
@@ -117,7 +117,7 @@ func (j *journal) commit(group []*write) {
 
 // put writes an entry at the end of the open segment, and waits for the disk.
 func (j *journal) put(e entry) error {
-	if err := j.even(); err != nil {
+	if err := j.repair(); err != nil {
 		return err
 	}
 	if err := j.inPlace(); err != nil {
@@ -128,31 +128,31 @@ func (j *journal) put(e entry) error {
 	if err != nil {
 		return message.NewError("state.journal", "err", err)
 	}
-	j.uneven = true
+	j.needsTruncate = true
 	err = j.disk.write(j.file, line, j.end)
 	if err == nil {
 		err = j.disk.sync(j.file)
 	}
 	if err != nil {
-		return errors.Join(message.NewError("state.write-entry", "err", err), j.even())
+		return errors.Join(message.NewError("state.write-entry", "err", err), j.repair())
 	}
-	j.uneven, j.last, j.end = false, now, j.end+int64(len(line))
+	j.needsTruncate, j.last, j.end = false, now, j.end+int64(len(line))
 	for _, o := range e.Operations {
 		j.longest = max(j.longest, len(o.value()))
 	}
 	return nil
 }
 
-// even repairs what failed before: it cuts off a partly written entry, and
+// repair repairs what failed before: it cuts off a partly written entry, and
 // makes the name of a new segment durable.
-func (j *journal) even() error {
+func (j *journal) repair() error {
 	if j.next != nil {
 		if err := j.disk.syncFolder(j.folder); err != nil {
 			return message.NewError("state.keep-segment", "err", err)
 		}
 		j.use(*j.next)
 	}
-	if !j.uneven {
+	if !j.needsTruncate {
 		return nil
 	}
 	err := j.disk.truncate(j.file, j.end)
@@ -162,7 +162,7 @@ func (j *journal) even() error {
 	if err != nil {
 		return message.NewError("state.cut-off", "err", err)
 	}
-	j.uneven, j.reserved = false, 0
+	j.needsTruncate, j.reserved = false, 0
 	return nil
 }
 
@@ -180,9 +180,9 @@ func (j *journal) inPlace() error {
 	return nil
 }
 
-// taken is inPlace, but returns nil while a write is running, because the write
+// checkInPlace is inPlace, but returns nil while a write is running, because the write
 // finds out too.
-func (j *journal) taken() error {
+func (j *journal) checkInPlace() error {
 	if !j.writing.TryLock() {
 		return nil
 	}
@@ -194,7 +194,7 @@ func (j *journal) taken() error {
 func (j *journal) settle() error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	return j.even()
+	return j.repair()
 }
 
 const (
@@ -210,7 +210,7 @@ const (
 func (j *journal) reserve() error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	if err := j.even(); err != nil {
+	if err := j.repair(); err != nil {
 		return err
 	}
 	return j.reserveIn(j.file, j.end)
@@ -238,8 +238,8 @@ func (j *journal) reserveIn(file *os.File, end int64) error {
 func (j *journal) close() error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	j.uneven = j.uneven || j.reserved > 0
-	return errors.Join(j.even(), j.file.Close())
+	j.needsTruncate = j.needsTruncate || j.reserved > 0
+	return errors.Join(j.repair(), j.file.Close())
 }
 
 // openJournal opens a journal for writing after its last complete entry.
@@ -249,8 +249,8 @@ func openJournal(j *journal, found scanned) error {
 	if j.file, err = os.OpenFile(filepath.Join(j.folder, segmentName(j.segment)), os.O_RDWR, 0o600); err != nil {
 		return message.NewError("state.journal", "err", err)
 	}
-	j.uneven, j.rotateAt = true, j.limits.segment
-	if err := j.even(); err != nil {
+	j.needsTruncate, j.rotateAt = true, j.limits.segment
+	if err := j.repair(); err != nil {
 		return errors.Join(err, j.file.Close())
 	}
 	return j.drop()

@@ -85,7 +85,7 @@ func open(path string, o options) (*Store, error) {
 		return nil, err
 	}
 	if err := s.openJournal(); err != nil {
-		s.index.abandon()
+		s.index.releaseLock()
 		return nil, message.NewError("state.open", "file", path, "err", err)
 	}
 	return s, nil
@@ -194,7 +194,7 @@ func (f scanned) compare(at link, seen string, unusable bool) *binding.JournalDa
 // or, without an index of this journal, of all readable entries.
 func (s *files) salvaged(restored *table, damage *binding.JournalDamage) (*table, error) {
 	beside := s.index.at.Journal == "" && len(restored.entries) > 0
-	if !s.index.holds() || beside || damage.Problem == binding.JournalEarlierFile {
+	if !s.index.hasContent() || beside || damage.Problem == binding.JournalEarlierFile {
 		return withKey(restored), nil
 	}
 	held, err := s.index.table()
@@ -275,21 +275,21 @@ func (s *Store) write(operations ...operation) error {
 		s.changed(operations)
 		return nil
 	}
-	return s.wrote(j.append(operations))
+	return s.setUnwritten(j.append(operations))
 }
 
 // settle ensures that everything written so far is durable. After a failed write, the
 // journal accepts writes again only if there is space for one.
 func (s *Store) settle(j *journal) error {
 	if err := j.settle(); err != nil || s.failed() == nil {
-		return s.wrote(err)
+		return s.setUnwritten(err)
 	}
-	_ = s.wrote(j.reserve()) // Everything necessary was written, so only Unwritten reports this.
+	_ = s.setUnwritten(j.reserve()) // Everything necessary was written, so only Unwritten reports this.
 	return nil
 }
 
-// wrote stores the result of the last write to the journal.
-func (s *Store) wrote(err error) error {
+// setUnwritten stores the result of the last write to the journal.
+func (s *Store) setUnwritten(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unwritten = err
@@ -304,7 +304,7 @@ func (s *Store) Unwritten() error {
 	j, err := s.journal, s.unwritten
 	s.mu.RUnlock()
 	if err == nil && j != nil {
-		return j.taken()
+		return j.checkInPlace()
 	}
 	return err
 }
@@ -374,7 +374,7 @@ func (s *Store) Close() error {
 		}
 	}
 	if behind {
-		s.index.abandon()
+		s.index.releaseLock()
 	} else {
 		err = errors.Join(err, guarded(s.index.db.Close))
 	}

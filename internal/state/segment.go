@@ -74,7 +74,7 @@ func (j *journal) use(b begun) {
 		_ = j.file.Close()
 	}
 	j.next, j.file, j.segment, j.last, j.start, j.end, j.rotateAt = nil, b.file, b.number, b.last, b.end, b.end, j.limits.segment
-	j.reserved, j.uneven = b.longer, false
+	j.reserved, j.needsTruncate = b.longer, false
 }
 
 // begin creates a segment with a checkpoint of what dump passes. It appears in

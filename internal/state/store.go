@@ -63,7 +63,7 @@ func (s *Store) PutRetryState(_ context.Context, states ...binding.RetryState) e
 // DeleteRetryState removes the state of the same binding. A missing one is not an
 // error.
 func (s *Store) DeleteRetryState(_ context.Context, state binding.RetryState) error {
-	return s.remove(bucketRetryStates, state.Instance, state.Binding, whatever)
+	return s.remove(bucketRetryStates, state.Instance, state.Binding, acceptAny)
 }
 
 // Suspensions returns the suspensions on an instance, sorted by binding. While
@@ -111,7 +111,7 @@ func (s *Store) PutRecord(_ context.Context, record binding.Record) error {
 // DeleteRecord removes the record of the same binding and platform. A missing
 // one is not an error.
 func (s *Store) DeleteRecord(_ context.Context, record binding.Record) error {
-	return s.remove(bucketRecords, record.Instance, recordKey(record), whatever)
+	return s.remove(bucketRecords, record.Instance, recordKey(record), acceptAny)
 }
 
 // recordKey includes the platform: a declaration whose platform changed has two
@@ -132,7 +132,7 @@ func (s *Store) PutIntent(_ context.Context, intent binding.Intent) error {
 // DeleteIntent removes the intent for the same binding, platform and object. A
 // missing one is not an error.
 func (s *Store) DeleteIntent(_ context.Context, intent binding.Intent) error {
-	return s.remove(bucketIntents, intent.Instance, intentKey(intent), whatever)
+	return s.remove(bucketIntents, intent.Instance, intentKey(intent), acceptAny)
 }
 
 func intentKey(i binding.Intent) string {
@@ -235,7 +235,7 @@ func (s *Store) Reserve(context.Context) error {
 	case damage != nil:
 		err = ErrDamaged
 	case j != nil:
-		err = s.wrote(j.reserve())
+		err = s.setUnwritten(j.reserve())
 	}
 	if err != nil {
 		return message.NewError("state.reserve-outcome", "err", err)
@@ -314,8 +314,8 @@ func (s *Store) putChanged(bucket string, values []placed, sent []binding.Record
 	return s.write(operations...)
 }
 
-// whatever accepts any value.
-func whatever([]byte) (bool, error) { return true, nil }
+// acceptAny accepts any value.
+func acceptAny([]byte) (bool, error) { return true, nil }
 
 // remove removes an entry if is returns true for its value.
 func (s *Store) remove(bucket, instance, key string, is func(value []byte) (bool, error)) error {

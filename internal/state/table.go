@@ -13,21 +13,21 @@ import (
 // change the values that are passed to them. It is safe for concurrent use.
 type table struct {
 	mu      sync.RWMutex
-	entries map[home]map[string][]byte
+	entries map[bucketKey]map[string][]byte
 	lists   map[string][][]byte
 }
 
-// home is where entries are. The instance is empty in a bucket without instances.
-type home struct{ bucket, instance string }
+// bucketKey is where entries are. The instance is empty in a bucket without instances.
+type bucketKey struct{ bucket, instance string }
 
 func newTable() *table {
-	return &table{entries: map[home]map[string][]byte{}, lists: map[string][][]byte{}}
+	return &table{entries: map[bucketKey]map[string][]byte{}, lists: map[string][][]byte{}}
 }
 
 func (t *table) get(bucket, instance, key string) []byte {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return bytes.Clone(t.entries[home{bucket, instance}][key])
+	return bytes.Clone(t.entries[bucketKey{bucket, instance}][key])
 }
 
 // apply applies all operations at once.
@@ -40,7 +40,7 @@ func (t *table) apply(operations ...operation) {
 }
 
 func (t *table) applyOne(o operation) {
-	at := home{o.Bucket, o.Instance}
+	at := bucketKey{o.Bucket, o.Instance}
 	switch o.Do {
 	case doPut:
 		if t.entries[at] == nil {
@@ -63,13 +63,13 @@ func (t *table) applyOne(o operation) {
 // each calls do for every entry of an instance, in the order of their keys.
 func (t *table) each(bucket, instance string, do func(value []byte) error) error {
 	t.mu.RLock()
-	values := t.values(nil, home{bucket, instance})
+	values := t.values(nil, bucketKey{bucket, instance})
 	t.mu.RUnlock()
 	return doAll(values, do)
 }
 
 // values appends the entries of a home to to. Entries are never changed in place.
-func (t *table) values(to [][]byte, at home) [][]byte {
+func (t *table) values(to [][]byte, at bucketKey) [][]byte {
 	entries := t.entries[at]
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		to = append(to, entries[key])
@@ -92,7 +92,7 @@ func doAll(values [][]byte, do func(value []byte) error) error {
 func (t *table) all(bucket string, do func(value []byte) error) error {
 	var values [][]byte
 	t.mu.RLock()
-	for _, at := range t.homes() {
+	for _, at := range t.bucketKeys() {
 		if at.bucket == bucket && at.instance != "" {
 			values = t.values(values, at)
 		}
@@ -101,8 +101,8 @@ func (t *table) all(bucket string, do func(value []byte) error) error {
 	return doAll(values, do)
 }
 
-func (t *table) homes() []home {
-	return slices.SortedFunc(maps.Keys(t.entries), func(a, b home) int {
+func (t *table) bucketKeys() []bucketKey {
+	return slices.SortedFunc(maps.Keys(t.entries), func(a, b bucketKey) int {
 		return cmp.Or(strings.Compare(a.bucket, b.bucket), strings.Compare(a.instance, b.instance))
 	})
 }

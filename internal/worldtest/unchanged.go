@@ -14,9 +14,9 @@ import (
 // another one after it.
 func Unchanged(value any, do func()) {
 	var was, is strings.Builder
-	deeply(&was, reflect.ValueOf(value))
+	writeDeep(&was, reflect.ValueOf(value))
 	do()
-	deeply(&is, reflect.ValueOf(value))
+	writeDeep(&is, reflect.ValueOf(value))
 	before, after := was.String(), is.String()
 	if before == after {
 		return
@@ -29,36 +29,36 @@ func Unchanged(value any, do func()) {
 	panic(fmt.Sprintf("%T was changed:\n%s\nis now\n%s", value, shown(before), shown(after)))
 }
 
-// deeply writes out a value with all that it points at, to see whether something
+// writeDeep writes out a value with all that it points at, to see whether something
 // in it changed.
-func deeply(out *strings.Builder, v reflect.Value) {
+func writeDeep(out *strings.Builder, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
-			deeply(out, v.Elem())
+			writeDeep(out, v.Elem())
 		}
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {
-			deeply(out, v.Field(0))
-			deeply(out, v.Field(1)) // The third is its location.
+			writeDeep(out, v.Field(0))
+			writeDeep(out, v.Field(1)) // The third is its location.
 			return
 		}
 		for i, name := range fieldsOf(v.Type()) {
 			out.WriteString(name)
-			deeply(out, v.Field(i))
+			writeDeep(out, v.Field(i))
 		}
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
 			out.WriteString(strconv.Itoa(i) + "=")
-			deeply(out, v.Index(i))
+			writeDeep(out, v.Index(i))
 		}
 	case reflect.Map:
 		var entries []string
 		for _, key := range v.MapKeys() {
 			var entry strings.Builder
-			deeply(&entry, key)
+			writeDeep(&entry, key)
 			entry.WriteString("=")
-			deeply(&entry, v.MapIndex(key))
+			writeDeep(&entry, v.MapIndex(key))
 			entries = append(entries, entry.String())
 		}
 		slices.Sort(entries)

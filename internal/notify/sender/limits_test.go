@@ -23,7 +23,7 @@ func TestLongMessagesStayInTheLimits(t *testing.T) {
 	}
 	for typ, most := range map[sender.Type]int{sender.DingTalk: 20_000, sender.Feishu: 20_000, sender.Teams: 28_000, sender.WeCom: 2048 + 100, sender.Slack: 100_000} {
 		t.Run(string(typ), func(t *testing.T) {
-			ledger := notify.Ledger{Queues: map[string][]notify.Item{"ops": slices.Clone(items)}}
+			ledger := notify.NotificationLog{Queues: map[string][]notify.Item{"ops": slices.Clone(items)}}
 			_, note := ledger.Batch("ops", func(items []notify.Item) bool {
 				return notify.Note{Items: items}.Text(nil, nil).Size() <= typ.Limit()
 			})
@@ -55,12 +55,12 @@ func TestManyPeopleFitIntoMessages(t *testing.T) {
 				s.answer = `{"errcode":0}`
 				var items []notify.Item
 				for n := range 1000 {
-					items = append(items, notify.Item{ID: fmt.Sprint(n), Receiver: "ops", Phase: notify.Began, At: clock, Matter: notify.Matter{
+					items = append(items, notify.Item{ID: fmt.Sprint(n), Receiver: "ops", Phase: notify.Began, At: clock, Alert: notify.Alert{
 						Subject: notify.Subject{Kind: notify.Expiry, Instance: "prod", Binding: fmt.Sprint("pay-", n)},
 						Ask:     &notify.Ask{Contact: binding.Contact{Name: "P", Receiver: "ops", Address: fmt.Sprintf("U%0*d", long, n)}},
 					}})
 				}
-				_, note := notify.Ledger{Queues: map[string][]notify.Item{"ops": items}}.Batch("ops", func(items []notify.Item) bool {
+				_, note := notify.NotificationLog{Queues: map[string][]notify.Item{"ops": items}}.Batch("ops", func(items []notify.Item) bool {
 					return notify.Note{Items: items}.Text(nil, nil).Size() <= service.of.Limit()
 				})
 				if _, err := s.sender(t, sender.Options{Type: service.of}).Send(t.Context(), note.Text(nil, nil)); err != nil {

@@ -80,7 +80,7 @@ func (s *service) sender(t *testing.T, o sender.Options) notify.Sender {
 func text() notify.Text {
 	item := notify.Item{
 		ID: "i1", Receiver: "ops", Phase: notify.Began, At: clock,
-		Matter: notify.Matter{
+		Alert: notify.Alert{
 			Subject: notify.Subject{Kind: notify.Condition, Instance: "prod", Binding: "pay", Of: "TokenValid"}, State: "False",
 			Severity: finding.Error, Reason: "Refused", Message: message.Verbatim(hostile), Steps: []message.Message{message.Verbatim("ask " + hostile)},
 		},
@@ -239,7 +239,7 @@ func TestWhoCanDoSomethingIsMentioned(t *testing.T) {
 // TestDocumentedErrors: each answer says whether to try again, and no error has a
 // part of the URL or of a foreign text.
 func TestDocumentedErrors(t *testing.T) {
-	madeUp := reporttest.MadeUp(t)
+	madeUp := reporttest.Pseudo(t)
 	for _, tt := range []struct {
 		typ    sender.Type
 		status int

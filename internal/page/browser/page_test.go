@@ -87,17 +87,17 @@ func TestE2EThePageFollowsWhatHappens(t *testing.T) {
 	w.Do(func() {
 		w.Bindings[0].Conditions[0] = binding.Condition{Type: binding.Ready, Status: binding.False, Reason: "TokenExpired", Message: message.Verbatim("the token has expired")}
 	})
-	w.Happen()
+	w.AddEvent()
 	tb.await(`document.querySelector('table').textContent.includes('TokenExpired')`)
 	if at := eval[string](tb, `document.activeElement.textContent`); at != "payments-gitlab" {
 		t.Errorf("after an update the focus is at %q", at)
 	}
 	// Nothing changes: the page is not sent again, and says until when it is true.
-	w.Happen()
+	w.AddEvent()
 	tb.await(`/^[-0-9]{10} [:0-9]{8} UTC$/.test(document.querySelector('.foot time').textContent) && document.querySelector('.foot time').textContent !== '2026-11-29 12:00:00 UTC'`)
 	// The session ends on the server's side: the page asks to sign in.
 	w.Do(func() { delete(w.Tokens, pagetest.ReadToken) })
-	w.Happen()
+	w.AddEvent()
 	tb.do(chromedp.WaitVisible(chromedp.CSS("input[name=token]")))
 }
 
@@ -114,7 +114,7 @@ func TestE2ESevenTabsAllFollow(t *testing.T) {
 	}
 	first.await(`document.getElementById('live').textContent !== ''`)
 	w.Do(func() { w.Bindings[0].Conditions[0].Reason = "SomethingNew" })
-	w.Happen()
+	w.AddEvent()
 	visible := 0
 	for i, one := range tabs {
 		if eval[bool](one, "!document.hidden") {

@@ -25,14 +25,14 @@ func Full() *World {
 	w.Bindings[1].Spec.Owner, w.Bindings[1].Spec.Deputy = &binding.Contact{Name: "Grace Hopper", Account: "grace"}, &binding.Contact{Name: "Alan Turing"}
 	w.Own = []binding.Condition{{Type: "ConfigurationCurrent", Status: binding.False, Reason: "Refused", Message: message.Verbatim("server.listen cannot change"), LastTransitionTime: Noon}}
 	for _, kind := range binding.PartKinds() {
-		w.Trouble.Unanswered = append(w.Trouble.Unanswered, report.UnansweredPart{
+		w.ProblemReport.Unanswered = append(w.ProblemReport.Unanswered, report.UnansweredPart{
 			Part: kind, Name: "prod-hangzhou", Since: Noon.Add(-time.Hour), Reason: "Timeout", Message: "no answer within 10s",
 		})
 	}
-	w.Trouble.Instances = report.NotGood("prod-hangzhou", []binding.Condition{{
+	w.ProblemReport.Instances = report.NotGood("prod-hangzhou", []binding.Condition{{
 		Type: binding.CredentialsAccepted, Status: binding.False, Reason: "Refused", Message: message.Verbatim("the key was refused"), LastTransitionTime: Noon,
 	}})
-	w.Trouble.BrokenFiles = []report.BrokenFile{{
+	w.ProblemReport.BrokenFiles = []report.BrokenFile{{
 		File:     "bindings/ledger-gitlab.yaml",
 		Findings: []report.FindingObject{{Code: "yaml", File: "bindings/ledger-gitlab.yaml", Line: 3, Column: 7, Message: "not YAML", Hint: "Mend it."}},
 		Holds:    []report.HeldBinding{{Instance: "prod-hangzhou", Name: "ledger-gitlab"}},
@@ -98,7 +98,7 @@ func Many(n int) *World {
 // Hostile makes a full world in which every text is text.
 func Hostile(text string) *World {
 	w := Full()
-	for _, v := range []any{&w.Bindings, &w.Trouble, &w.Own, &w.Described, &w.Synced, &w.Tokens} {
+	for _, v := range []any{&w.Bindings, &w.ProblemReport, &w.Own, &w.Described, &w.Synced, &w.Tokens} {
 		replaceStrings(reflect.ValueOf(v), text)
 	}
 	return w

@@ -32,15 +32,15 @@ const (
 type World struct {
 	mu       sync.Mutex
 	happened report.EventList
-	news     chan struct{}
+	added    chan struct{}
 
 	// Bindings and the fields after it are what the pages show. Change them with Do.
-	Bindings  []binding.Status
-	Trouble   report.Problems
-	Own       []binding.Condition
-	Described report.Description
-	// Undescribed is the error of Describe, if not nil.
-	Undescribed error
+	Bindings      []binding.Status
+	ProblemReport report.Problems
+	Own           []binding.Condition
+	Described     report.Description
+	// DescribeErr is the error of Describe, if not nil.
+	DescribeErr error
 	Synced      []report.SyncRecord
 	Tokens      map[string]*server.Token
 	Now         time.Time
@@ -63,7 +63,7 @@ func (w *World) Statuses() (all []binding.Status) {
 func (w *World) EachStatus() iter.Seq[binding.Status] { return slices.Values(w.Statuses()) }
 
 // Problems implements page.Present.
-func (w *World) Problems() (p report.Problems) { w.Do(func() { p = w.Trouble }); return p }
+func (w *World) Problems() (p report.Problems) { w.Do(func() { p = w.ProblemReport }); return p }
 
 // Conditions implements page.Present.
 func (w *World) Conditions() (c []binding.Condition) { w.Do(func() { c = w.Own }); return c }
@@ -74,7 +74,7 @@ func (w *World) Clock() (now time.Time) { w.Do(func() { now = w.Now }); return n
 // Describe implements page.Past.
 func (w *World) Describe(_ context.Context, name, instance string) (report.Description, error) {
 	var undescribed error
-	if w.Do(func() { undescribed = w.Undescribed }); undescribed != nil {
+	if w.Do(func() { undescribed = w.DescribeErr }); undescribed != nil {
 		return report.Description{}, undescribed
 	}
 	for _, s := range w.Statuses() {
@@ -93,25 +93,25 @@ func (w *World) Events(ctx context.Context, _ string, after int64, wait time.Dur
 	defer cancel()
 	for {
 		w.mu.Lock()
-		list, news := w.happened, w.news
+		list, added := w.happened, w.added
 		w.mu.Unlock()
 		if list.Next > after || ctx.Err() != nil {
 			return list, nil
 		}
 		select {
-		case <-news:
+		case <-added:
 		case <-ctx.Done():
 		}
 	}
 }
 
-// Happen adds an event.
-func (w *World) Happen() {
+// AddEvent adds an event.
+func (w *World) AddEvent() {
 	w.Do(func() {
 		w.happened.Next++
 		w.happened.Items = []report.EventItem{{Reason: "Something"}}
-		close(w.news)
-		w.news = make(chan struct{})
+		close(w.added)
+		w.added = make(chan struct{})
 	})
 }
 
@@ -135,7 +135,7 @@ var Noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 // NewWorld makes a world with two bindings. One waits for a person.
 func NewWorld() *World {
 	w := &World{
-		Now: Noon, news: make(chan struct{}),
+		Now: Noon, added: make(chan struct{}),
 		Tokens: map[string]*server.Token{ReadToken: {Name: "dashboard", ReadOnly: true}, ChangeToken: {Name: "operators"}},
 	}
 	w.Bindings = []binding.Status{Bound("payments-gitlab", "prod-hangzhou"), Waiting("site-github", "edge-shanghai")}

@@ -220,8 +220,8 @@ func notAsked(why message.Message) message.Message {
 // noVerdict is the unknown for a failed call or an inconclusive answer. For a 403
 // because of a missing scope, it names the scope.
 func (p *Provider) noVerdict(question binding.Question, reply providers.Reply, err error) binding.Answer {
-	if lacking := readRequired(reply.Body); err == nil && reply.Status == http.StatusForbidden && len(lacking) > 0 {
-		return providers.Unknown(question, providers.ReasonScopeMissing, message.New("bitbucket.lacks-scopes", "scopes", lacking))
+	if missing := readRequired(reply.Body); err == nil && reply.Status == http.StatusForbidden && len(missing) > 0 {
+		return providers.Unknown(question, providers.ReasonScopeMissing, message.New("bitbucket.lacks-scopes", "scopes", missing))
 	}
 	return providers.NoVerdict(question, p.host.Base.Host, reply, err)
 }
@@ -246,11 +246,11 @@ func readRequired(body []byte) []string {
 	for _, scope := range detail.Granted {
 		granted[scope] = true
 	}
-	var lacking []string
+	var missing []string
 	for _, scope := range detail.Required {
 		if !granted[scope] && len(scope) <= 64 && strings.Trim(scope, "abcdefghijklmnopqrstuvwxyz:-_") == "" {
-			lacking = append(lacking, scope)
+			missing = append(missing, scope)
 		}
 	}
-	return lacking
+	return missing
 }

@@ -32,9 +32,9 @@ type hook struct {
 	DisabledUntil *time.Time `json:"disabled_until"`
 }
 
-// asleep reports whether GitLab has stopped calling the webhook for a while or
+// autoDisabled reports whether GitLab has stopped calling the webhook for a while or
 // for good, after failures.
-func (h hook) asleep() bool {
+func (h hook) autoDisabled() bool {
 	return h.DisabledUntil != nil || h.AlertStatus != "" && h.AlertStatus != "executable"
 }
 
@@ -65,7 +65,7 @@ func (s *session) hooks(ctx context.Context, id string) binding.Answer {
 		if !h.product() {
 			continue
 		}
-		if h.asleep() {
+		if h.autoDisabled() {
 			return providers.Unknown(question, ReasonHookAsleep,
 				message.New("gitlab.hook-asleep"))
 		}

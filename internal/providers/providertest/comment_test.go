@@ -266,7 +266,7 @@ func TestALostAnswerMakesNoSecondComment(t *testing.T) {
 		k.hosts.Faults(h.platform).Add(sandbox.Fault{
 			Match: func(r *http.Request) bool {
 				return r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/list")
-			}, Times: 1, LoseAnswer: true,
+			}, Times: 1, DropResponse: true,
 		})
 		post := providers.Post{Marker: commentMarker, Body: commentMarker}
 		if _, err := providers.Publish(t.Context(), k.to, k.pr, post); err == nil {

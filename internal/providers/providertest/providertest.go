@@ -145,14 +145,14 @@ func (s Subject) expectUnknowns(t *testing.T, answers []binding.Answer) {
 
 func (s Subject) followsNothing(t *testing.T) {
 	var reached atomic.Int64
-	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	otherHost := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		reached.Add(1)
 		w.WriteHeader(http.StatusTeapot)
 	}))
-	defer thief.Close()
+	defer otherHost.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, thief.URL+r.URL.Path, status)
+			http.Redirect(w, r, otherHost.URL+r.URL.Path, status)
 		}))
 		s.expectUnknowns(t, s.ask(t.Context(), t, client, server.URL))
 		server.Close()

@@ -233,12 +233,12 @@ func (d *Driver) Unlink(_ context.Context, image string) error {
 // write sends a call that changes something and whose answer reports only
 // success.
 func (d *Driver) write(ctx context.Context, c line.Call, send func(*cr.Client)) error {
-	_, err := d.wrote(ctx, c, send)
+	_, err := d.writeReturningID(ctx, c, send)
 	return err
 }
 
-// wrote is like write, but returns the ID of a build rule in the answer.
-func (d *Driver) wrote(ctx context.Context, c line.Call, send func(*cr.Client)) (*string, error) {
+// writeReturningID is like write, but returns the ID of a build rule in the answer.
+func (d *Driver) writeReturningID(ctx context.Context, c line.Call, send func(*cr.Client)) (*string, error) {
 	c.Method = http.MethodPost
 	body, err := d.ask(ctx, c, send)
 	if err != nil {

@@ -62,7 +62,7 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 		InstanceId: &d.id, RepoId: &repository, PushType: &w.PushType, PushName: &w.PushName,
 		DockerfileLocation: &w.Location, DockerfileName: &w.File, ImageTag: &w.ImageTag,
 	}
-	id, err := d.wrote(ctx, line.Call{Op: op, Object: image, Action: "CreateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.CreateRepoBuildRule(request) })
+	id, err := d.writeReturningID(ctx, line.Call{Op: op, Object: image, Action: "CreateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.CreateRepoBuildRule(request) })
 	switch {
 	case err != nil:
 		return binding.ObservedRule{}, err

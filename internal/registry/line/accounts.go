@@ -78,7 +78,7 @@ func (l *Line) Described(ctx context.Context, op message.Message, object string,
 	c := newCall(op, object, o, request)
 	c.Secret = a.Token.Expose()
 	body, err := l.Do(ctx, c)
-	if f, ok := errors.AsType[*binding.Failure](err); ok && l.profile.MeansNone(o, f.Code) {
+	if f, ok := errors.AsType[*binding.Failure](err); ok && l.profile.IsNotFoundCode(o, f.Code) {
 		return nil, nil
 	}
 	return body, err

@@ -188,7 +188,7 @@ func (s *credentialSource) take(ctx context.Context) (accessKey, error) {
 	select {
 	case g := <-done:
 		if g.err != nil {
-			return accessKey{}, s.failure(errors.New(firstWords(g.err.Error())))
+			return accessKey{}, s.failure(errors.New(trimProviderError(g.err.Error())))
 		}
 		return accessKey{g.keys.AccessKeyId, g.keys.AccessKeySecret, g.keys.SecurityToken, g.keys.ProviderName}, nil
 	case <-ctx.Done():
@@ -209,9 +209,9 @@ func (s *credentialSource) failure(err error) error {
 	}
 }
 
-// firstWords cuts a provider's error before the body of an answer and before
+// trimProviderError cuts a provider's error before the body of an answer and before
 // the query of an address, which may contain keys.
-func firstWords(message string) string {
+func trimProviderError(message string) string {
 	message, _, _ = strings.Cut(message, "{")
 	message, _, _ = strings.Cut(message, "?")
 	message, _, _ = strings.Cut(message, "\n")

@@ -66,14 +66,14 @@ func (l *Line) exchange(ctx context.Context, c Call) (*exchange, *binding.Failur
 		}
 		wait := max(f.RetryAfter, binding.Pause(time.Second, maxWait, attempt))
 		if busy(x) {
-			l.gate.close(wait)
+			l.callLimiter.close(wait)
 		}
 		again := x.status != 0 && f.Kind == binding.Throttled || !c.Writes() && f.Kind == binding.Transient
 		if !again || attempt == attempts || wait > maxWait || ctx.Err() != nil {
 			return x, f
 		}
 		if !busy(x) {
-			if err := l.gate.wait(ctx, wait); err != nil {
+			if err := l.callLimiter.wait(ctx, wait); err != nil {
 				return x, f
 			}
 		}
@@ -122,7 +122,7 @@ func (l *Line) classify(c Call, x *exchange) *binding.Failure {
 		f.Object += " " + c.Object
 	}
 	if x.err != nil {
-		f.Err = &message.Error{Message: message.Says(x.err).Map(func(s string) string { return conceal(s, x.hide) })}
+		f.Err = &message.Error{Message: message.Says(x.err).Map(func(s string) string { return removeSecrets(s, x.hide) })}
 		if errors.Is(x.err, context.Canceled) || errors.Is(x.err, context.DeadlineExceeded) {
 			f.Err = x.err
 		}
@@ -138,7 +138,7 @@ func (l *Line) classify(c Call, x *exchange) *binding.Failure {
 		return nil
 	}
 	f.Code = safeCode(e.Code, x.hide)
-	f.RetryAfter = retryAfter(x, l.gate.now())
+	f.RetryAfter = retryAfter(x, l.callLimiter.now())
 	f.Err = x.words(c, e, readable)
 	v := l.verdictOf(c, x.status, e.Code)
 	f.Kind, f.Fault, f.Hint = v.kind, v.fault, v.hint
@@ -183,15 +183,15 @@ func (x *exchange) words(c Call, e envelope, readable bool) error {
 	if readable {
 		request = safeCode(e.RequestID, x.hide)
 		if c.Secret == "" && !strings.HasPrefix(e.Code, "SignatureDoesNotMatch") {
-			said = message.Cut(conceal(e.Message, x.hide), 200)
+			said = message.Cut(removeSecrets(e.Message, x.hide), 200)
 		}
 	}
 	return message.NewError("registry.status", "status", x.status, "unread", !readable, "said", message.Foreign(said), "request", request)
 }
 
-// conceal removes secrets from a text, also those quoted as in Go or escaped as
+// removeSecrets removes secrets from a text, also those quoted as in Go or escaped as
 // in URLs, because net/http quotes what it cannot parse of an answer.
-func conceal(s string, hide []string) string {
+func removeSecrets(s string, hide []string) string {
 	for _, secret := range hide {
 		if secret == "" {
 			continue
@@ -210,7 +210,7 @@ func safeCode(code string, hide []string) string {
 	odd := strings.IndexFunc(code, func(r rune) bool {
 		return !strings.ContainsRune("_.-", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	}) >= 0
-	if odd || len(code) > 80 || conceal(code, hide) != code {
+	if odd || len(code) > 80 || removeSecrets(code, hide) != code {
 		return ""
 	}
 	return code

@@ -27,15 +27,15 @@ const (
 type Known struct {
 	line *Line
 	last atomic.Pointer[binding.Capabilities]
-	// probing is held while the capabilities are probed. It guards when that was,
+	// probeLock is held while the capabilities are probed. It guards when that was,
 	// and after how long to probe again; 0 means never.
-	probing chan struct{}
-	probed  time.Time
-	again   time.Duration
+	probeLock chan struct{}
+	probed    time.Time
+	again     time.Duration
 }
 
 // Known makes an empty memory.
-func (l *Line) Known() *Known { return &Known{line: l, probing: make(chan struct{}, 1)} }
+func (l *Line) Known() *Known { return &Known{line: l, probeLock: make(chan struct{}, 1)} }
 
 // Last returns the last known capabilities; nil if there are none.
 func (k *Known) Last() *binding.Capabilities { return k.last.Load() }
@@ -46,12 +46,12 @@ func (k *Known) Last() *binding.Capabilities { return k.last.Load() }
 // stay.
 func (k *Known) Capabilities(ctx context.Context, probe func(context.Context) (binding.Capabilities, time.Duration, error)) (binding.Capabilities, error) {
 	select {
-	case k.probing <- struct{}{}:
-		defer func() { <-k.probing }()
+	case k.probeLock <- struct{}{}:
+		defer func() { <-k.probeLock }()
 	case <-ctx.Done():
 		return binding.Capabilities{}, k.line.Failure(binding.Transient, message.New("op.registry.probe"), "", message.Message{}, ctx.Err())
 	}
-	now, known := k.line.gate.now(), k.last.Load()
+	now, known := k.line.callLimiter.now(), k.last.Load()
 	old := known != nil && k.again > 0 && now.Sub(k.probed).Abs() >= k.again
 	if unserved := k.line.unserved.Swap(false); known == nil || old || unserved {
 		found, again, err := probe(ctx)

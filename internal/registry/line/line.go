@@ -35,7 +35,7 @@ type Line struct {
 	credentials          *credentialSource
 	protocol             string
 	timeout              time.Duration
-	gate                 *gate
+	callLimiter          *callLimiter
 	observe              func(Attempt)
 	// unserved is true if a call was not served since the capabilities were
 	// probed.
@@ -80,7 +80,7 @@ func newLine(o Options) (*Line, error) {
 	}
 	return &Line{
 		instance: o.Instance, instanceID: o.InstanceID, profile: o.WireProfile,
-		client: client, credentials: source, protocol: protocol, timeout: o.Timeout, gate: newGate(o), observe: o.Observe,
+		client: client, credentials: source, protocol: protocol, timeout: o.Timeout, callLimiter: newCallLimiter(o), observe: o.Observe,
 	}, nil
 }
 

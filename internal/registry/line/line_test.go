@@ -13,14 +13,14 @@ import (
 )
 
 func TestAProvidersErrorIsCutBeforeAnAnswer(t *testing.T) {
-	got := firstWords(`refresh failed, httpStatus: 400, message = {"AccessKeySecret":"canary"}`)
+	got := trimProviderError(`refresh failed, httpStatus: 400, message = {"AccessKeySecret":"canary"}`)
 	if diff := cmp.Diff("refresh failed, httpStatus: 400, message =", got); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
-	g := newGate(Options{RequestsPerSecond: 0.001, Burst: 1})
+	g := newCallLimiter(Options{RequestsPerSecond: 0.001, Burst: 1})
 	if err := g.pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}

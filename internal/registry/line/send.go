@@ -69,7 +69,7 @@ type exchange struct {
 	err     error
 	// hide has values that must not be shown.
 	hide []string
-	// waited is how long the gate delayed the call, and took how long the
+	// waited is how long the limiter delayed the call, and took how long the
 	// exchange took.
 	waited, took time.Duration
 	// unsent is true if the call was cancelled before anything was sent.
@@ -80,14 +80,14 @@ type exchange struct {
 // runtime.
 type exchangeKey struct{}
 
-// send waits for the gate, signs the call and sends it once. The exchange has
+// send waits for the limiter, signs the call and sends it once. The exchange has
 // the result. The runtime's own errors are not used, because they may contain
 // parts of answers and of proxies' addresses.
 func (l *Line) send(ctx context.Context, c Call) *exchange {
 	x := &exchange{hide: []string{c.Secret}}
-	asked := l.gate.now()
-	x.err = l.gate.pass(ctx)
-	sent := l.gate.now()
+	asked := l.callLimiter.now()
+	x.err = l.callLimiter.pass(ctx)
+	sent := l.callLimiter.now()
 	x.waited = sent.Sub(asked)
 	if x.err != nil {
 		x.unsent = true
@@ -100,7 +100,7 @@ func (l *Line) send(ctx context.Context, c Call) *exchange {
 		x.err, x.unsent = err, true
 		return x
 	}
-	defer func() { x.took = l.gate.now().Sub(sent) }()
+	defer func() { x.took = l.callLimiter.now().Sub(sent) }()
 	x.hide = append(x.hide, key.secret, key.token)
 
 	// The runtime gets the credential from its client, so each call has its own

@@ -108,7 +108,7 @@ func (l *Line) verdictOf(c Call, status int, code string) verdict {
 func (l *Line) answerMeans(status int, code string) verdict {
 	first, v, known := lookUp(code)
 	switch {
-	case l.profile.CondemnsToken(code):
+	case l.profile.IsTokenRejection(code):
 		return verdict{kind: binding.Refused, fault: binding.FaultToken, hint: hintToken}
 	case status == http.StatusTooManyRequests:
 		return verdict{kind: binding.Throttled, fault: binding.FaultService, hint: hintThrottled}

@@ -110,7 +110,7 @@ func TestEveryFailureHasItsKindAndIsSentAsOftenAsItMay(t *testing.T) {
 		{"clock wrong", wireFault(400, "InvalidTimeStamp.Expired"), forbidden, forbidden, 1, 1},
 		{"no user", wireFault(404, "USER_NOT_EXIST"), binding.InstanceStop, binding.InstanceStop, 1, 1},
 		{"cut before the work", sandbox.Fault{Cut: true}, transient, unknown, 4, 1},
-		{"answer lost after the work", sandbox.Fault{LoseAnswer: true}, transient, unknown, 4, 1},
+		{"answer lost after the work", sandbox.Fault{DropResponse: true}, transient, unknown, 4, 1},
 	}
 	for _, test := range tests {
 		for _, op := range operations() {
@@ -187,7 +187,7 @@ func TestALongPauseIsAskedOfAllCalls(t *testing.T) {
 
 func TestALostAnswerIsNotSentAgainAndCanBeObserved(t *testing.T) {
 	w := newWorld(t, sandbox.Principal{})
-	w.registry.Faults.Add(sandbox.Fault{Times: 1, LoseAnswer: true})
+	w.registry.Faults.Add(sandbox.Fault{Times: 1, DropResponse: true})
 	d := w.driver(t, nil)
 	if err := bind(t.Context(), d); binding.KindOf(err) != binding.OutcomeUnknown {
 		t.Fatalf("got %v, want OutcomeUnknown", err)

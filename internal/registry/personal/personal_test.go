@@ -106,7 +106,7 @@ func TestConformanceWithAnotherWireFormat(t *testing.T) {
 	}
 	registrytest.Run(t, func(t *testing.T) registrytest.Subject {
 		w := newWorld(t, sandbox.Principal{})
-		w.registry.SpeakForeign()
+		w.registry.ServeForeignAPI()
 		return registrytest.Subject{
 			Driver: w.driver(t, func(o *line.Options) { o.WireProfile = profile }),
 			Image:  image, Token: goodToken, Username: "ci-bot", Address: address,
@@ -118,7 +118,7 @@ func TestConformanceWithAnotherWireFormat(t *testing.T) {
 func TestATokenIsCondemnedByTheProfilesCodeAlone(t *testing.T) {
 	profile, _ := wire.Parse("foreign.yaml", sandbox.ForeignProfile())
 	w := newWorld(t, sandbox.Principal{})
-	w.registry.SpeakForeign()
+	w.registry.ServeForeignAPI()
 	wanted := binding.Account{Platform: binding.GitLab, Username: "ci-bot", Address: address}
 	_, err := w.driver(t, func(o *line.Options) { o.WireProfile = profile }).Bind(t.Context(), wanted, secrets.New([]byte("stale")))
 	if binding.FaultOf(err) != binding.FaultToken {
@@ -130,7 +130,7 @@ func TestATokenIsCondemnedByTheProfilesCodeAlone(t *testing.T) {
 // profile leads to steps for people and never to a wrong call.
 func TestWithoutItsProfileAForeignRegistryIsReadAsDocumentedOnly(t *testing.T) {
 	w := newWorld(t, sandbox.Principal{})
-	w.registry.SpeakForeign()
+	w.registry.ServeForeignAPI()
 	got, err := w.driver(t, nil).Capabilities(t.Context())
 	if err != nil || got.ListAccounts || got.Bind || got.Unbind || got.ReadSources || got.LinkRepositories || !got.ReadRules || !got.WriteRules {
 		t.Errorf("got %+v, %v; want the documented calls only", got, err)

@@ -38,7 +38,7 @@ func repeating(sent string) map[string]sandbox.Fault {
 			Body: fmt.Sprintf(`{"data":{"sourceAccounts":[{"sourceAccountId":1,"sourceOriginType":%q}]}}`, sent),
 		},
 		"redirected":               {Status: 307, Header: http.Header{"Location": {"http://127.0.0.1:1/" + strings.Fields(sent)[0]}}},
-		"lost":                     {LoseAnswer: true},
+		"lost":                     {DropResponse: true},
 		"cut":                      {Cut: true},
 		"repeated as a retry time": {Status: 429, Header: http.Header{"Retry-After": {sent}}, Body: sent},
 	}

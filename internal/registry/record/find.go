@@ -14,9 +14,9 @@ type evidence struct {
 	// none.
 	bind, list, unbind *exchange
 	// none is how list says that nothing is bound, in the terms of a wire
-	// profile. noneCodes are error codes with this meaning. around has the
+	// profile. noneCodes are error codes with this meaning. enclosing has the
 	// names between the place of none and the account.
-	none, noneCodes, around []string
+	none, noneCodes, enclosing []string
 	// platform, username, address and token are the leaves of bind's request.
 	platform, username, address, token *leaf
 	// at is the path of the account in list's answer. inList is true if the
@@ -26,8 +26,8 @@ type evidence struct {
 	account map[string]leaf
 	// word is the registry's name of the platform.
 	word string
-	// answered has the texts in answers, and undone what unbind calls name.
-	answered, undone map[string]bool
+	// answered has the texts in answers, and unbindNames what unbind calls name.
+	answered, unbindNames map[string]bool
 }
 
 // find searches for the calls. Values that appear again, such as the user name
@@ -152,13 +152,13 @@ func (x *exchange) unbinds() bool {
 // usedByUnbind reports whether an unbind names its account by this value.
 func (e *evidence) usedByUnbind(l leaf) bool {
 	_, isPlatform := platformIn(l.text())
-	return len(l.text()) > 1 && !isPlatform && e.undone[l.text()]
+	return len(l.text()) > 1 && !isPlatform && e.unbindNames[l.text()]
 }
 
 // index collects the texts in answers and what unbind calls name, so that a
 // large record is read only once.
 func (e *evidence) index() {
-	e.answered, e.undone = map[string]bool{}, map[string]bool{}
+	e.answered, e.unbindNames = map[string]bool{}, map[string]bool{}
 	for i := range e.all {
 		x := &e.all[i]
 		for _, l := range leaves(x.answer) {
@@ -168,10 +168,10 @@ func (e *evidence) index() {
 			continue
 		}
 		for _, l := range x.request() {
-			e.undone[l.text()] = true
+			e.unbindNames[l.text()] = true
 		}
 		for _, s := range x.segments {
-			e.undone[s] = true
+			e.unbindNames[s] = true
 		}
 	}
 }
@@ -231,11 +231,11 @@ func (e *evidence) noneIn(x *exchange) {
 			}
 			continue
 		}
-		if len(e.none) > 0 && n != len(e.at)-len(e.around) {
+		if len(e.none) > 0 && n != len(e.at)-len(e.enclosing) {
 			return // A profile supports only one place.
 		}
 		note(&e.none, word)
-		e.around = e.at[n:]
+		e.enclosing = e.at[n:]
 		return
 	}
 }

@@ -30,7 +30,7 @@ func propose(e *evidence, base *wire.Profile, reason string, reads bool) (*propo
 	p := &proposal{e: e, base: base, reason: reason, calls: maps.Clone(base.Calls)}
 	p.list()
 	if reads {
-		p.miss(message.New("registry-record.missing.writes"))
+		p.addMissing(message.New("registry-record.missing.writes"))
 	} else {
 		p.bind()
 		p.unbind()
@@ -44,14 +44,14 @@ func propose(e *evidence, base *wire.Profile, reason string, reads bool) (*propo
 	if _, findings := wire.Parse("proposed profile", text); len(findings) > 0 {
 		for _, f := range findings {
 			// The finding's message may repeat a value.
-			p.miss(message.New("registry-record.missing.unfit", "field", f.Path, "rule", f.Code))
+			p.addMissing(message.New("registry-record.missing.unfit", "field", f.Path, "rule", f.Code))
 		}
 		return p, nil
 	}
 	return p, text
 }
 
-func (p *proposal) miss(m message.Message) { p.missing = append(p.missing, m) }
+func (p *proposal) addMissing(m message.Message) { p.missing = append(p.missing, m) }
 
 func (p *proposal) done(o wire.Operation, c wire.Call) {
 	c.Basis, c.Reason = "recorded", p.reason
@@ -82,34 +82,34 @@ var (
 func (p *proposal) list() {
 	e := p.e
 	if e.list == nil {
-		p.miss(message.New("registry-record.missing.list"))
+		p.addMissing(message.New("registry-record.missing.list"))
 		return
 	}
 	c, ok := p.call(wire.ListAccounts, e.list)
 	if !ok {
 		return
 	}
-	at, ok := p.dotted(e.at[:len(e.at)-len(e.around)])
+	at, ok := p.dotted(e.at[:len(e.at)-len(e.enclosing)])
 	if !ok {
-		p.miss(message.New("registry-record.missing.masked", "call", string(wire.ListAccounts), "what", message.New("registry-record.part.at")))
+		p.addMissing(message.New("registry-record.missing.masked", "call", string(wire.ListAccounts), "what", message.New("registry-record.part.at")))
 		return
 	}
 	c.Answer = wire.Answer{At: at, None: e.none, NoneCodes: e.noneCodes, Fields: map[string]string{}}
 	if len(e.none)+len(e.noneCodes) == 0 {
-		p.miss(message.New("registry-record.missing.no-account"))
+		p.addMissing(message.New("registry-record.missing.no-account"))
 		return
 	}
 	for _, role := range []string{"id", "platform", "username", "address", "created"} {
 		l, found := e.account[role]
-		field, shown := p.dotted(append(slices.Clone(e.around), l.path...))
+		field, shown := p.dotted(append(slices.Clone(e.enclosing), l.path...))
 		switch {
 		case found && shown:
 			c.Answer.Fields[role] = field
 		case found:
-			p.miss(message.New("registry-record.missing.masked", "call", string(wire.ListAccounts), "what", part(role)))
+			p.addMissing(message.New("registry-record.missing.masked", "call", string(wire.ListAccounts), "what", part(role)))
 			ok = ok && role != "id" && role != "username"
 		case role == "address" || role == "created":
-			p.miss(message.New("registry-record.missing.field", "call", string(wire.ListAccounts), "what", part(role)))
+			p.addMissing(message.New("registry-record.missing.field", "call", string(wire.ListAccounts), "what", part(role)))
 		}
 	}
 	if ok {
@@ -128,7 +128,7 @@ func part(role string) message.Message {
 func (p *proposal) bind() {
 	e := p.e
 	if e.bind == nil {
-		p.miss(message.New("registry-record.missing.bind"))
+		p.addMissing(message.New("registry-record.missing.bind"))
 		return
 	}
 	c, ok := p.call(wire.Bind, e.bind)
@@ -136,18 +136,18 @@ func (p *proposal) bind() {
 		return
 	}
 	if e.username == nil {
-		p.miss(message.New("registry-record.missing.field", "call", string(wire.Bind), "what", part("username")))
+		p.addMissing(message.New("registry-record.missing.field", "call", string(wire.Bind), "what", part("username")))
 		return
 	}
 	if e.address == nil {
-		p.miss(message.New("registry-record.missing.field", "call", string(wire.Bind), "what", part("address")))
+		p.addMissing(message.New("registry-record.missing.field", "call", string(wire.Bind), "what", part("address")))
 	}
 	p.done(wire.Bind, c)
 }
 
 func (p *proposal) unbind() {
 	if p.e.unbind == nil {
-		p.miss(message.New("registry-record.missing.unbind"))
+		p.addMissing(message.New("registry-record.missing.unbind"))
 		return
 	}
 	if c, ok := p.call(wire.Unbind, p.e.unbind); ok {
@@ -172,7 +172,7 @@ func (p *proposal) call(o wire.Operation, x *exchange) (wire.Call, bool) {
 		}
 	case x.gateway():
 		// The console wraps the parameters of the API's call.
-		p.miss(message.New("registry-record.missing.gateway", "call", string(o), "path", base.Path, "method", base.Method))
+		p.addMissing(message.New("registry-record.missing.gateway", "call", string(o), "path", base.Path, "method", base.Method))
 		c.Method, c.Path = base.Method, base.Path
 		inner := x.wrapped()
 		if c.Method == "GET" || c.Method == "DELETE" {
@@ -191,7 +191,7 @@ func (p *proposal) call(o wire.Operation, x *exchange) (wire.Call, bool) {
 	}
 	t.report()
 	if method(c.Method) == Masked {
-		t.broke("method")
+		t.fail("method")
 	}
 	if c.Method == "GET" && c.Body != nil {
 		c.Body = nil

@@ -56,9 +56,9 @@ var callList string
 // read is a call that only reads.
 type read struct {
 	version, action, path string
-	// parameters are names and values. gives has names of values for later
+	// parameters are names and values. outputs has names of values for later
 	// calls, and of the fields with these values.
-	parameters, gives [][2]string
+	parameters, outputs [][2]string
 }
 
 // reads lists all reads, in the order to send them.
@@ -73,7 +73,7 @@ var reads = sync.OnceValue(func() []read {
 		into := &r.parameters
 		for _, w := range words[3:] {
 			if w == ">" {
-				into = &r.gives
+				into = &r.outputs
 				continue
 			}
 			name, value, _ := strings.Cut(w, "=")
@@ -145,7 +145,7 @@ func (r *recorder) send(ctx context.Context, c read, platform binding.Platform) 
 	maps.Copy(values, r.known)
 	if platform != "" {
 		values["platform"] = strings.ToUpper(string(platform))
-		if word, err := r.o.Base.Word(platform); err == nil {
+		if word, err := r.o.Base.PlatformName(platform); err == nil {
 			values["platform"] = word
 		}
 	}
@@ -169,7 +169,7 @@ func (r *recorder) send(ctx context.Context, c read, platform binding.Platform) 
 	r.exchanges = append(r.exchanges, x)
 	r.calls = append(r.calls, shown)
 	if shown.Served == report.Served && answer.Failure == "" {
-		r.learn(c, x)
+		r.captureValues(c, x)
 	}
 }
 
@@ -229,15 +229,15 @@ func (r *recorder) decideServed(c *report.RecordedCall, a Answer) {
 	}
 }
 
-// learn takes values for later calls from a successful answer.
-func (r *recorder) learn(c read, x exchange) {
+// captureValues takes values for later calls from a successful answer.
+func (r *recorder) captureValues(c read, x exchange) {
 	if strings.HasSuffix(c.action, "SourceAccount") {
 		e := &evidence{names: r.names}
 		if p := e.accountIn(&x); p != nil && r.known["account"] == "" {
 			r.known["account"] = p.roles["id"].text()
 		}
 	}
-	for _, give := range c.gives {
+	for _, give := range c.outputs {
 		for _, l := range leaves(x.answer) {
 			named := strings.EqualFold(l.name(), give[1]) || strings.HasSuffix(l.name(), strings.ToUpper(give[1][:1])+give[1][1:])
 			if named && l.text() != "" && r.known[give[0]] == "" {

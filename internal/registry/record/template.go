@@ -21,10 +21,10 @@ type template struct {
 	broken bool
 }
 
-// broke records why a request cannot be expressed.
-func (t *template) broke(what string) {
+// fail records why a request cannot be expressed.
+func (t *template) fail(what string) {
 	t.broken = true
-	t.p.miss(message.New("registry-record.missing.masked", "call", string(t.o), "what", part(what)))
+	t.p.addMissing(message.New("registry-record.missing.masked", "call", string(t.o), "what", part(what)))
 }
 
 // path returns the path with placeholders.
@@ -40,7 +40,7 @@ func (t *template) path(segments []string) string {
 		case plainPart.MatchString(s) && (t.p.e.names.Known(s) || dateName.MatchString(s)):
 			b.WriteString(s)
 		default:
-			t.broke("path")
+			t.fail("path")
 			return "/"
 		}
 	}
@@ -99,7 +99,7 @@ func (t *template) object(out map[string]any, name string, inner map[string]any)
 	switch {
 	case len(filled) == 0 && len(inner) > 0:
 	case !t.p.e.names.Known(name):
-		t.broke("request")
+		t.fail("request")
 	default:
 		out[name] = filled
 	}
@@ -112,7 +112,7 @@ func (t *template) leaf(name string, v any) (any, bool) {
 	placeholder, known := t.values[text]
 	if known && text != "" {
 		if !t.p.e.names.Known(name) {
-			t.broke("request")
+			t.fail("request")
 			return nil, false
 		}
 		return placeholder, true
@@ -146,6 +146,6 @@ func isPaging(name, text string) bool {
 // report reports which fields were left out.
 func (t *template) report() {
 	if len(t.dropped) > 0 {
-		t.p.miss(message.New("registry-record.missing.dropped", "call", string(t.o), "fields", t.dropped))
+		t.p.addMissing(message.New("registry-record.missing.dropped", "call", string(t.o), "fields", t.dropped))
 	}
 }

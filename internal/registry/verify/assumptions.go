@@ -14,15 +14,15 @@ func assumptions() []string {
 	}
 }
 
-// rest sorts the assumptions, and adds those without a verdict.
-func (r *Run) rest() {
-	said := map[string]report.Assumption{}
+// finishAssumptions sorts the assumptions, and adds those without a verdict.
+func (r *Run) finishAssumptions() {
+	byName := map[string]report.Assumption{}
 	for _, a := range r.out.Assumptions {
-		said[a.Name] = a // The last result counts.
+		byName[a.Name] = a // The last result counts.
 	}
 	r.out.Assumptions = nil
 	for _, name := range assumptions() {
-		a, ok := said[name]
+		a, ok := byName[name]
 		if !ok {
 			a = report.Assumption{Name: name, Verdict: report.NotTried, Message: assumption(name)}
 		}
@@ -34,13 +34,13 @@ func assumption(name string) report.Text {
 	return report.Text{Message: message.New("registry-verify.assumption." + name)}
 }
 
-func (r *Run) holds(name string) {
+func (r *Run) confirm(name string) {
 	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{Name: name, Verdict: report.Holds, Message: assumption(name)})
 }
 
-func (r *Run) fails(name string, err error) { r.say(name, message.Says(err)) }
+func (r *Run) fails(name string, err error) { r.refute(name, message.Says(err)) }
 
-func (r *Run) say(name string, why message.Message) {
+func (r *Run) refute(name string, why message.Message) {
 	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{
 		Name: name, Verdict: report.DoesNotHold, Message: report.Text{Message: message.New("registry-verify.failed", "assumption", assumption(name).Message, "why", why)},
 	})

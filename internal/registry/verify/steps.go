@@ -25,7 +25,7 @@ func (r *Run) bind(ctx context.Context) bool {
 		return false
 	}
 	r.accepted = true
-	r.holds("bind-served")
+	r.confirm("bind-served")
 	return true
 }
 
@@ -34,7 +34,7 @@ func (r *Run) refused(ctx context.Context, err error) {
 	if !slices.Contains([]binding.FailureKind{binding.Refused, binding.Forbidden, binding.NotFound, binding.InstanceStop}, binding.KindOf(err)) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidying)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	account, err := r.driver.Account(ctx, r.o.Account.Platform)
 	// A different account belongs to somebody else.
@@ -47,7 +47,7 @@ func (r *Run) seen(ctx context.Context) bool {
 	took, err := r.until(ctx, func(a *binding.Account) bool { return a != nil })
 	if r.ours == nil {
 		if err == nil {
-			r.say("bind-shown", message.New("registry-verify.not-ours"))
+			r.refute("bind-shown", message.New("registry-verify.not-ours"))
 		} else if ctx.Err() == nil {
 			r.fails("bind-shown", err)
 		}
@@ -59,12 +59,12 @@ func (r *Run) seen(ctx context.Context) bool {
 		}
 		return false
 	}
-	r.holds("bind-shown")
+	r.confirm("bind-shown")
 	r.out.BindSeconds = &took
 	if r.ours.Created.IsZero() {
-		r.say("created", message.New("registry-verify.no-created"))
+		r.refute("created", message.New("registry-verify.no-created"))
 	} else {
-		r.holds("created")
+		r.confirm("created")
 	}
 	return true
 }
@@ -89,8 +89,8 @@ func (r *Run) until(ctx context.Context, wanted func(*binding.Account) bool) (fl
 		if row >= agreeing {
 			return last.Sub(begin).Seconds(), nil
 		}
-		if now.Sub(begin) > r.o.Patience {
-			return 0, message.NewError("registry-verify.after", "after", r.o.Patience, "why", lastErr)
+		if now.Sub(begin) > r.o.VisibilityTimeout {
+			return 0, message.NewError("registry-verify.after", "after", r.o.VisibilityTimeout, "why", lastErr)
 		}
 		if err := r.o.Wait(ctx, pause); err != nil {
 			return 0, err
@@ -135,7 +135,7 @@ func (r *Run) projects(ctx context.Context) {
 		}
 		return
 	}
-	r.holds("projects")
+	r.confirm("projects")
 }
 
 // unbind unbinds the account that this run bound. It reads once more before,
@@ -151,15 +151,15 @@ func (r *Run) unbind(ctx context.Context) {
 	}
 	if account != nil && account.ID != r.ours.ID {
 		r.gone = true
-		r.say("unbind-served", message.New("registry-verify.replaced"))
+		r.refute("unbind-served", message.New("registry-verify.replaced"))
 		return
 	}
 	err = r.driver.Unbind(context.WithoutCancel(ctx), *r.ours)
 	switch {
 	case err == nil:
-		r.holds("unbind-served")
+		r.confirm("unbind-served")
 	case binding.KindOf(err) == binding.NotFound:
-		r.say("unbind-served", message.New("registry-verify.was-gone"))
+		r.refute("unbind-served", message.New("registry-verify.was-gone"))
 	default:
 		r.fails("unbind-served", err)
 		if binding.KindOf(err) != binding.OutcomeUnknown {
@@ -175,7 +175,7 @@ func (r *Run) unbind(ctx context.Context) {
 		return
 	}
 	r.gone = true
-	r.holds("unbind-shown")
+	r.confirm("unbind-shown")
 	r.out.UnbindSeconds = &took
 	r.out.Settle = settleOf(*r.out.BindSeconds, took).String()
 }

@@ -22,8 +22,8 @@ const (
 	// firstPause and longestPause are the shortest and longest pause between two
 	// reads.
 	firstPause, longestPause = 200 * time.Millisecond, 5 * time.Second
-	// tidying limits the cleanup after an interruption.
-	tidying = 20 * time.Second
+	// cleanupTimeout limits the cleanup after an interruption.
+	cleanupTimeout = 20 * time.Second
 )
 
 // ProjectReader reads the source repositories of a bound account.
@@ -38,9 +38,9 @@ type Options struct {
 	// for Codeup.
 	Account binding.Account
 	Token   secrets.Secret
-	// Patience is how long to wait until a write is visible.
-	Patience time.Duration
-	Now      func() time.Time
+	// VisibilityTimeout is how long to wait until a write is visible.
+	VisibilityTimeout time.Duration
+	Now               func() time.Time
 	// Wait waits between reads.
 	Wait func(context.Context, time.Duration) error
 	// Progress, if not nil, is called before each step.
@@ -77,20 +77,20 @@ func Begin(ctx context.Context, driver registry.Driver, o Options) (*Run, error)
 		APIVersion: binding.APIVersion, Kind: report.KindRegistryVerification, Instance: o.Instance, Platform: string(o.Account.Platform),
 	}
 	r.progress("begin")
-	able, err := driver.Capabilities(ctx)
+	capabilities, err := driver.Capabilities(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.fails("access", err)
 		}
 		return r, err
 	}
-	r.holds("access")
+	r.confirm("access")
 	for _, need := range []struct {
 		assumption, name string
-		able             bool
-	}{{"list-served", "listAccounts", able.ListAccounts}, {"bind-served", "bind", able.Bind}, {"unbind-served", "unbind", able.Unbind}} {
-		if !need.able {
-			r.say(need.assumption, able.Reasons[need.name])
+		served           bool
+	}{{"list-served", "listAccounts", capabilities.ListAccounts}, {"bind-served", "bind", capabilities.Bind}, {"unbind-served", "unbind", capabilities.Unbind}} {
+		if !need.served {
+			r.refute(need.assumption, capabilities.Reasons[need.name])
 		}
 	}
 	if r.out.Failed() {
@@ -114,13 +114,13 @@ func (r *Run) none(ctx context.Context) error {
 			}
 			return err
 		}
-		r.holds("list-served")
+		r.confirm("list-served")
 		if account != nil {
 			return ErrBound
 		}
 	}
 	r.began = r.o.Now()
-	r.holds("none-shown")
+	r.confirm("none-shown")
 	return nil
 }
 
@@ -138,9 +138,9 @@ func (r *Run) Finish(ctx context.Context) report.RegistryVerification {
 		r.out.Interrupted = true
 	}
 	if r.sent && !r.gone {
-		r.tidy(ctx)
+		r.cleanUp(ctx)
 	}
-	r.rest()
+	r.finishAssumptions()
 	return r.out
 }
 
@@ -148,7 +148,7 @@ func (r *Run) Finish(ctx context.Context) report.RegistryVerification {
 func (r *Run) prove(ctx context.Context) {
 	if err := r.none(ctx); err != nil {
 		if errors.Is(err, ErrBound) {
-			r.say("none-shown", message.New("registry-verify.appeared"))
+			r.refute("none-shown", message.New("registry-verify.appeared"))
 		}
 		return
 	}

@@ -119,7 +119,7 @@ func (f *fake) Unbind(_ context.Context, a binding.Account) error {
 
 func (f *fake) options() Options {
 	return Options{
-		Instance: "prod", Region: "cn-hangzhou", Patience: 30 * time.Second, Token: secrets.New([]byte("token")),
+		Instance: "prod", Region: "cn-hangzhou", VisibilityTimeout: 30 * time.Second, Token: secrets.New([]byte("token")),
 		Account: binding.Account{Platform: binding.GitLab, Username: "throw-away", Address: "https://gitlab.example.com"},
 		Now:     func() time.Time { return f.now },
 		Wait: func(ctx context.Context, d time.Duration) error {
@@ -196,13 +196,13 @@ func TestARunThatEndsAnywhereSaysWhatIsLeft(t *testing.T) {
 		binding.Transient, binding.Throttled, binding.OutcomeUnknown, binding.Unreadable, binding.Refused, binding.Forbidden, binding.NotFound,
 	}
 	// A registry that says no does nothing, or shows at once what it did.
-	said := map[binding.FailureKind]bool{binding.Refused: true, binding.Forbidden: true, binding.NotFound: true}
+	byName := map[binding.FailureKind]bool{binding.Refused: true, binding.Forbidden: true, binding.NotFound: true}
 	for n := 1; n <= whole.calls; n++ {
 		for _, lag := range []int{0, 3, 1000} {
 			for _, after := range []bool{false, true} {
 				for _, kind := range kinds {
 					for _, rest := range []bool{false, true} {
-						if said[kind] && after && lag > 0 {
+						if byName[kind] && after && lag > 0 {
 							continue
 						}
 						f := newFake()

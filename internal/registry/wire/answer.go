@@ -122,9 +122,9 @@ func (p *Profile) Projects(body []byte) ([]string, error) {
 	return projects, nil
 }
 
-// MeansNone reports whether an error code of a read means that the object does not
+// IsNotFoundCode reports whether an error code of a read means that the object does not
 // exist.
-func (p *Profile) MeansNone(o Operation, code string) bool {
+func (p *Profile) IsNotFoundCode(o Operation, code string) bool {
 	return code != "" && slices.Contains(p.Calls[o].Answer.NoneCodes, code)
 }
 

@@ -45,8 +45,8 @@ func Operations() []Operation {
 // Reads reports whether an operation changes nothing.
 func (o Operation) Reads() bool { return o == ListAccounts || o == ListProjects || o == ReadSource }
 
-// OnAccounts reports whether an operation is about the account of a platform.
-func (o Operation) OnAccounts() bool { return o == ListAccounts || o == Bind || o == Unbind }
+// IsAccountOperation reports whether an operation is about the account of a platform.
+func (o Operation) IsAccountOperation() bool { return o == ListAccounts || o == Bind || o == Unbind }
 
 // Style is how calls are addressed.
 type Style string
@@ -188,14 +188,14 @@ func (p *Profile) Uses(placeholder string) bool {
 	return false
 }
 
-// CondemnsToken reports whether an error code means that the code host rejected
+// IsTokenRejection reports whether an error code means that the code host rejected
 // the user name or the token.
-func (p *Profile) CondemnsToken(code string) bool {
+func (p *Profile) IsTokenRejection(code string) bool {
 	return slices.Contains(p.TokenCodes, code)
 }
 
-// Word is the registry's name of a platform.
-func (p *Profile) Word(platform binding.Platform) (string, error) {
+// PlatformName is the registry's name of a platform.
+func (p *Profile) PlatformName(platform binding.Platform) (string, error) {
 	if word, ok := p.Platforms[platform]; ok {
 		return word, nil
 	}

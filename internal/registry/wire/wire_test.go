@@ -218,7 +218,7 @@ func TestAnAnswerIsReadAsTheProfileSays(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
-	if !p.MeansNone(wire.ListAccounts, "ACCOUNT_NOT_FOUND") || p.MeansNone(wire.ListAccounts, "USER_NOT_EXIST") || p.MeansNone(wire.ReadSource, "") {
+	if !p.IsNotFoundCode(wire.ListAccounts, "ACCOUNT_NOT_FOUND") || p.IsNotFoundCode(wire.ListAccounts, "USER_NOT_EXIST") || p.IsNotFoundCode(wire.ReadSource, "") {
 		t.Error("another code means none than the profile says")
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"reconciler/internal/report"
 )
 
-// MadeUp makes a language in which every text of the catalogue is between
+// Pseudo makes a language in which every text of the catalogue is between
 // markers and contains no English: its words are spelled backwards.
-func MadeUp(t *testing.T) *report.Language {
+func Pseudo(t *testing.T) *report.Language {
 	t.Helper()
 	folder := "."
 	for filepath.Base(folder) != "internal" {

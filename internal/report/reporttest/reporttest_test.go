@@ -8,7 +8,7 @@ import (
 )
 
 func TestEnglishBesidesTheCatalogueIsFound(t *testing.T) {
-	l := reporttest.MadeUp(t)
+	l := reporttest.Pseudo(t)
 	for _, c := range []struct {
 		m    message.Message
 		want string

@@ -129,7 +129,7 @@ func (c *Client) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadat
 		}
 		return err
 	})
-	return meta, meant(err, ref)
+	return meta, withPathHint(err, ref)
 }
 
 // metadata asks a KV version 2 engine.
@@ -146,12 +146,12 @@ func (c *Client) metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadat
 	if err := decode(r.body, &found); err != nil {
 		return secrets.Metadata{}, asked.unreadable(err)
 	}
-	return asked.pick(found, ref, r.sent)
+	return asked.selectVersion(found, ref, r.sent)
 }
 
-// pick selects the version that a read would return. sent is when Vault
+// selectVersion selects the version that a read would return. sent is when Vault
 // answered, by its own clock.
-func (c call) pick(found secretState, ref secrets.Ref, sent time.Time) (secrets.Metadata, error) {
+func (c call) selectVersion(found secretState, ref secrets.Ref, sent time.Time) (secrets.Metadata, error) {
 	n := ref.Version
 	if n == 0 {
 		n = found.CurrentVersion
@@ -188,7 +188,7 @@ func (c *Client) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, sec
 		}
 		return err
 	})
-	return secret, meta, meant(err, ref)
+	return secret, meta, withPathHint(err, ref)
 }
 
 // readV2 reads from a KV version 2 engine.
@@ -328,16 +328,16 @@ func (c *Client) ask(ctx context.Context, asked call, query url.Values) (reply, 
 	}
 	r, failure := c.send(ctx, s, asked, query)
 	if failure == nil && r.status == http.StatusForbidden {
-		if other := c.sessions.afterDenial(ctx, s, r.forgets()); other != s {
+		if other := c.sessions.afterDenial(ctx, s, r.tokenUnknown()); other != s {
 			s = other
 			r, failure = c.send(ctx, s, asked, query)
 			if failure == nil && r.status != http.StatusForbidden {
-				c.sessions.helped(ctx)
+				c.sessions.noteUsefulLogin(ctx)
 			}
 		}
 	}
 	if failure == nil && r.status != http.StatusForbidden {
-		s.worked.Store(true)
+		s.readAllowed.Store(true)
 	}
 	switch {
 	case failure != nil:

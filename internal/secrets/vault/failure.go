@@ -61,8 +61,8 @@ type reply struct {
 	sent time.Time
 }
 
-// says reports whether an error message contains a phrase.
-func (r reply) says(phrase string) bool {
+// hasError reports whether an error message contains a phrase.
+func (r reply) hasError(phrase string) bool {
 	return slices.ContainsFunc(r.texts, func(t string) bool { return strings.Contains(t, phrase) })
 }
 
@@ -91,9 +91,9 @@ func (r reply) proxied() bool {
 	return r.status >= 400 && r.status < 500 && len(r.body) > 0 && r.foreign()
 }
 
-// forgets reports whether Vault no longer knows the token, according to the
+// tokenUnknown reports whether Vault no longer knows the token, according to the
 // messages of its different versions.
-func (r reply) forgets() bool { return r.says("invalid token") || r.says("bad token") }
+func (r reply) tokenUnknown() bool { return r.hasError("invalid token") || r.hasError("bad token") }
 
 // call describes one request to Vault, for failures.
 type call struct {
@@ -137,7 +137,7 @@ func (c call) refused(r reply) *binding.Failure {
 
 func (c call) failureOf(r reply) *binding.Failure {
 	switch {
-	case r.status == http.StatusForbidden && r.forgets():
+	case r.status == http.StatusForbidden && r.tokenUnknown():
 		return c.failure(binding.Forbidden, CodeForbidden, message.New("vault.token-invalid", "policy", c.policy()))
 	case r.status == http.StatusForbidden:
 		return c.failure(binding.Forbidden, CodeForbidden, message.New("vault.forbidden", "policy", c.policy()))
@@ -149,15 +149,15 @@ func (c call) failureOf(r reply) *binding.Failure {
 		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.disaster-recovery"))
 	case r.status == 473:
 		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.standby"))
-	case r.status == http.StatusServiceUnavailable && r.says("sealed"), r.status == http.StatusNotImplemented:
+	case r.status == http.StatusServiceUnavailable && r.hasError("sealed"), r.status == http.StatusNotImplemented:
 		return c.failure(binding.Transient, CodeSealed, message.New("vault.sealed"))
-	case r.status == http.StatusBadRequest && r.says("Upgrading from non-versioned to versioned"):
+	case r.status == http.StatusBadRequest && r.hasError("Upgrading from non-versioned to versioned"):
 		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.upgrading"))
 	case r.status == http.StatusProxyAuthRequired:
 		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.proxy-credentials"))
-	case r.says("no handler for route"):
+	case r.hasError("no handler for route"):
 		return c.declared(CodeRefused, message.New("vault.not-mounted"))
-	case r.says("is locked") || r.says("user lockout"):
+	case r.hasError("is locked") || r.hasError("user lockout"):
 		return c.failure(binding.Throttled, CodeThrottled, message.New("vault.locked-out"))
 	case r.status >= 500:
 		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.cannot-serve"))
@@ -267,9 +267,9 @@ func object(ref secrets.Ref) string {
 	return s
 }
 
-// meant adds a hint to a failure if the mount or the path of a reference wrongly
+// withPathHint adds a hint to a failure if the mount or the path of a reference wrongly
 // includes a part of the API's path.
-func meant(err error, ref secrets.Ref) error {
+func withPathHint(err error, ref secrets.Ref) error {
 	f, ok := errors.AsType[*binding.Failure](err)
 	if !ok || f.Object != object(ref) || f.Code != CodeNotFound && f.Code != CodeForbidden && f.Code != CodeRefused {
 		return err

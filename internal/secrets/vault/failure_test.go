@@ -146,7 +146,7 @@ func TestReadsAreTriedAgain(t *testing.T) {
 func TestALoginIsNotSentTwice(t *testing.T) {
 	w := newPretend(t, nil)
 	roleID, secretID := w.role(t, sandbox.VaultToken{})
-	w.Faults.Add(sandbox.Fault{Match: func(r *http.Request) bool { return r.Method != http.MethodGet }, LoseAnswer: true})
+	w.Faults.Add(sandbox.Fault{Match: func(r *http.Request) bool { return r.Method != http.MethodGet }, DropResponse: true})
 	c := newClient(t, withAppRole(t, w.options(t, ""), roleID, secretID))
 	wantFailure(t, c.Check(t.Context()), vault.CodeUnreachable, binding.Transient)
 	if got := w.Count("/login"); got != 1 {

@@ -45,7 +45,7 @@ func (c *Client) Login(ctx context.Context) error {
 	switch {
 	case failure != nil:
 		return failure
-	case r.status == http.StatusOK, r.status == http.StatusForbidden && !r.forgets() && !r.proxied():
+	case r.status == http.StatusOK, r.status == http.StatusForbidden && !r.tokenUnknown() && !r.proxied():
 		return nil
 	}
 	return asked.refused(r)

@@ -71,7 +71,7 @@ func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 		return 0, err
 	}
 	r, failure := c.send(ctx, s, asked, nil)
-	if failure == nil && r.status == http.StatusForbidden && r.forgets() {
+	if failure == nil && r.status == http.StatusForbidden && r.tokenUnknown() {
 		if other := c.sessions.afterDenial(ctx, s, true); other != s {
 			r, failure = c.send(ctx, other, asked, nil)
 		}

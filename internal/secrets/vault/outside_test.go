@@ -17,7 +17,7 @@ import (
 // TestARefusalThatIsNotVaultsIsNoRefusal: whatever status something on the way
 // answers with, wherever it stands.
 func TestARefusalThatIsNotVaultsIsNoRefusal(t *testing.T) {
-	const engine, life = `{"data":{"type":"kv","options":{"version":"2"}}}`, `{"data":{"ttl":0}}`
+	const engine, lifetime = `{"data":{"type":"kv","options":{"version":"2"}}}`, `{"data":{"ttl":0}}`
 	for _, status := range []int{400, 401, 403, 405, 406, 410, 413, 421, 431, 451} {
 		for _, body := range []string{"<html>no</html>", `{"code":1,"message":"no"}`, `"no"`} {
 			for _, at := range []string{"/auth/", "/sys/internal/", "/kv/"} {
@@ -30,7 +30,7 @@ func TestARefusalThatIsNotVaultsIsNoRefusal(t *testing.T) {
 						w.WriteHeader(status)
 						_, _ = io.WriteString(w, body)
 					case strings.Contains(r.URL.Path, "/auth/"):
-						_, _ = io.WriteString(w, life)
+						_, _ = io.WriteString(w, lifetime)
 					default:
 						_, _ = io.WriteString(w, engine)
 					}

@@ -27,7 +27,7 @@ func TestContractWithARealVault(t *testing.T) {
 
 func TestRealVaultLoginsLiveShortLives(t *testing.T) {
 	cases := map[string]struct {
-		life                   sandbox.VaultToken
+		lifetime               sandbox.VaultToken
 		minLogins, minRenewals int64
 		// apart is the least time from one login to the next; where it is 0,
 		// one is enough.
@@ -45,8 +45,8 @@ func TestRealVaultLoginsLiveShortLives(t *testing.T) {
 			w := newReal(t)
 			m := w.mount(t, 2)
 			w.put(t, m, "a", map[string]string{"token": canary})
-			tc.life.Paths = []string{m + "/"}
-			roleID, secretID := w.role(t, tc.life)
+			tc.lifetime.Paths = []string{m + "/"}
+			roleID, secretID := w.role(t, tc.lifetime)
 			c := newClient(t, withAppRole(t, w.options(t, ""), roleID, secretID))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -63,7 +63,7 @@ func TestRealVaultLoginsLiveShortLives(t *testing.T) {
 					t.Fatal(err)
 				}
 				<-tick.C
-				if time.Since(last) > tc.life.TTL/6 {
+				if time.Since(last) > tc.lifetime.TTL/6 {
 					stalls++
 				}
 				got, lived := c.Stats(), time.Since(begun)
@@ -95,8 +95,8 @@ func TestRealVaultExpiredTokenOfAFileIsForbidden(t *testing.T) {
 	// As short a life as this machine can read within.
 	var c *vault.Client
 	err := context.DeadlineExceeded
-	for life := time.Second; err != nil && life < time.Minute; life *= 2 {
-		c = newClient(t, w.options(t, w.token(t, sandbox.VaultToken{TTL: life, Paths: []string{m + "/"}})))
+	for lifetime := time.Second; err != nil && lifetime < time.Minute; lifetime *= 2 {
+		c = newClient(t, w.options(t, w.token(t, sandbox.VaultToken{TTL: lifetime, Paths: []string{m + "/"}})))
 		_, err = c.Metadata(t.Context(), ref)
 	}
 	if err != nil {

@@ -124,10 +124,10 @@ func (r *real) policy(t *testing.T, prefixes []string) string {
 	return name
 }
 
-func (r *real) token(t *testing.T, life sandbox.VaultToken) string {
+func (r *real) token(t *testing.T, lifetime sandbox.VaultToken) string {
 	t.Helper()
 	made, err := r.API.Auth().Token().CreateWithContext(t.Context(), &api.TokenCreateRequest{
-		Policies: []string{r.policy(t, life.Paths)}, TTL: life.TTL.String(), Renewable: &life.Renewable, NoParent: true,
+		Policies: []string{r.policy(t, lifetime.Paths)}, TTL: lifetime.TTL.String(), Renewable: &lifetime.Renewable, NoParent: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -143,19 +143,19 @@ func (r *real) revoke(t *testing.T, token string) {
 }
 
 // tokenFields are a role's fields for such tokens.
-func (r *real) tokenFields(t *testing.T, life sandbox.VaultToken) map[string]any {
+func (r *real) tokenFields(t *testing.T, lifetime sandbox.VaultToken) map[string]any {
 	t.Helper()
-	fields := map[string]any{"token_policies": r.policy(t, life.Paths), "token_ttl": life.TTL.String(), "token_max_ttl": life.MaxTTL.String()}
-	if life.Batch {
+	fields := map[string]any{"token_policies": r.policy(t, lifetime.Paths), "token_ttl": lifetime.TTL.String(), "token_max_ttl": lifetime.MaxTTL.String()}
+	if lifetime.Batch {
 		fields["token_type"] = "batch"
 	}
 	return fields
 }
 
-func (r *real) role(t *testing.T, life sandbox.VaultToken) (roleID, secretID string) {
+func (r *real) role(t *testing.T, lifetime sandbox.VaultToken) (roleID, secretID string) {
 	t.Helper()
 	r.EnableAuth(t, "approle")
-	r.Write(t, "auth/approle/role/test", r.tokenFields(t, life))
+	r.Write(t, "auth/approle/role/test", r.tokenFields(t, lifetime))
 	id, err := r.API.Logical().ReadWithContext(t.Context(), "auth/approle/role/test/role-id")
 	if err != nil {
 		t.Fatal(err)
@@ -164,10 +164,10 @@ func (r *real) role(t *testing.T, life sandbox.VaultToken) (roleID, secretID str
 	return fmt.Sprint(id.Data["role_id"]), fmt.Sprint(secret.Data["secret_id"])
 }
 
-func (r *real) openRole(t *testing.T, life sandbox.VaultToken) (roleID string) {
+func (r *real) openRole(t *testing.T, lifetime sandbox.VaultToken) (roleID string) {
 	t.Helper()
 	r.EnableAuth(t, "approle")
-	fields := r.tokenFields(t, life)
+	fields := r.tokenFields(t, lifetime)
 	fields["bind_secret_id"] = false
 	fields["token_bound_cidrs"] = "127.0.0.0/8,::1/128"
 	r.Write(t, "auth/approle/role/open", fields)

@@ -40,7 +40,7 @@ func file(t *testing.T, content string) string {
 func TestRunKeepsTheLoginAliveWithoutReads(t *testing.T) {
 	roleID, secretID := file(t, "r"), file(t, "s")
 	cases := map[string]struct {
-		life                 sandbox.VaultToken
+		lifetime             sandbox.VaultToken
 		maxLogins, minLogins int
 	}{
 		"renewed":     {sandbox.VaultToken{TTL: time.Hour, Renewable: true}, 1, 1},
@@ -51,8 +51,8 @@ func TestRunKeepsTheLoginAliveWithoutReads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				v := sandbox.NewVault("root", time.Now)
-				tc.life.Paths = []string{"secret/"}
-				v.SetRole(sandbox.VaultRole{Mount: "approle", Credentials: map[string]string{"role_id": "r", "secret_id": "s"}, Token: tc.life})
+				tc.lifetime.Paths = []string{"secret/"}
+				v.SetRole(sandbox.VaultRole{Mount: "approle", Credentials: map[string]string{"role_id": "r", "secret_id": "s"}, Token: tc.lifetime})
 				c, err := New(Options{Address: "http://127.0.0.1:1", Auth: Auth{AppRole: &AppRole{RoleIDFile: roleID, SecretIDFile: secretID}}})
 				if err != nil {
 					t.Fatal(err)
@@ -107,7 +107,7 @@ func FuzzAnswersAreReadWithoutPanic(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var state secretState
 		if err := decode(append([]byte(nil), body...), &state); err == nil {
-			meta, err := c.pick(state, secrets.Ref{Mount: "m", Path: "p", Key: "k"}, time.Now())
+			meta, err := c.selectVersion(state, secrets.Ref{Mount: "m", Path: "p", Key: "k"}, time.Now())
 			if err == nil && meta.Version != state.CurrentVersion {
 				t.Errorf("got version %d of %d", meta.Version, state.CurrentVersion)
 			}

@@ -42,14 +42,14 @@ type Stats struct{ Logins, Renewals, LoginFailures int64 }
 type session struct {
 	api   *api.Client
 	token secrets.Secret
-	// life is the token's remaining lifetime at the beginning; 0 means unlimited.
-	life time.Duration
+	// lifetime is the token's remaining lifetime at the beginning; 0 means unlimited.
+	lifetime time.Duration
 	// due is when to renew it or to log in again, and ends when it expires.
 	// Zero means never.
 	due, ends time.Time
 	renewable bool
-	// worked is true once a read with the token was allowed.
-	worked *atomic.Bool
+	// readAllowed is true once a read with the token was allowed.
+	readAllowed *atomic.Bool
 }
 
 // refusal is a failed login, and the pause before the next one.
@@ -173,7 +173,7 @@ func (s *sessions) refresh(ctx context.Context, have *session, usable bool) (*se
 func (s *sessions) renew(ctx context.Context, have *session) *session {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	answer, err := have.api.Auth().Token().RenewSelfWithContext(ctx, int(have.life.Seconds()))
+	answer, err := have.api.Auth().Token().RenewSelfWithContext(ctx, int(have.lifetime.Seconds()))
 	var no *api.ResponseError
 	switch {
 	case errors.As(err, &no) && no.StatusCode < 500 && no.StatusCode != 412 && no.StatusCode != 429:
@@ -187,11 +187,11 @@ func (s *sessions) renew(ctx context.Context, have *session) *session {
 	}
 	s.renewals.Add(1)
 	s.fails = 0
-	life := time.Duration(answer.Auth.LeaseDuration) * time.Second
-	renewed := s.session(have.api, grant{have.token, life, answer.Auth.Renewable})
-	renewed.worked = have.worked
+	lifetime := time.Duration(answer.Auth.LeaseDuration) * time.Second
+	renewed := s.session(have.api, grant{have.token, lifetime, answer.Auth.Renewable})
+	renewed.readAllowed = have.readAllowed
 	// If the lifetime shrinks, the token approaches its maximum: log in next time.
-	if s.signIn.issues() && life < have.life*9/10 {
+	if s.signIn.issues() && lifetime < have.lifetime*9/10 {
 		renewed.renewable = false
 	}
 	s.current.Store(renewed)
@@ -249,7 +249,7 @@ func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
 // session makes a session that is due at two thirds of its lifetime, or
 // randomly a little earlier, so that many clients do not renew at once.
 func (s *sessions) session(client *api.Client, g grant) *session {
-	made := &session{api: client, token: g.token, life: g.ttl, renewable: g.renewable, worked: new(atomic.Bool)}
+	made := &session{api: client, token: g.token, lifetime: g.ttl, renewable: g.renewable, readAllowed: new(atomic.Bool)}
 	if g.ttl > 0 {
 		now := s.now()
 		interval := time.Duration(float64(g.ttl) * 2 / 3 * (0.9 + 0.1*s.jitter()))
@@ -286,7 +286,7 @@ func (s *sessions) afterDenial(ctx context.Context, used *session, invalid bool)
 	if now.token.Expose() != used.token.Expose() {
 		return now
 	}
-	if !s.signIn.issues() || s.denied.Holds(s.now()) && (!invalid || !used.worked.Load()) {
+	if !s.signIn.issues() || s.denied.Holds(s.now()) && (!invalid || !used.readAllowed.Load()) {
 		return used
 	}
 	s.denied = binding.TermOf(s.now(), s.denial)
@@ -298,8 +298,8 @@ func (s *sessions) afterDenial(ctx context.Context, used *session, invalid bool)
 	return made
 }
 
-// helped records that a login after a 403 was useful.
-func (s *sessions) helped(ctx context.Context) {
+// noteUsefulLogin records that a login after a 403 was useful.
+func (s *sessions) noteUsefulLogin(ctx context.Context) {
 	select {
 	case s.lock <- struct{}{}:
 		s.denial = firstDenial

@@ -37,13 +37,13 @@ func (c *clock) add(d time.Duration) {
 
 // aged is a sandbox and a client that share a clock and an AppRole whose
 // tokens have the given life.
-func aged(t *testing.T, life sandbox.VaultToken) (*pretend, *vault.Client, *clock, secrets.Ref) {
+func aged(t *testing.T, lifetime sandbox.VaultToken) (*pretend, *vault.Client, *clock, secrets.Ref) {
 	t.Helper()
 	time := newClock()
 	w := newPretend(t, time.Now)
 	w.Put("secret", "a", map[string]string{"token": canary})
-	life.Paths = []string{"secret/"}
-	roleID, secretID := w.role(t, life)
+	lifetime.Paths = []string{"secret/"}
+	roleID, secretID := w.role(t, lifetime)
 	o := withAppRole(t, w.options(t, ""), roleID, secretID)
 	o.Now = time.Now
 	return w, newClient(t, o), time, secrets.Ref{Mount: "secret", Path: "a", Key: "token"}
@@ -51,7 +51,7 @@ func aged(t *testing.T, life sandbox.VaultToken) (*pretend, *vault.Client, *cloc
 
 func TestALoginIsKeptForItsWholeLife(t *testing.T) {
 	cases := map[string]struct {
-		life sandbox.VaultToken
+		lifetime sandbox.VaultToken
 		// The counts after ten minutes of a read each second.
 		minLogins, maxLogins, minRenewals, maxRenewals int64
 	}{
@@ -66,7 +66,7 @@ func TestALoginIsKeptForItsWholeLife(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			w, c, time, ref := aged(t, tc.life)
+			w, c, time, ref := aged(t, tc.lifetime)
 			for range 600 {
 				if _, err := c.Metadata(t.Context(), ref); err != nil {
 					t.Fatal(err)

@@ -35,12 +35,12 @@ type world interface {
 	destroy(t *testing.T, mount, path string, versions ...int)
 	seal(t *testing.T, sealed bool)
 	// token makes one that may read below the prefixes.
-	token(t *testing.T, life sandbox.VaultToken) string
+	token(t *testing.T, lifetime sandbox.VaultToken) string
 	revoke(t *testing.T, token string)
 	// role makes an AppRole that gives such tokens, or changes it.
-	role(t *testing.T, life sandbox.VaultToken) (roleID, secretID string)
+	role(t *testing.T, lifetime sandbox.VaultToken) (roleID, secretID string)
 	// openRole makes an AppRole that takes the role id alone.
-	openRole(t *testing.T, life sandbox.VaultToken) (roleID string)
+	openRole(t *testing.T, lifetime sandbox.VaultToken) (roleID string)
 	// wrap wraps the role's secret id.
 	wrap(t *testing.T) string
 	// outage takes the server off the network, or brings it back.
@@ -99,27 +99,27 @@ func (p *pretend) destroy(_ *testing.T, mount, path string, versions ...int) {
 
 func (p *pretend) seal(_ *testing.T, sealed bool) { p.Seal(sealed) }
 
-func (p *pretend) token(_ *testing.T, life sandbox.VaultToken) string {
+func (p *pretend) token(_ *testing.T, lifetime sandbox.VaultToken) string {
 	p.tokens++
 	token := "hvs.sandboxtoken00000000" + string(rune('a'+p.tokens))
-	p.AddToken(token, life)
+	p.AddToken(token, lifetime)
 	return token
 }
 
 func (p *pretend) revoke(_ *testing.T, token string) { p.Revoke(token) }
 
-func (p *pretend) role(_ *testing.T, life sandbox.VaultToken) (roleID, secretID string) {
+func (p *pretend) role(_ *testing.T, lifetime sandbox.VaultToken) (roleID, secretID string) {
 	p.lastRole = sandbox.VaultRole{
 		Mount:       "approle",
 		Credentials: map[string]string{"role_id": "sandbox-role", "secret_id": canary + "-secret-id"},
-		Token:       life,
+		Token:       lifetime,
 	}
 	p.SetRole(p.lastRole)
 	return p.lastRole.Credentials["role_id"], p.lastRole.Credentials["secret_id"]
 }
 
-func (p *pretend) openRole(_ *testing.T, life sandbox.VaultToken) (roleID string) {
-	p.SetRole(sandbox.VaultRole{Mount: "approle", Credentials: map[string]string{"role_id": "open-role"}, Token: life})
+func (p *pretend) openRole(_ *testing.T, lifetime sandbox.VaultToken) (roleID string) {
+	p.SetRole(sandbox.VaultRole{Mount: "approle", Credentials: map[string]string{"role_id": "open-role"}, Token: lifetime})
 	return "open-role"
 }
 

@@ -21,14 +21,14 @@ const (
 // names the other end of a connection; nil uses its address. If there are too
 // many, the oldest connection without a protected request is closed.
 func Share(l net.Listener, peer func(net.Conn) string) net.Listener {
-	return shareAmong(l, peer, NewPlaces(connections, each))
+	return shareAmong(l, peer, NewSlots(connections, each))
 }
 
-func shareAmong(l net.Listener, peer func(net.Conn) string, places *Places) net.Listener {
+func shareAmong(l net.Listener, peer func(net.Conn) string, slots *Slots) net.Listener {
 	if peer == nil {
 		peer = func(c net.Conn) string { return Peer(c.RemoteAddr().String()) }
 	}
-	return &listener{Listener: l, peer: peer, places: places}
+	return &listener{Listener: l, peer: peer, slots: slots}
 }
 
 // Peer is the peer that an address in net/http's form counts as: an IPv4
@@ -46,28 +46,28 @@ func Peer(remote string) string {
 
 type listener struct {
 	net.Listener
-	peer   func(net.Conn) string
-	places *Places
+	peer  func(net.Conn) string
+	slots *Slots
 }
 
-// Accept implements net.Listener. It never waits for a place.
+// Accept implements net.Listener. It never waits for a slot.
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{Conn: c, place: l.places.Take(l.peer(c), func() { _ = c.Close() })}, nil
+	return &Conn{Conn: c, slot: l.slots.Acquire(l.peer(c), func() { _ = c.Close() })}, nil
 }
 
-// Conn is a connection that has a place.
+// Conn is a connection that has a slot.
 type Conn struct {
 	net.Conn
-	place *Place
+	slot *Slot
 }
 
-// Close implements net.Conn, and leaves the place.
+// Close implements net.Conn, and leaves the slot.
 func (c *Conn) Close() error {
-	c.place.Leave()
+	c.slot.Release()
 	return c.Conn.Close()
 }
 
@@ -82,17 +82,17 @@ func Of(c net.Conn) *Conn {
 
 type connKey struct{}
 
-// Keep stores the connection in the context for Hold. It is for http.Server.ConnContext.
-func Keep(ctx context.Context, c net.Conn) context.Context {
+// ConnContext stores the connection in the context for Protect. It is for http.Server.ConnContext.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, Of(c))
 }
 
-// Hold protects the connection of a request from being closed for a newer one
+// Protect protects the connection of a request from being closed for a newer one
 // until release is called. Only authenticated requests may be protected. who
-// names the holder of the token, so that one holder does not take all places.
-func Hold(ctx context.Context, who string) (release func()) {
+// names the holder of the token, so that one holder does not take all slots.
+func Protect(ctx context.Context, who string) (release func()) {
 	if c, _ := ctx.Value(connKey{}).(*Conn); c != nil {
-		return c.place.hold(who)
+		return c.slot.protect(who)
 	}
 	return func() {}
 }

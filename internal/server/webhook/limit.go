@@ -28,14 +28,14 @@ const (
 type remotes struct {
 	mu    sync.Mutex
 	known map[netip.Prefix]*rate.Limiter
-	// rest is shared by all addresses for which there is no room.
-	rest *rate.Limiter
+	// others is shared by all addresses for which there is no room.
+	others *rate.Limiter
 	// dropped is when drop last ran.
 	dropped time.Time
 }
 
 func newRemotes() *remotes {
-	return &remotes{known: map[netip.Prefix]*rate.Limiter{}, rest: rate.NewLimiter(remotePerSecond, remoteBurst)}
+	return &remotes{known: map[netip.Prefix]*rate.Limiter{}, others: rate.NewLimiter(remotePerSecond, remoteBurst)}
 }
 
 // allow counts an unproven request. address has the form that net/http uses.
@@ -48,7 +48,7 @@ func (r *remotes) allow(address string, now time.Time) bool {
 		if len(r.known) >= maxRemotes && now.Sub(r.dropped) >= time.Second {
 			r.drop(now)
 		}
-		limiter = r.rest
+		limiter = r.others
 		if len(r.known) < maxRemotes {
 			limiter = rate.NewLimiter(remotePerSecond, remoteBurst)
 			r.known[network] = limiter

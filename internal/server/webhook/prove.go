@@ -48,9 +48,9 @@ type delivery struct {
 // body.
 type prover func(delivery) (id string, err error)
 
-// single is the only value of a header. ok is false if there is none, and also
+// singleValue is the only value of a header. ok is false if there is none, and also
 // if there are several, because proxies disagree on which one counts.
-func single(h http.Header, name string) (value string, ok bool) {
+func singleValue(h http.Header, name string) (value string, ok bool) {
 	values := h.Values(name)
 	if len(values) != 1 || values[0] == "" {
 		return "", false
@@ -64,7 +64,7 @@ func single(h http.Header, name string) (value string, ok bool) {
 // repetitions, not a replay by an attacker.
 func proveHub(signatureHeader string, idHeaders ...string) prover {
 	return func(d delivery) (string, error) {
-		text, ok := single(d.header, signatureHeader)
+		text, ok := singleValue(d.header, signatureHeader)
 		if !ok {
 			return "", errNoProof
 		}
@@ -106,7 +106,7 @@ func signedBy(keys []key, signature []byte, parts ...[]byte) error {
 // sha256= and the HMAC of time, a dot and the body. The signature covers the
 // time, so it also serves as the ID of the delivery.
 func proveGeneric(d delivery) (string, error) {
-	text, ok := single(d.header, "X-Reconciler-Signature")
+	text, ok := singleValue(d.header, "X-Reconciler-Signature")
 	if !ok {
 		return "", errNoProof
 	}
@@ -114,7 +114,7 @@ func proveGeneric(d delivery) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sent, ok := single(d.header, "X-Reconciler-Timestamp")
+	sent, ok := singleValue(d.header, "X-Reconciler-Timestamp")
 	if !ok {
 		return "", errTimeMissing
 	}
@@ -163,8 +163,8 @@ func proveGitLab(d delivery) (string, error) {
 // signing tokens make: "v1," and the HMAC of ID, time and body, joined by dots,
 // in Base64. The header may have several, separated by spaces.
 func proveStandard(d delivery) (string, error) {
-	id, hasID := single(d.header, "Webhook-Id")
-	text, hasText := single(d.header, "Webhook-Signature")
+	id, hasID := singleValue(d.header, "Webhook-Id")
+	text, hasText := singleValue(d.header, "Webhook-Signature")
 	if !hasID || !hasText {
 		return "", errNoProof
 	}
@@ -172,7 +172,7 @@ func proveStandard(d delivery) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sent, ok := single(d.header, "Webhook-Timestamp")
+	sent, ok := singleValue(d.header, "Webhook-Timestamp")
 	if !ok {
 		return "", errTimeMissing
 	}
@@ -216,7 +216,7 @@ func parseStandardSignatures(text string) ([][]byte, error) {
 // names the header with the delivery's ID; empty if the sender gives none.
 func proveToken(tokenHeader, idHeader string) prover {
 	return func(d delivery) (string, error) {
-		token, ok := single(d.header, tokenHeader)
+		token, ok := singleValue(d.header, tokenHeader)
 		if !ok {
 			return "", errNoProof
 		}

@@ -103,7 +103,7 @@ type Options struct {
 type Handler struct {
 	opts    Options
 	remotes *remotes
-	bodies  *port.Places
+	bodies  *port.Slots
 
 	current atomic.Pointer[state]
 }
@@ -125,11 +125,11 @@ type sender struct {
 
 // past is what is known about a sender's earlier requests. It outlives a reload.
 type past struct {
-	// strangers limits how many unproven requests get the usual answer.
-	strangers *rate.Limiter
-	seen      memory
-	// doubts limits the log lines about unproven requests.
-	doubts rate.Sometimes
+	// unprovenAnswers limits how many unproven requests get the usual answer.
+	unprovenAnswers *rate.Limiter
+	seen            memory
+	// unprovenLogs limits the log lines about unproven requests.
+	unprovenLogs rate.Sometimes
 }
 
 // New makes a handler without senders; Prepare gives it some.
@@ -137,7 +137,7 @@ func New(opts Options) *Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	h := &Handler{opts: opts, remotes: newRemotes(), bodies: port.NewPlaces(slots, slotsEach)}
+	h := &Handler{opts: opts, remotes: newRemotes(), bodies: port.NewSlots(slots, slotsEach)}
 	h.current.Store(&state{})
 	return h
 }
@@ -210,8 +210,8 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 		s.past = before.past
 	} else {
 		s.past = &past{
-			strangers: rate.NewLimiter(senderPerSecond, senderBurst),
-			doubts:    rate.Sometimes{First: 10, Interval: time.Second},
+			unprovenAnswers: rate.NewLimiter(senderPerSecond, senderBurst),
+			unprovenLogs:    rate.Sometimes{First: 10, Interval: time.Second},
 		}
 	}
 	return s, nil
@@ -288,15 +288,15 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, s *sender, t t
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t target) answer {
 	keys, unread := s.keys()
 	if unread != nil {
-		s.doubts.Do(func() { h.opts.Log.Error("webhook: its secret cannot be read", "sender", s.Name, "err", unread) })
+		s.unprovenLogs.Do(func() { h.opts.Log.Error("webhook: its secret cannot be read", "sender", s.Name, "err", unread) })
 	}
 	d := delivery{header: r.Header, keys: keys, now: h.opts.Now()}
 	if _, err := s.prove(d); unread == nil && slices.Contains([]error{errNoProof, errProofShape, errTimeMissing}, err) {
 		return h.unproven(s, r, err, answer{http.StatusUnauthorized, Unauthorized})
 	}
-	place := h.bodies.Take(port.Peer(r.RemoteAddr), func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
+	place := h.bodies.Acquire(port.Peer(r.RemoteAddr), func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	place.Leave()
+	place.Release()
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return h.unproven(s, r, message.NewError("webhook.large", "most", maxBodyBytes), answer{http.StatusRequestEntityTooLarge, Rejected})
 	}
@@ -349,11 +349,11 @@ func (h *Handler) decide(s *sender, t target, e event, id string) answer {
 // are too many requests. Anybody can send those, so the number of log lines is
 // limited.
 func (h *Handler) unproven(s *sender, r *http.Request, reason error, a answer) answer {
-	s.doubts.Do(func() {
+	s.unprovenLogs.Do(func() {
 		h.opts.Log.Warn("webhook refused", "sender", s.Name, "reason", reason.Error(), "remote", r.RemoteAddr)
 	})
 	now := h.opts.Now()
-	if !h.remotes.allow(r.RemoteAddr, now) || !s.strangers.AllowN(now, 1) {
+	if !h.remotes.allow(r.RemoteAddr, now) || !s.unprovenAnswers.AllowN(now, 1) {
 		return answer{http.StatusTooManyRequests, Limited}
 	}
 	return a

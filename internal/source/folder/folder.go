@@ -117,7 +117,7 @@ func (s *Source) readOnce(ctx context.Context) (snapshot source.Snapshot, stable
 	}
 	defer func() { _ = root.Close() }()
 	t := &tree{root: root, seen: map[string]stamp{}}
-	defer t.leave()
+	defer t.closeFolder()
 	snapshot, err = s.selected(ctx, t)
 	return snapshot, t.stable(s.options.Path, resolved), err
 }

@@ -11,9 +11,9 @@ import (
 // pollEvery is how often a folder is polled that cannot be watched completely.
 const pollEvery = 2 * time.Second
 
-// look is a digest of the names, sizes and times of everything below a folder.
+// folderDigest is a digest of the names, sizes and times of everything below a folder.
 // It reads no file.
-func look(path string) [32]byte {
+func folderDigest(path string) [32]byte {
 	hash := sha256.New()
 	root, err := filepath.EvalSymlinks(path)
 	if err != nil {

@@ -58,7 +58,7 @@ func (t *tree) stable(folder, resolved string) bool {
 	if now, err := os.Stat(folder); err != nil || !os.SameFile(opened, now) {
 		return false
 	}
-	t.leave() // It may be a different folder now.
+	t.closeFolder() // It may be a different folder now.
 	for _, id := range slices.Sorted(maps.Keys(t.seen)) {
 		s := t.seen[id]
 		info := t.stat(id)

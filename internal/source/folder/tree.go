@@ -53,7 +53,7 @@ func (t *tree) in(at string) *os.Root {
 		return t.root
 	}
 	if t.folder == nil || t.at != at {
-		t.leave()
+		t.closeFolder()
 		folder, err := t.root.OpenRoot(at)
 		if err != nil {
 			return nil
@@ -63,8 +63,8 @@ func (t *tree) in(at string) *os.Root {
 	return t.folder
 }
 
-// leave closes the folder that was read last.
-func (t *tree) leave() {
+// closeFolder closes the folder that was read last.
+func (t *tree) closeFolder() {
 	if t.folder != nil {
 		_ = t.folder.Close()
 		t.folder = nil

@@ -70,10 +70,10 @@ type watchedTree struct {
 	path    string
 	watcher *fsnotify.Watcher
 	report  func(error)
-	// root is the resolved path of the folder. ways are the folders and links
+	// root is the resolved path of the folder. pathElements are the folders and links
 	// on its path: replacing one would make the path lead elsewhere.
-	root string
-	ways map[string]bool
+	root         string
+	pathElements map[string]bool
 	// incomplete is true if not everything is watched. last is the last state
 	// of the files.
 	incomplete bool
@@ -86,11 +86,11 @@ func (w *watchedTree) add() error {
 	root, err := filepath.EvalSymlinks(w.path)
 	if err != nil {
 		// Watch the path, so that the folder is noticed when it comes back.
-		_ = w.watch(w.onTheWay())
+		_ = w.watch(w.pathFolders())
 		return err
 	}
 	w.root = root
-	wanted := w.onTheWay()
+	wanted := w.pathFolders()
 	count := 0
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -116,16 +116,16 @@ func (w *watchedTree) add() error {
 	if failed == nil && count > maxWatched {
 		failed = errTooManyFolders
 	}
-	w.fallBack(failed)
+	w.setPolling(failed)
 	return nil
 }
 
-// onTheWay sets ways and returns the folders to watch for them.
-func (w *watchedTree) onTheWay() map[string]bool {
-	w.ways = map[string]bool{}
+// pathFolders sets pathElements and returns the folders to watch for them.
+func (w *watchedTree) pathFolders() map[string]bool {
+	w.pathElements = map[string]bool{}
 	folders := map[string]bool{}
-	for _, name := range ways(w.path) {
-		w.ways[name] = true
+	for _, name := range pathElements(w.path) {
+		w.pathElements[name] = true
 		folders[filepath.Dir(name)] = true
 	}
 	return folders
@@ -152,10 +152,10 @@ func (w *watchedTree) watch(wanted map[string]bool) error {
 	return failed
 }
 
-// fallBack starts or ends polling, and reports when it starts.
-func (w *watchedTree) fallBack(failed error) {
+// setPolling starts or ends polling, and reports when it starts.
+func (w *watchedTree) setPolling(failed error) {
 	if failed != nil && !w.incomplete {
-		w.last = look(w.path)
+		w.last = folderDigest(w.path)
 		w.report(failed)
 	}
 	w.incomplete = failed != nil
@@ -166,14 +166,14 @@ func (w *watchedTree) polled() bool {
 	if !w.incomplete {
 		return false
 	}
-	now := look(w.path)
+	now := folderDigest(w.path)
 	changed := now != w.last
 	w.last = now
 	return changed
 }
 
 func (w *watchedTree) concerns(name string) bool {
-	return w.ways[name] || name == w.root || strings.HasPrefix(name, w.root+string(filepath.Separator))
+	return w.pathElements[name] || name == w.root || strings.HasPrefix(name, w.root+string(filepath.Separator))
 }
 
 func (w *watch) run(ctx context.Context) {

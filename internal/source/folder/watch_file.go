@@ -109,18 +109,18 @@ func (f *watchedFile) concerns(name string) bool { return f.names[name] }
 // file that they lead to.
 func links(path string) []string {
 	var found []string
-	way := ways(path)
-	for _, name := range way {
+	resolvedPath := pathElements(path)
+	for _, name := range resolvedPath {
 		if _, err := os.Readlink(name); err == nil {
 			found = append(found, name)
 		}
 	}
-	return append(found, way[len(way)-1])
+	return append(found, resolvedPath[len(resolvedPath)-1])
 }
 
-// ways returns the resolved paths of the folders and symbolic links on path,
+// pathElements returns the resolved paths of the folders and symbolic links on path,
 // and of what they lead to.
-func ways(path string) []string {
+func pathElements(path string) []string {
 	var found []string
 	followed := 0
 	root := filepath.VolumeName(path) + string(filepath.Separator)

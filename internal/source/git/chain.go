@@ -16,10 +16,10 @@ import (
 
 // chain checks the signatures of a chain of commits.
 type chain struct {
-	store objects
-	rings []ring
-	path  []string
-	now   time.Time
+	store    objects
+	keyrings []keyring
+	path     []string
+	now      time.Time
 	// trees counts the compared folders, and paths the files that differ.
 	trees, paths int
 }
@@ -78,20 +78,20 @@ func (c *chain) check(ctx context.Context, h plumbing.Hash, commit signedCommit,
 		switch {
 		case len(trusted) == 0:
 			return reason
-		case !slices.ContainsFunc(trusted, func(r ring) bool { return r.Covers(path) }):
+		case !slices.ContainsFunc(trusted, func(r keyring) bool { return r.Covers(path) }):
 			return &UnverifiedError{Code: codeKey, Commit: h.String(), Reason: message.New("git.verify.not-trusted", "path", message.Cut(path, 200))}
 		}
 		return nil
 	})
 }
 
-// trusted returns the rings whose keys signed a commit. reason says why there is
+// trusted returns the keyrings whose keys signed a commit. reason says why there is
 // none.
-func (c *chain) trusted(h plumbing.Hash, commit signedCommit) (trusted []ring, reason error) {
+func (c *chain) trusted(h plumbing.Hash, commit signedCommit) (trusted []keyring, reason error) {
 	if len(commit.signature) == 0 {
 		return nil, &UnverifiedError{Code: codeUnsigned, Commit: h.String(), Reason: message.New("git.verify.unsigned")}
 	}
-	for _, r := range c.rings {
+	for _, r := range c.keyrings {
 		if err := r.verify(commit.payload, commit.signature, c.now); err == nil {
 			trusted = append(trusted, r)
 		} else if why, ok := errors.AsType[*UnverifiedError](err); ok && (reason == nil || why.Code == codeKey) {

@@ -18,7 +18,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// failure turns any error of a conversation into a *binding.Failure. It shows
+// failure turns any error of a session into a *binding.Failure. It shows
 // the repository's address, which never contains credentials.
 func (s *Source) failure(err error) error {
 	if err == nil {

@@ -17,15 +17,15 @@ import (
 	"reconciler/internal/source"
 )
 
-// conversation is one session whose refs are known.
-type conversation struct {
+// openSession is one session whose refs are known.
+type openSession struct {
 	session session
 	refs    *packp.AdvRefs
 }
 
-// converse opens a session, lists the refs and calls f, all within the time
+// withSession opens a session, lists the refs and calls f, all within the time
 // limit.
-func (s *Source) converse(ctx context.Context, f func(context.Context, conversation) error) error {
+func (s *Source) withSession(ctx context.Context, f func(context.Context, openSession) error) error {
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	err := func() error {
@@ -46,17 +46,17 @@ func (s *Source) converse(ctx context.Context, f func(context.Context, conversat
 
 // open opens a session and lists the refs. The caller closes the session if
 // there is one, even after an error.
-func (s *Source) open(ctx context.Context) (c conversation, err error) {
+func (s *Source) open(ctx context.Context) (c openSession, err error) {
 	defer s.observe("list", s.options.Now(), &err)
 	if c.session, err = s.remote.open(ctx); err != nil {
-		return conversation{}, err
+		return openSession{}, err
 	}
 	c.refs, err = listRefs(ctx, c.session)
 	return c, err
 }
 
-// fetch is the second half of a conversation.
-func (s *Source) fetch(ctx context.Context, c conversation, o order, store *store) (err error) {
+// fetch is the second half of a session.
+func (s *Source) fetch(ctx context.Context, c openSession, o order, store *store) (err error) {
 	defer s.observe("fetch", s.options.Now(), &err)
 	// An ignore file or a policy may be larger than the limit for declarations.
 	const least = 1 << 20
@@ -102,7 +102,7 @@ func (s *Source) noRef(name string) error {
 
 // collect fetches tip, using what is cached, and returns the store with it.
 // partial means that its blobs are still to be fetched.
-func (s *Source) collect(ctx context.Context, c conversation, tip plumbing.Hash) (fetched *store, partial bool, err error) {
+func (s *Source) collect(ctx context.Context, c openSession, tip plumbing.Hash) (fetched *store, partial bool, err error) {
 	fetched = newStore()
 	partial = !s.whole && c.refs.Capabilities.Supports(capability.Filter) && c.refs.Capabilities.Supports(capability.AllowReachableSHA1InWant)
 	o := order{want: tip, depth: 1, trees: partial}
@@ -127,16 +127,16 @@ func (s *Source) fill(ctx context.Context, store *store, tip plumbing.Hash) erro
 	t := &tree{store: store, used: map[plumbing.Hash]held{}}
 	blobs, err := t.wanted(ctx, tip, s.path)
 	if err != nil || len(blobs) == 0 {
-		return s.doubted(err)
+		return s.asCacheError(err)
 	}
-	err = s.converse(ctx, func(ctx context.Context, c conversation) error {
+	err = s.withSession(ctx, func(ctx context.Context, c openSession) error {
 		return s.fetch(ctx, c, order{blobs: blobs}, store)
 	})
 	if err == nil || ctx.Err() != nil || errors.Is(err, errTooLarge) {
 		return err
 	}
 	s.whole = true
-	return s.converse(ctx, func(ctx context.Context, c conversation) error {
+	return s.withSession(ctx, func(ctx context.Context, c openSession) error {
 		return s.fetch(ctx, c, order{want: tip, depth: 1}, store)
 	})
 }

@@ -33,7 +33,7 @@ type Options struct {
 	// CAFile has certificate authorities, as PEM, to trust in addition to the
 	// system's.
 	CAFile string
-	// Timeout limits each conversation with the server, including dial and
+	// Timeout limits each session with the server, including dial and
 	// pack; 0 means one minute.
 	Timeout time.Duration
 	// Limits are the limits of a snapshot. Those that are 0 have the default.
@@ -158,7 +158,7 @@ func (s *Source) forget() { s.store, s.tip = nil, plumbing.ZeroHash }
 // still gets the files. Its errors are *binding.Failure.
 func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot, bool, error) {
 	snapshot, unchanged, err := s.attempt(ctx, previous)
-	if _, ok := errors.AsType[*doubt](err); ok && ctx.Err() == nil {
+	if _, ok := errors.AsType[*cacheError](err); ok && ctx.Err() == nil {
 		// The cache may be the cause, so drop it and fetch the repository
 		// again, once.
 		s.forget()
@@ -170,17 +170,17 @@ func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot
 	return snapshot, unchanged, nil
 }
 
-// doubt is an error that the cache may have caused.
-type doubt struct{ error }
+// cacheError is an error that the cache may have caused.
+type cacheError struct{ error }
 
-func (d *doubt) Unwrap() error { return d.error }
+func (d *cacheError) Unwrap() error { return d.error }
 
-// doubted marks err as one that the cache may have caused.
-func (s *Source) doubted(err error) error {
+// asCacheError marks err as one that the cache may have caused.
+func (s *Source) asCacheError(err error) error {
 	if _, failed := errors.AsType[*binding.Failure](err); err == nil || failed || s.store == nil {
 		return err
 	}
-	return &doubt{err}
+	return &cacheError{err}
 }
 
 func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot, bool, error) {
@@ -190,13 +190,13 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 	var tip plumbing.Hash
 	store, partial := s.store, false
 	defer func() { store.release() }()
-	err := s.converse(ctx, func(ctx context.Context, c conversation) error {
+	err := s.withSession(ctx, func(ctx context.Context, c openSession) error {
 		var err error
 		if tip, err = s.target(c.refs); err != nil || tip == s.tip {
 			return err
 		}
 		store, partial, err = s.collect(ctx, c, tip)
-		return s.doubted(err)
+		return s.asCacheError(err)
 	})
 	if err != nil {
 		return source.Snapshot{}, false, err
@@ -204,7 +204,7 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 	// Verify the signature before reading the content.
 	newest, held := tip, error(nil)
 	if tip != s.tip {
-		if tip, store, held, err = s.taken(ctx, tip, store, previous); err != nil {
+		if tip, store, held, err = s.acceptedCommit(ctx, tip, store, previous); err != nil {
 			return source.Snapshot{}, false, err
 		}
 	}
@@ -218,7 +218,7 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 	}
 	snapshot, err := s.read(ctx, store, tip)
 	if err != nil {
-		return source.Snapshot{}, false, s.doubted(err)
+		return source.Snapshot{}, false, s.asCacheError(err)
 	}
 	s.good, snapshot.Held = tip, held
 	if previous != "" && previous != snapshot.Revision {

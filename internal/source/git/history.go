@@ -18,12 +18,12 @@ type descent int
 const (
 	unknown descent = iota // the store does not have enough history
 	descends
-	parted
+	diverged
 )
 
 // descentOf walks the commits of store from tip back to ancestor.
 func descentOf(store objects, tip, ancestor plumbing.Hash) descent {
-	result := parted
+	result := diverged
 	seen := map[plumbing.Hash]struct{}{}
 	queue := []plumbing.Hash{tip}
 	for len(queue) > 0 {
@@ -66,14 +66,14 @@ func (s *Source) rewritten(ctx context.Context, fetched objects, tip plumbing.Ha
 	}
 	previous := plumbing.NewHash(revision)
 	if found := descentOf(fetched, tip, previous); found != unknown {
-		return found == parted, nil
+		return found == diverged, nil
 	}
 	for _, depth := range depths() {
 		store := newStore()
 		// Claiming to have the previous revision spares us what comes before
 		// it. Only the commits of the answer are read.
 		o := order{want: tip, have: previous, depth: depth, commits: true}
-		err := s.converse(ctx, func(ctx context.Context, c conversation) error {
+		err := s.withSession(ctx, func(ctx context.Context, c openSession) error {
 			return s.fetch(ctx, c, o, store)
 		})
 		defer store.release()
@@ -84,7 +84,7 @@ func (s *Source) rewritten(ctx context.Context, fetched objects, tip plumbing.Ha
 			return false, err
 		}
 		if found := descentOf(store, tip, previous); found != unknown {
-			return found == parted, nil
+			return found == diverged, nil
 		}
 	}
 	return true, nil

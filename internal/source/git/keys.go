@@ -23,15 +23,15 @@ type Keys struct {
 	OpenPGPFile, AllowedSignersFile string
 }
 
-// ring is Keys whose files were read.
-type ring struct {
+// keyring is Keys whose files were read.
+type keyring struct {
 	Keys
 	verify func(payload, signature []byte, now time.Time) error
 }
 
 // read reads the files of all keys.
-func (v *Verify) read() ([]ring, error) {
-	var rings []ring
+func (v *Verify) read() ([]keyring, error) {
+	var keyrings []keyring
 	for _, keys := range v.Keys {
 		var ofPGP, ofSSH func(payload, signature []byte, now time.Time) error
 		for _, file := range []struct {
@@ -65,11 +65,11 @@ func (v *Verify) read() ([]ring, error) {
 				}
 			}
 		}
-		rings = append(rings, ring{keys, func(payload, signature []byte, now time.Time) error {
+		keyrings = append(keyrings, keyring{keys, func(payload, signature []byte, now time.Time) error {
 			return verifyEither(ofPGP, ofSSH, payload, signature, now)
 		}})
 	}
-	return rings, nil
+	return keyrings, nil
 }
 
 // verifyEither checks a signature of either kind.

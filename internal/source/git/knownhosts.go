@@ -73,16 +73,16 @@ func trusted(file, host, address string) (trust, error) {
 		t.names = []string{"[" + t.host + "]:" + port}
 	}
 	t.names = append(t.names, t.host)
-	speaks := false
+	applies := false
 	for line := range bytes.Lines(data) {
 		l, ok := parseKnown(line)
-		if !ok || !slices.ContainsFunc(t.names, l.speaksOf) {
+		if !ok || !slices.ContainsFunc(t.names, l.appliesTo) {
 			continue
 		}
 		t.lines = append(t.lines, l)
-		speaks = speaks || l.mark != markRevoked
+		applies = applies || l.mark != markRevoked
 	}
-	if !speaks {
+	if !applies {
 		return trust{}, errUnknownHost
 	}
 	return t, nil
@@ -107,8 +107,8 @@ func parseKnown(line []byte) (l knownLine, ok bool) {
 	return l, err == nil && l.key.Type() == string(words[1])
 }
 
-// speaksOf reports whether the line applies to a name, which is in lower case.
-func (l knownLine) speaksOf(name string) bool {
+// appliesTo reports whether the line applies to a name, which is in lower case.
+func (l knownLine) appliesTo(name string) bool {
 	if hashed, ok := strings.CutPrefix(l.names, "|1|"); ok {
 		return isHash(hashed, name)
 	}
@@ -194,7 +194,7 @@ func (t trust) checkAs(name string, key ssh.PublicKey) error {
 	for _, l := range t.lines {
 		own, signed := same(l.key, key), certified && same(l.key, cert.SignatureKey)
 		switch {
-		case !l.speaksOf(name):
+		case !l.appliesTo(name):
 		case l.mark == markRevoked && (own || signed):
 			return errHostKeyRevoked
 		case l.mark == markAuthority && signed && t.valid(cert), l.mark == "" && own:

@@ -62,7 +62,7 @@ func (s *store) get(typ plumbing.ObjectType, h plumbing.Hash) (held, error) {
 		}
 		kind, _ := p.kindOf(i)
 		found := held{kind: kind, size: int64(p.entries[i].size)}
-		if found.size > p.most(kind) {
+		if found.size > p.maxSize(kind) {
 			return found, nil
 		}
 		content, err := p.content(i)

@@ -107,7 +107,7 @@ func (p *pack) scan(ctx context.Context, r io.Reader) error {
 		return errTooLarge
 	}
 	p.entries = make([]entry, 0, count)
-	content := newPassing(ctx)
+	content := newContentReader(ctx)
 	for range count {
 		if err := p.next(scanner, content); err != nil {
 			return err
@@ -121,12 +121,12 @@ func (p *pack) scan(ctx context.Context, r io.Reader) error {
 }
 
 // next records where one object is, and skips its content.
-func (p *pack) next(scanner *packfile.Scanner, content *passing) error {
+func (p *pack) next(scanner *packfile.Scanner, content *contentReader) error {
 	header, err := scanner.NextObjectHeader()
 	if err != nil {
 		return message.NewError("git.pack.object", "why", err)
 	}
-	if err := p.spend(header.Length); err != nil {
+	if err := p.use(header.Length); err != nil {
 		return err
 	}
 	e := entry{offset: uint32(header.Offset), size: uint32(header.Length), kind: header.Type} //nolint:gosec // At most maxTotal.
@@ -143,7 +143,7 @@ func (p *pack) next(scanner *packfile.Scanner, content *passing) error {
 	if e.delta() {
 		size, err := targetSize(content.head)
 		if err == nil {
-			err = p.spend(size)
+			err = p.use(size)
 		}
 		if err != nil {
 			return message.NewError("git.pack.at", "offset", header.Offset, "why", err)
@@ -156,7 +156,7 @@ func (p *pack) next(scanner *packfile.Scanner, content *passing) error {
 	return nil
 }
 
-func (p *pack) spend(n int64) error {
+func (p *pack) use(n int64) error {
 	if n < 0 || n > p.left {
 		return errTooLarge
 	}
@@ -262,8 +262,8 @@ func (p *pack) outside(ref plumbing.Hash) (plumbing.EncodedObject, error) {
 	return p.base.EncodedObject(plumbing.AnyObject, ref)
 }
 
-// most is the maximum size of content of a type.
-func (p *pack) most(typ plumbing.ObjectType) int64 {
+// maxSize is the maximum size of content of a type.
+func (p *pack) maxSize(typ plumbing.ObjectType) int64 {
 	if typ == plumbing.BlobObject {
 		return p.bounds.blob
 	}

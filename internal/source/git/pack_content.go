@@ -44,7 +44,7 @@ func (p *pack) content(i int32) ([]byte, error) {
 	var content []byte
 	for {
 		e := p.entries[i]
-		if int64(e.size) > p.most(typ) {
+		if int64(e.size) > p.maxSize(typ) {
 			return nil, source.ErrTooLarge
 		}
 		if kept, ok := p.kept.contents[i]; ok {
@@ -69,7 +69,7 @@ func (p *pack) content(i int32) ([]byte, error) {
 		i = base
 	}
 	for _, i := range slices.Backward(chain) {
-		made, err := p.make(i, content, p.most(typ))
+		made, err := p.make(i, content, p.maxSize(typ))
 		if err != nil {
 			return nil, message.NewError("git.pack.at", "offset", p.entries[i].offset, "why", err)
 		}

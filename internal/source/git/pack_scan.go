@@ -10,9 +10,9 @@ import (
 	githash "github.com/go-git/go-git/v5/plumbing/hash"
 )
 
-// passing receives content that is not kept, to compute its ID or to read the
+// contentReader receives content that is not kept, to compute its ID or to read the
 // header of a delta. One is used for all objects of a pack.
-type passing struct {
+type contentReader struct {
 	ctx    context.Context
 	hasher hash.Hash
 	delta  bool
@@ -20,12 +20,12 @@ type passing struct {
 	left   int64
 }
 
-func newPassing(ctx context.Context) *passing {
-	return &passing{ctx: ctx, hasher: githash.New(githash.CryptoType)}
+func newContentReader(ctx context.Context) *contentReader {
+	return &contentReader{ctx: ctx, hasher: githash.New(githash.CryptoType)}
 }
 
 // begin prepares for the content of an object.
-func (w *passing) begin(e entry) {
+func (w *contentReader) begin(e entry) {
 	w.left, w.delta, w.head = int64(e.size), e.delta(), w.head[:0]
 	if !w.delta {
 		w.hasher.Reset()
@@ -35,12 +35,12 @@ func (w *passing) begin(e entry) {
 }
 
 // sum is the ID of the object that was read.
-func (w *passing) sum() (id plumbing.Hash) {
+func (w *contentReader) sum() (id plumbing.Hash) {
 	w.hasher.Sum(id[:0])
 	return id
 }
 
-func (w *passing) Write(p []byte) (int, error) {
+func (w *contentReader) Write(p []byte) (int, error) {
 	if err := w.ctx.Err(); err != nil {
 		return 0, err
 	}

@@ -242,7 +242,7 @@ func keysFor(t *testing.T, folder, pgp, signers string) Keys {
 // checks verifies the way from an anchor, or none, to tip; it gives the code.
 func (h *history) checks(tip plumbing.Hash, path []string, anchors []plumbing.Hash, keys ...Keys) (string, error) {
 	h.t.Helper()
-	rings, err := (&Verify{Keys: keys}).read()
+	keyrings, err := (&Verify{Keys: keys}).read()
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func (h *history) checks(tip plumbing.Hash, path []string, anchors []plumbing.Ha
 	for _, a := range anchors {
 		set[a] = true
 	}
-	err = (&chain{store: h.store, rings: rings, path: path, now: verifyNow()}).follow(context.Background(), tip, set)
+	err = (&chain{store: h.store, keyrings: keyrings, path: path, now: verifyNow()}).follow(context.Background(), tip, set)
 	if why, ok := errors.AsType[*UnverifiedError](err); ok {
 		return why.Code, err
 	}

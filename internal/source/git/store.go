@@ -31,7 +31,7 @@ const maxSmall = 1 << 20
 // stores that it borrows objects from.
 type localStore struct {
 	*filesystem.Storage
-	borrowed []*filesystem.ObjectStorage
+	alternates []*filesystem.ObjectStorage
 	// common is the folder with the objects and the files that describe them.
 	common string
 }
@@ -41,7 +41,7 @@ func (*localStore) Config() (*config.Config, error) { return config.NewConfig(),
 
 func (s *localStore) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
 	obj, err := s.Storage.EncodedObject(t, h)
-	for _, other := range s.borrowed {
+	for _, other := range s.alternates {
 		if err == nil {
 			break
 		}
@@ -54,7 +54,7 @@ func (s *localStore) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (plum
 
 func (s *localStore) EncodedObjectSize(h plumbing.Hash) (int64, error) {
 	size, err := s.Storage.EncodedObjectSize(h)
-	for _, other := range s.borrowed {
+	for _, other := range s.alternates {
 		if err == nil {
 			break
 		}
@@ -68,7 +68,7 @@ func (s *localStore) EncodedObjectSize(h plumbing.Hash) (int64, error) {
 // close closes the packs that are open.
 func (s *localStore) close() {
 	_ = s.Close()
-	for _, other := range s.borrowed {
+	for _, other := range s.alternates {
 		_ = other.Close()
 	}
 }
@@ -76,7 +76,7 @@ func (s *localStore) close() {
 // HashesWithPrefix returns the IDs that begin with prefix.
 func (s *localStore) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	found, err := s.Storage.HashesWithPrefix(prefix)
-	for _, other := range s.borrowed {
+	for _, other := range s.alternates {
 		more, e := other.HashesWithPrefix(prefix)
 		found, err = append(found, more...), errors.Join(err, e)
 	}
@@ -107,15 +107,15 @@ func openStore(dir string) (*localStore, string, error) {
 	objects := cache.NewObjectLRUDefault()
 	fs := newRepositoryFiles(dotgit.NewRepositoryFilesystem(osfs.New(dot), osfs.New(common)))
 	s := &localStore{Storage: filesystem.NewStorageWithOptions(fs, objects, localOptions()), common: common}
-	for _, folder := range borrowed(filepath.Join(common, "objects")) {
-		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(newRepositoryFiles(objectsOnly{osfs.New(folder)})), objects, localOptions()))
+	for _, folder := range alternateFolders(filepath.Join(common, "objects")) {
+		s.alternates = append(s.alternates, filesystem.NewObjectStorageWithOptions(dotgit.New(newRepositoryFiles(objectsOnly{osfs.New(folder)})), objects, localOptions()))
 	}
 	return s, root, nil
 }
 
 // repositoryFiles hides that a repository borrows objects. go-git would follow
 // borrowing endlessly if a folder borrows from itself, which an empty line means;
-// borrowed has resolved it already. Only one goroutine at a time may use it.
+// alternateFolders has resolved it already. Only one goroutine at a time may use it.
 type repositoryFiles struct {
 	billy.Filesystem
 	// loose has the names in each folder of loose objects that was listed.
@@ -249,9 +249,9 @@ func under(dir, path string) string {
 // maxAlternates limits a chain of borrowed stores, as git does.
 const maxAlternates = 5
 
-// borrowed returns the folders of objects that a folder borrows from. In a hook
+// alternateFolders returns the folders of objects that a folder borrows from. In a hook
 // that checks a push, the new objects are in a folder that the environment names.
-func borrowed(objects string) []string {
+func alternateFolders(objects string) []string {
 	seen := map[string]bool{objects: true}
 	found := alternates(objects, seen, 0)
 	named := append([]string{os.Getenv("GIT_OBJECT_DIRECTORY")}, filepath.SplitList(os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES"))...)

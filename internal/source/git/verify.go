@@ -68,7 +68,7 @@ func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string)
 	if err != nil || tip.String() == since {
 		return err
 	}
-	rings, err := v.read()
+	keyrings, err := v.read()
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string)
 	if s.good != plumbing.ZeroHash {
 		anchors[s.good] = true
 	}
-	c := chain{rings: rings, path: s.path, now: s.options.Now()}
+	c := chain{keyrings: keyrings, path: s.path, now: s.options.Now()}
 	for _, depth := range append(depths(), maxHistory) {
 		store, failed := s.history(ctx, tip, depth)
 		defer store.release()
@@ -132,22 +132,22 @@ const maxHistory = 5000
 // history fetches commits and trees, without files if the server supports that.
 func (s *Source) history(ctx context.Context, tip plumbing.Hash, depth int) (store *store, err error) {
 	store = newStore()
-	err = s.converse(ctx, func(ctx context.Context, c conversation) error {
+	err = s.withSession(ctx, func(ctx context.Context, c openSession) error {
 		return s.fetch(ctx, c, order{want: tip, depth: depth, trees: true}, store)
 	})
 	return store, err
 }
 
-// taken returns the commit to read, and what was fetched for it. This is tip if
+// acceptedCommit returns the commit to read, and what was fetched for it. This is tip if
 // it is accepted. If not, a new process reads the last accepted commit, so that
 // it stays in force; held then says why tip was rejected.
-func (s *Source) taken(ctx context.Context, tip plumbing.Hash, fetched *store, previous string) (at plumbing.Hash, of *store, held, err error) {
+func (s *Source) acceptedCommit(ctx context.Context, tip plumbing.Hash, fetched *store, previous string) (at plumbing.Hash, of *store, held, err error) {
 	err = s.verify(ctx, tip, previous)
 	if err == nil || !Unverified(err) || s.store != nil || !plumbing.IsHash(previous) {
 		return tip, fetched, nil, err
 	}
 	last, store := plumbing.NewHash(previous), newStore()
-	failed := s.converse(ctx, func(ctx context.Context, c conversation) error {
+	failed := s.withSession(ctx, func(ctx context.Context, c openSession) error {
 		o := order{want: last, depth: 1}
 		if !offersCommit(c.refs, last) {
 			o = order{want: tip, depth: slices.Max(depths())}

@@ -22,7 +22,7 @@ type remote interface {
 	close()
 }
 
-// session is one conversation of git's upload-pack protocol, version 0: the
+// session is one exchange of git's upload-pack protocol, version 0: the
 // server lists its refs, and then answers one request with a pack.
 type session interface {
 	advertisement(ctx context.Context) (io.ReadCloser, error)
@@ -107,7 +107,7 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 	}
 	var pack io.Reader = res
 	if req.Capabilities.Supports(capability.Sideband64k) {
-		pack = &bands{lines: pktline.NewScanner(res)}
+		pack = &sideband{lines: pktline.NewScanner(res)}
 	}
 	p, err := readPack(ctx, pack, store.before(), b)
 	if err != nil {
@@ -119,14 +119,14 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 	return nil
 }
 
-// bands extracts the pack from an answer that also has lines for people. The
+// sideband extracts the pack from an answer that also has lines for people. The
 // library's reader does not keep the server's own error message.
-type bands struct {
+type sideband struct {
 	lines *pktline.Scanner
 	pack  []byte
 }
 
-func (b *bands) Read(p []byte) (int, error) {
+func (b *sideband) Read(p []byte) (int, error) {
 	const pack, progress, failed = 1, 2, 3
 	for len(b.pack) == 0 {
 		if !b.lines.Scan() {

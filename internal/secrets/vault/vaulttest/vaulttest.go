@@ -251,7 +251,7 @@ func (s *Server) Pause(t *testing.T, stopped bool) {
 	}
 	// The signal takes effect a little later, thread by thread.
 	deadline := time.Now().Add(startLimit)
-	for stopped && !s.halted(t) {
+	for stopped && !s.stopped(t) {
 		if time.Now().After(deadline) {
 			t.Fatal("vaulttest: the server does not stop")
 		}
@@ -259,9 +259,9 @@ func (s *Server) Pause(t *testing.T, stopped bool) {
 	}
 }
 
-// halted reports whether every thread of the server is stopped, according to
+// stopped reports whether every thread of the server is stopped, according to
 // /proc: the state is the first word after the name in parentheses.
-func (s *Server) halted(t *testing.T) bool {
+func (s *Server) stopped(t *testing.T) bool {
 	t.Helper()
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.command.Process.Pid))
 	if err != nil || len(threads) == 0 {

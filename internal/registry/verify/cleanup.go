@@ -8,10 +8,10 @@ import (
 	"reconciler/internal/report"
 )
 
-// tidy unbinds what this run certainly bound, after an interruption or a
+// cleanUp unbinds what this run certainly bound, after an interruption or a
 // failure, and reports what may be left.
-func (r *Run) tidy(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidying)
+func (r *Run) cleanUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	r.progress("tidy")
 	for range agreeing {

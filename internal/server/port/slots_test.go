@@ -13,9 +13,9 @@ import (
 
 func TestPlacesEndTheOldestOfWhomeverHasTheMost(t *testing.T) {
 	t.Parallel()
-	p := NewPlaces(6, 3)
+	p := NewSlots(6, 3)
 	var ended []string
-	take := func(peer, name string) *Place { return p.Take(peer, func() { ended = append(ended, name) }) }
+	take := func(peer, name string) *Slot { return p.Acquire(peer, func() { ended = append(ended, name) }) }
 	want := func(names ...string) {
 		t.Helper()
 		if !slices.Equal(ended, names) {
@@ -28,8 +28,8 @@ func TestPlacesEndTheOldestOfWhomeverHasTheMost(t *testing.T) {
 	want()
 	take("a", "a4")
 	want("a1")
-	first.Leave() // It is gone already.
-	held.hold("Ada")
+	first.Release() // It is gone already.
+	held.protect("Ada")
 	take("a", "a5")
 	want("a1", "a2")
 	take("a", "a6")
@@ -40,7 +40,7 @@ func TestPlacesEndTheOldestOfWhomeverHasTheMost(t *testing.T) {
 	want("a1", "a2", "a4")
 	take("e", "e1")
 	want("a1", "a2", "a4", "a5")
-	last.Leave()
+	last.Release()
 	take("f", "f1")
 	want("a1", "a2", "a4", "a5")
 	take("g", "g1") // a has two, one of them held; the others one each.
@@ -51,16 +51,16 @@ func TestPlacesEndTheOldestOfWhomeverHasTheMost(t *testing.T) {
 }
 
 // TestThereIsAlwaysRoom: whoever holds as much as they can, under as many names
-// and from as many addresses, a newcomer gets a place and nobody has too many.
+// and from as many addresses, a newcomer gets a slot and nobody has too many.
 func TestThereIsAlwaysRoom(t *testing.T) {
 	t.Parallel()
-	p := NewPlaces(64, 16)
+	p := NewSlots(64, 16)
 	ended := 0
 	for i := range 2000 {
-		place := p.Take(fmt.Sprintf("peer %d", i%7), func() { ended++ })
-		place.hold(fmt.Sprintf("name %d", i%50))
+		slot := p.Acquire(fmt.Sprintf("peer %d", i%7), func() { ended++ })
+		slot.protect(fmt.Sprintf("name %d", i%50))
 		if i%3 == 0 {
-			place.Leave()
+			slot.Release()
 		}
 		if n := p.Taken(); n > 64 {
 			t.Fatalf("%d places taken", n)
@@ -95,7 +95,7 @@ func TestAConnectionTooManyClosesTheOldest(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	shared := shareAmong(l, nil, NewPlaces(4, 2))
+	shared := shareAmong(l, nil, NewSlots(4, 2))
 	var outside, inside []net.Conn
 	for range 3 {
 		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
@@ -112,7 +112,7 @@ func TestAConnectionTooManyClosesTheOldest(t *testing.T) {
 	if _, err := outside[0].Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // Read gives it as it is.
 		t.Errorf("the oldest: %v", err)
 	}
-	release := Hold(Keep(context.Background(), inside[1]), "Ada")
+	release := Protect(ConnContext(context.Background(), inside[1]), "Ada")
 	release()
 	for i := 1; i < 3; i++ {
 		if _, err := inside[i].Write([]byte("x")); err != nil {
@@ -122,8 +122,8 @@ func TestAConnectionTooManyClosesTheOldest(t *testing.T) {
 	if err := inside[2].Close(); err != nil {
 		t.Error(err)
 	}
-	if got := shared.(*listener).places.Taken(); got != 1 {
+	if got := shared.(*listener).slots.Taken(); got != 1 {
 		t.Errorf("%d places taken, want 1", got)
 	}
-	Hold(context.Background(), "Ada")()
+	Protect(context.Background(), "Ada")()
 }

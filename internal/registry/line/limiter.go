@@ -15,9 +15,9 @@ import (
 // fails, and the caller retries later.
 const maxWait = 10 * time.Second
 
-// gate limits all calls of an instance: with the rate limiter, and with a pause
+// callLimiter limits all calls of an instance: with the rate limiter, and with a pause
 // after a throttled call.
-type gate struct {
+type callLimiter struct {
 	limiter *rate.Limiter
 	now     func() time.Time
 	wait    func(context.Context, time.Duration) error
@@ -26,8 +26,8 @@ type gate struct {
 	closed binding.Term
 }
 
-func newGate(o Options) *gate {
-	g := &gate{limiter: rate.NewLimiter(rate.Limit(o.RequestsPerSecond), o.Burst), now: o.Now, wait: o.Wait}
+func newCallLimiter(o Options) *callLimiter {
+	g := &callLimiter{limiter: rate.NewLimiter(rate.Limit(o.RequestsPerSecond), o.Burst), now: o.Now, wait: o.Wait}
 	if g.now == nil {
 		g.now, g.wait = time.Now, binding.Sleep
 	}
@@ -35,7 +35,7 @@ func newGate(o Options) *gate {
 }
 
 // pass waits until a call may be sent.
-func (g *gate) pass(ctx context.Context) error {
+func (g *callLimiter) pass(ctx context.Context) error {
 	for {
 		left := g.closedFor()
 		if left <= 0 {
@@ -52,16 +52,16 @@ func (g *gate) pass(ctx context.Context) error {
 		}
 	}
 	now := g.now()
-	turn := g.limiter.ReserveN(now, 1)
-	if err := g.wait(ctx, turn.DelayFrom(now)); err != nil {
-		turn.CancelAt(g.now())
+	reservation := g.limiter.ReserveN(now, 1)
+	if err := g.wait(ctx, reservation.DelayFrom(now)); err != nil {
+		reservation.CancelAt(g.now())
 		return err
 	}
 	return nil
 }
 
 // close pauses all calls for d.
-func (g *gate) close(d time.Duration) {
+func (g *callLimiter) close(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if now := g.now(); d > g.closed.Left(now) {
@@ -69,7 +69,7 @@ func (g *gate) close(d time.Duration) {
 	}
 }
 
-func (g *gate) closedFor() time.Duration {
+func (g *callLimiter) closedFor() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()

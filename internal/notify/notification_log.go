@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// Ledger is what was reported, and what waits for the receivers. Its exported
-// methods and Decide return a new Ledger and do not change the old one.
-type Ledger struct {
-	// Matters are the open matters, by key.
-	Matters map[string]Entry
+// NotificationLog is what was reported, and what waits for the receivers. Its exported
+// methods and Decide return a new NotificationLog and do not change the old one.
+type NotificationLog struct {
+	// Alerts are the open alerts, by key.
+	Alerts map[string]Entry
 	// Queues are what waits for each receiver, oldest first.
 	Queues map[string][]Item
 	// Left counts, by receiver, the items that were dropped because its queue was
@@ -31,9 +31,9 @@ type Ledger struct {
 	changed map[string]*row
 }
 
-// Entry is what is remembered about one open matter.
+// Entry is what is remembered about one open alert.
 type Entry struct {
-	Matter
+	Alert
 	// First is when it was first seen in its current state, or over.
 	First time.Time `json:"first"`
 	// Over is true if it is over and that is not reported yet.
@@ -44,7 +44,7 @@ type Entry struct {
 	To       []string `json:"to,omitempty"`
 }
 
-// Phase says what an item reports about its matter.
+// Phase says what an item reports about its alert.
 type Phase string
 
 // Phases.
@@ -57,7 +57,7 @@ const (
 
 // Item is one thing that waits for one receiver.
 type Item struct {
-	Matter
+	Alert
 	// ID is the same for the same event, even after a restart.
 	ID       string    `json:"id"`
 	Receiver string    `json:"receiver"`
@@ -73,9 +73,9 @@ type Item struct {
 const maxQueue = 1000
 
 // clone copies everything that methods change.
-func (l Ledger) clone() Ledger {
-	c := Ledger{Matters: map[string]Entry{}, Queues: map[string][]Item{}, Left: map[string]int{}, Read: l.Read, changed: map[string]*row{}}
-	maps.Copy(c.Matters, l.Matters)
+func (l NotificationLog) clone() NotificationLog {
+	c := NotificationLog{Alerts: map[string]Entry{}, Queues: map[string][]Item{}, Left: map[string]int{}, Read: l.Read, changed: map[string]*row{}}
+	maps.Copy(c.Alerts, l.Alerts)
 	maps.Copy(c.Left, l.Left)
 	maps.Copy(c.changed, l.changed)
 	for receiver, items := range l.Queues {
@@ -86,8 +86,8 @@ func (l Ledger) clone() Ledger {
 
 // push adds an item to a queue. If the queue is full, it drops the oldest item
 // that is not in a message yet.
-func (l *Ledger) push(receiver string, phase Phase, m Matter, at time.Time) {
-	item := Item{Matter: m, Receiver: receiver, Phase: phase, At: at}
+func (l *NotificationLog) push(receiver string, phase Phase, m Alert, at time.Time) {
+	item := Item{Alert: m, Receiver: receiver, Phase: phase, At: at}
 	item.ID = digest(receiver, m.Key(), string(phase), m.State, at.UTC().Format(time.RFC3339Nano))
 	queue := append(l.Queues[receiver], item)
 	if n := slices.IndexFunc(queue, func(i Item) bool { return i.Batch == "" }); len(queue) > maxQueue {
@@ -100,21 +100,21 @@ func (l *Ledger) push(receiver string, phase Phase, m Matter, at time.Time) {
 }
 
 // set stores an entry.
-func (l *Ledger) set(key string, e Entry) {
-	if old, known := l.Matters[key]; known && reflect.DeepEqual(old, e) {
+func (l *NotificationLog) set(key string, e Entry) {
+	if old, known := l.Alerts[key]; known && reflect.DeepEqual(old, e) {
 		return
 	}
-	l.Matters[key], l.changed["matter\x00"+key] = e, &row{Entry: &e}
+	l.Alerts[key], l.changed["matter\x00"+key] = e, &row{Entry: &e}
 }
 
 // remove removes an entry.
-func (l *Ledger) remove(key string) {
-	delete(l.Matters, key)
+func (l *NotificationLog) remove(key string) {
+	delete(l.Alerts, key)
 	l.changed["matter\x00"+key] = nil
 }
 
 // setLeft stores how many items of a receiver were dropped; 0 removes the number.
-func (l *Ledger) setLeft(receiver string, n int) {
+func (l *NotificationLog) setLeft(receiver string, n int) {
 	l.Left[receiver], l.changed["left\x00"+receiver] = n, &row{Of: receiver, Left: n}
 	if n <= 0 {
 		delete(l.Left, receiver)
@@ -123,14 +123,14 @@ func (l *Ledger) setLeft(receiver string, n int) {
 }
 
 // setRead stores up to which entry the history was reported.
-func (l *Ledger) setRead(entry string) {
+func (l *NotificationLog) setRead(entry string) {
 	if l.Read != entry {
 		l.Read, l.changed["read"] = entry, &row{Read: entry}
 	}
 }
 
 // drop removes items from a queue.
-func (l *Ledger) drop(receiver string, is func(Item) bool) {
+func (l *NotificationLog) drop(receiver string, is func(Item) bool) {
 	l.Queues[receiver] = slices.DeleteFunc(l.Queues[receiver], func(i Item) bool {
 		if is(i) {
 			l.changed[i.row()] = nil
@@ -148,7 +148,7 @@ func (i Item) row() string { return "item\x00" + i.Receiver + "\x00" + i.ID }
 
 // Batch returns the next message of a receiver: the one that was begun, or as
 // many items as fit, oldest first. It is empty if nothing waits.
-func (l Ledger) Batch(receiver string, fits func([]Item) bool) (Ledger, Note) {
+func (l NotificationLog) Batch(receiver string, fits func([]Item) bool) (NotificationLog, Note) {
 	queue := l.Queues[receiver]
 	if len(queue) == 0 {
 		return l, Note{}
@@ -177,7 +177,7 @@ func (l Ledger) Batch(receiver string, fits func([]Item) bool) (Ledger, Note) {
 }
 
 // Delivered removes the items of a delivered message.
-func (l Ledger) Delivered(receiver string, n Note) Ledger {
+func (l NotificationLog) Delivered(receiver string, n Note) NotificationLog {
 	l = l.clone()
 	l.drop(receiver, func(i Item) bool { return i.Batch == n.ID })
 	if n.Left > 0 {
@@ -195,7 +195,7 @@ func digest(parts ...string) string {
 	return hex.EncodeToString(hash.Sum(nil)[:12])
 }
 
-// row is one part of a Ledger in the state file.
+// row is one part of a NotificationLog in the state file.
 type row struct {
 	Entry *Entry `json:"matter,omitempty"`
 	Item  *Item  `json:"item,omitempty"`
@@ -205,7 +205,7 @@ type row struct {
 }
 
 // rows returns what changed, in the form of the state file.
-func (l Ledger) rows() (map[string]json.RawMessage, error) {
+func (l NotificationLog) rows() (map[string]json.RawMessage, error) {
 	rows := map[string]json.RawMessage{}
 	for key, r := range l.changed {
 		rows[key] = nil
@@ -221,10 +221,10 @@ func (l Ledger) rows() (map[string]json.RawMessage, error) {
 	return rows, nil
 }
 
-// readLedger makes a Ledger from the rows in the state file. A row that cannot
-// be read is left out, so that its matter is reported again.
-func readLedger(rows []json.RawMessage) (l Ledger, unreadable int) {
-	l = Ledger{}.clone()
+// readNotificationLog makes a NotificationLog from the rows in the state file. A row that cannot
+// be read is left out, so that its alert is reported again.
+func readNotificationLog(rows []json.RawMessage) (l NotificationLog, unreadable int) {
+	l = NotificationLog{}.clone()
 	for _, data := range rows {
 		var r row
 		if json.Unmarshal(data, &r) != nil {
@@ -233,7 +233,7 @@ func readLedger(rows []json.RawMessage) (l Ledger, unreadable int) {
 		}
 		switch {
 		case r.Entry != nil:
-			l.Matters[r.Entry.Key()] = *r.Entry
+			l.Alerts[r.Entry.Key()] = *r.Entry
 		case r.Item != nil:
 			l.Queues[r.Item.Receiver] = append(l.Queues[r.Item.Receiver], *r.Item)
 		case r.Of != "":

@@ -9,10 +9,10 @@ import (
 	"reconciler/internal/message"
 )
 
-// Kind says what a matter is about.
+// Kind says what an alert is about.
 type Kind string
 
-// Kinds of matters.
+// Kinds of alerts.
 const (
 	// Condition is a condition with a bad status.
 	Condition Kind = "condition"
@@ -26,14 +26,14 @@ const (
 	Outage Kind = "outage"
 	// Applied is a change that was made. It is reported once and is never over.
 	Applied Kind = "applied"
-	// Trial is what `notify test` sends.
-	Trial Kind = "test"
+	// TestMessage is what `notify test` sends.
+	TestMessage Kind = "test"
 )
 
 // Kinds lists every kind that a daemon reports.
 func Kinds() []Kind { return []Kind{Condition, Step, Expiry, BrokenFile, Outage, Applied} }
 
-// States of matters. The state of a condition is its status, and that of an expiry the
+// States of alerts. The state of a condition is its status, and that of an expiry the
 // number of days.
 const (
 	stateDue     = "due"
@@ -44,8 +44,8 @@ const (
 	stateEnded   = "ended"
 )
 
-// Subject is what a matter is about. Nothing in it changes with time, so that
-// it identifies the matter.
+// Subject is what an alert is about. Nothing in it changes with time, so that
+// it identifies the alert.
 type Subject struct {
 	Kind     Kind             `json:"kind"`
 	Instance string           `json:"instance,omitempty"`
@@ -57,7 +57,7 @@ type Subject struct {
 	File string `json:"file,omitempty"`
 }
 
-// Key identifies a matter. The file of a declaration is not part of it: it can
+// Key identifies an alert. The file of a declaration is not part of it: it can
 // be renamed.
 func (s Subject) Key() string {
 	file := ""
@@ -78,9 +78,9 @@ type Ask struct {
 // deputy reports whether a names the deputy.
 func (a *Ask) deputy() bool { return a != nil && a.Deputy }
 
-// Matter is something that people should know: it begins, may change, and is
+// Alert is something that people should know: it begins, may change, and is
 // over at some time.
-type Matter struct {
+type Alert struct {
 	Subject
 	// State is the current state. A change is reported again.
 	State    string           `json:"state"`
