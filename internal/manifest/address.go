@@ -11,10 +11,10 @@ import (
 	"reconciler/internal/message"
 )
 
-// checkAddress holds a GitLab address to the product's rules. It is Go and not
-// CUE because the rules are about the URL's parts: a pattern over the whole
-// text cannot compare a port with a range or distinguish an IPv6 literal from a name,
-// and could not say which part is wrong.
+// checkAddress checks a GitLab address against the product's rules. It is written
+// in Go and not in CUE because the rules are about the parts of the URL: a pattern
+// for the whole text cannot compare a port with a range or distinguish an IPv6
+// address from a name, and could not report which part is wrong.
 func (c *checker) checkAddress(root *node, file string, edition binding.Edition) []finding.Finding {
 	platform, n := root.find("spec", "platform"), root.find("spec", "address")
 	if platform == nil || platform.text != string(binding.GitLab) || n == nil || n.kind != scalar {
@@ -34,9 +34,9 @@ func (c *checker) checkAddress(root *node, file string, edition binding.Edition)
 	return findings
 }
 
-// gitlabAddress is what is wrong with an address, without a position. The
-// messages name parts of the address and never its user information or query,
-// which may hold a secret.
+// gitlabAddress returns findings about an address, without a position. The messages
+// name parts of the address, but never its user information or query, which may
+// contain a secret.
 func gitlabAddress(address string, allowPrivate bool) []finding.Finding {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -82,7 +82,7 @@ func addressParts(u *url.URL) []finding.Finding {
 	return findings
 }
 
-// isHost says that a host is an IP address, or a name of letters (of any
+// isHost reports whether a host is an IP address, or a name of letters (of any
 // script), digits, dots and dashes.
 func isHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
@@ -121,8 +121,8 @@ func addressPort(u *url.URL) []finding.Finding {
 	return []finding.Finding{f}
 }
 
-// isHTTPPort is the product's list of ports for a GitLab over HTTP (page "Bind
-// a source code hosting platform").
+// isHTTPPort reports whether the product accepts a port for a GitLab over HTTP
+// (page "Bind a source code hosting platform").
 func isHTTPPort(port int) bool {
 	switch port {
 	case 80, 21, 443, 70, 210, 280, 488, 591, 777:
@@ -131,8 +131,8 @@ func isHTTPPort(port int) bool {
 	return port >= 1025 && port <= 65535
 }
 
-// addressPublic reports the hosts that cannot be reached from the internet,
-// whatever answers there.
+// addressPublic reports a host that cannot be reached from the internet, even if
+// something answers there.
 func addressPublic(host string) []finding.Finding {
 	shown := clip(host)
 	var reason message.Message
@@ -159,7 +159,7 @@ func isThisMachine(name string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
-// isLoopback says that an address leads to this machine.
+// isLoopback reports whether an address is one of this machine.
 func isLoopback(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 )
 
 // Conflicting picks the files that the declarations could conflict with (rules
-// binding-unique, name-unique, image-owner-unique and
-// address-changed-with-secret): those that hold the same name, the same image,
-// the same instance and platform, or the same secret and a different host. It
-// looks at bytes and parses nothing, so that one changed file of ten thousand
-// is checked in the time that reading the others takes. Files that could write
-// a word in another way, by an escape or an encoding, are picked as well.
+// binding-unique, name-unique, image-owner-unique and address-changed-with-secret):
+// those that contain the same name, the same image, the same instance and platform,
+// or the same secret and a different host. It searches the bytes and parses
+// nothing, so that checking one changed file among ten thousand takes only as long
+// as reading the others. It also picks files that could write a word in a different
+// way, with an escape or an encoding.
 func Conflicting(declarations []binding.Declaration, files []binding.File) []binding.File {
 	if len(declarations) == 0 {
 		return nil
@@ -43,8 +43,8 @@ func mayConflict(text []byte, d binding.Declaration) bool {
 	})
 }
 
-// namesSecret says whether text has a mount and a path that are a secret's
-// when they are joined, however it is divided between the two.
+// namesSecret reports whether text has a mount and a path that, joined, are those
+// of a secret, however they are divided between the two.
 func namesSecret(text []byte, ref binding.VaultRef) bool {
 	joined := ref.Mount + "/" + ref.Path
 	for i, c := range joined {
@@ -57,8 +57,8 @@ func namesSecret(text []byte, ref binding.VaultRef) bool {
 
 var webAddress = regexp.MustCompile(`(?i)https?://[^\s"',}\]]+`)
 
-// namesOtherTarget says whether text names a different host, or another platform
-// that takes tokens, than a declaration sends its token to.
+// namesOtherTarget reports whether text names a host, or a platform that takes
+// tokens, other than the one that a declaration sends its token to.
 func namesOtherTarget(text []byte, s binding.Spec) bool {
 	own := binding.SecretTargetOf(s.Platform, s.Address)
 	for _, p := range binding.AllPlatforms() {
@@ -71,7 +71,7 @@ func namesOtherTarget(text []byte, s binding.Spec) bool {
 	})
 }
 
-// escaped says whether words may be in text in a different form than their own.
+// escaped reports whether text may contain words in an escaped or encoded form.
 func escaped(text []byte) bool {
 	for i, b := range text {
 		if b == 0 || b == '\\' && i+1 < len(text) && bytes.IndexByte([]byte("xuU\r\n"), text[i+1]) >= 0 {
@@ -81,7 +81,8 @@ func escaped(text []byte) bool {
 	return false
 }
 
-// containsWord says whether word is in text, and not as part of a longer one.
+// containsWord reports whether text contains word, and not only as part of a longer
+// word.
 func containsWord(text []byte, word string) bool {
 	for rest, at := text, 0; ; {
 		i := bytes.Index(rest, []byte(word))

@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// checkRules finds build rules that stand twice in a repository, and those that
-// build the same image tag. What a rule builds is compared as the registry would
+// checkRules finds build rules that a repository declares twice, and rules that
+// build the same image tag. It compares rules as the registry would
 // (binding.BuildRule.Key).
 func checkRules(root *node, file string) []finding.Finding {
 	repositories := root.find("spec", "repositories")
@@ -36,7 +36,7 @@ func checkRules(root *node, file string) []finding.Finding {
 			}
 			first[rule.Key()] = n.path
 			if rule.Dockerfile == "" || strings.Contains(rule.ImageTag, "$") {
-				continue // It is not known, or depends on what is pushed.
+				continue // The image tag is unknown, or depends on what is pushed.
 			}
 			if other, taken := tags[rule.ImageTag]; taken {
 				findings = append(findings, other.builtToo(rule).At(file, n.at.Line, n.at.Column).In(n.path))
@@ -54,8 +54,8 @@ type builtTag struct {
 	path string
 }
 
-// builtToo is the finding of another rule for the image tag. From one Dockerfile that
-// may be meant: the last push wins.
+// builtToo is the finding about a different rule for the same image tag. If both
+// use the same Dockerfile, that may be intended: the last push wins.
 func (b builtTag) builtToo(other binding.BuildRule) finding.Finding {
 	was, is := binding.NormalDockerfile(b.rule.Dockerfile), binding.NormalDockerfile(other.Dockerfile)
 	f := finding.New("image-tag-unique", message.New("build-rule.tag-taken", "tag", clip(other.ImageTag), "other", message.Place{Field: b.path}))
@@ -65,7 +65,7 @@ func (b builtTag) builtToo(other binding.BuildRule) finding.Finding {
 	return f
 }
 
-// buildRule reads a rule; whole says that what identifies it is there.
+// buildRule reads a rule; whole is true if it has what identifies it.
 func buildRule(n *node) (rule binding.BuildRule, whole bool) {
 	text := func(field string) string {
 		if child := n.find(field); child != nil && child.kind == scalar {
@@ -77,8 +77,8 @@ func buildRule(n *node) (rule binding.BuildRule, whole bool) {
 	return rule, rule.ImageTag != "" && (rule.Branch == "") != (rule.Tag == "")
 }
 
-// checkDays holds the days of a declaration against the clock. A token is good
-// until the end of its day in UTC.
+// checkDays compares the days of a declaration with the current time. A token is
+// valid until the end of its last day in UTC.
 func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 	var findings []finding.Finding
 	at := func(f finding.Finding, path string) {
@@ -106,8 +106,7 @@ func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 	return findings
 }
 
-// expiryDays is how long before a token's end it is shown. Nearer ends (14, 7
-// and 1 days) say so in the message; who gets it how often is not decided here.
+// expiryDays is how many days before a token's end the finding is made.
 const expiryDays = 30
 
 func expiry(t binding.Token, now time.Time) message.Message {

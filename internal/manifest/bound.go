@@ -8,16 +8,17 @@ import (
 )
 
 const (
-	// maxFindings is how many findings of a file are shown, maxAllFindings how
-	// many in all. One more says how many are not.
+	// maxFindings is how many findings of a file are shown, and maxAllFindings how
+	// many in total. One more finding reports how many are not shown.
 	maxFindings    = 200
 	maxAllFindings = 2_000
-	// maxCollected is where the check of a file stops after a document.
+	// maxCollected is the number of findings after which the check of a file stops
+	// at the end of a document.
 	maxCollected = 1_000
 )
 
-// bound keeps at most so many findings, the gravest, and sorts them. hidden is
-// how many more there were.
+// bound keeps the most severe findings, at most that many, and sorts them. hidden
+// is how many more were dropped before.
 func bound(findings []finding.Finding, most, hidden int) []finding.Finding {
 	findings = finding.Sort(findings)
 	if len(findings) <= most && hidden == 0 {
@@ -37,8 +38,9 @@ func bound(findings []finding.Finding, most, hidden int) []finding.Finding {
 	return finding.Sort(append(slices.Clip(kept), more))
 }
 
-// collector gathers the findings of files. Beyond the limit it keeps of each file
-// one, the gravest, so that it is known which files have errors.
+// collector gathers the findings of files. Beyond the limit, it keeps one finding
+// of each file, an error if there is one, so that it is known which files have
+// errors.
 type collector struct {
 	findings []finding.Finding
 	hidden   int
@@ -61,7 +63,7 @@ func (c *collector) add(file string, findings []finding.Finding) {
 	}
 }
 
-// bounded are the findings of files and others, bounded in all.
+// bounded returns the findings of files and others, within the limit for all.
 func (c *collector) bounded(others ...[]finding.Finding) []finding.Finding {
 	return bound(append(c.findings, slices.Concat(others...)...), maxAllFindings, c.hidden)
 }

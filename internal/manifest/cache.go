@@ -6,13 +6,13 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Cache keeps what files said, so that an unchanged one is not parsed again.
-// It holds the files of the last Load and no others. It may be used by several
-// goroutines at once. The nil Cache keeps nothing.
+// Cache keeps the results of checked files, so that an unchanged file is not parsed
+// again. It has only the files of the last Load. It is safe for concurrent use. The
+// nil Cache keeps nothing.
 type Cache struct {
 	mu      sync.Mutex
 	entries map[cacheKey]checkedFile
-	// policies is what is known of the organisation's policies.
+	// policies is what is known about the organisation's policies.
 	policies policyMemory
 }
 
@@ -40,7 +40,7 @@ func (c *Cache) get(key cacheKey) (checkedFile, bool) {
 	return entry, ok
 }
 
-// keep replaces the cache's content by that of one complete load.
+// keep replaces the cache's content with the result of one complete load.
 func (c *Cache) keep(files []binding.File, checked []checkedFile, opts Options, editions string) {
 	if c == nil {
 		return
@@ -56,7 +56,7 @@ func (c *Cache) keep(files []binding.File, checked []checkedFile, opts Options, 
 	c.entries = entries
 }
 
-// policyMemory is what is known of the policies with a digest.
+// policyMemory returns what is known about the policies with a digest.
 func (c *Cache) policyMemory(digest string) policyMemory {
 	if c == nil {
 		return policyMemory{}
@@ -69,7 +69,8 @@ func (c *Cache) policyMemory(digest string) policyMemory {
 	return c.policies
 }
 
-// keepPolicies replaces what is known of policies by that of one complete load.
+// keepPolicies replaces what is known about policies with the result of one
+// complete load.
 func (c *Cache) keepPolicies(m policyMemory) {
 	if c == nil {
 		return

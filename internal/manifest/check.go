@@ -10,22 +10,22 @@ import (
 	"reconciler/schema"
 )
 
-// valuesPerContext is how many values a CUE context sees before it is dropped:
-// it keeps all that was ever built in it. Two hundred common declarations have
-// about as many.
+// valuesPerContext is how many values a CUE context gets before it is dropped,
+// because it keeps everything that was ever built in it. Two hundred common
+// declarations have about as many.
 const valuesPerContext = 10_000
 
-// checker checks files one after another. It owns a CUE context, so it stays
-// with one goroutine and does not outlive a batch. The context is made when the
-// first document needs it: the common one does not (see schema.Quick).
+// checker checks files one after another. It owns a CUE context, so only one
+// goroutine may use it, and only for one batch. The context is made when the first
+// document needs it. A common document does not need it (see schema.Quick).
 type checker struct {
 	allowPrivate bool
 	editions     editions
 	isInstances  func(file string) bool
 	shapes       []shape
 	marks        *markBytes
-	// context has the schema, root, and has seen so many values; nil where
-	// there is none yet.
+	// context is the CUE context, with the schema in root and the number of values
+	// that it got in values; nil if there is none yet.
 	context *cue.Context
 	root    cue.Value
 	values  int
@@ -40,7 +40,7 @@ func newChecker(opts Options) *checker {
 	}
 }
 
-// unify holds data, of about so many values, against a definition.
+// unify checks data against a definition. values is about how many values data has.
 func (c *checker) unify(definition string, data any, values int) (cue.Value, error) {
 	if c.context == nil || c.values > valuesPerContext {
 		context := cuecontext.New()
@@ -55,12 +55,12 @@ func (c *checker) unify(definition string, data any, values int) (cue.Value, err
 	return unified, unified.Validate(cue.Concrete(true), cue.Final())
 }
 
-// check is all that one declaration file says by itself. A fault of ours ends
-// the check of this file and of no other.
+// check checks one declaration file by itself. A panic in it ends only the check of
+// this file.
 func (c *checker) check(file binding.File) (checked checkedFile) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			// The fault's own text could hold a piece of the file.
+			// The text of the panic could contain a part of the file.
 			checked = checkedFile{findings: []finding.Finding{c.internal(file.Path, nil)}}
 		}
 	}()
@@ -87,8 +87,8 @@ func (c *checker) internal(file string, err error) finding.Finding {
 	return finding.New("internal-error", m).At(file, 0, 0)
 }
 
-// parse gives the tree of each of a file's documents to use and returns all
-// findings, those of use among them.
+// parse calls use with the tree of each document of a file, and returns all
+// findings, including those of use.
 func (c *checker) parse(file binding.File, use func(root *node) []finding.Finding) []finding.Finding {
 	text, findings, ok := checkText(file)
 	if !ok {
@@ -106,8 +106,8 @@ func (c *checker) parse(file binding.File, use func(root *node) []finding.Findin
 	return r.findings
 }
 
-// declaration checks one document and makes a declaration of it. Without a
-// finding of severity error the declaration is whole.
+// declaration checks one document and makes a declaration from it. The declaration
+// is complete if no finding has severity error.
 func (c *checker) declaration(root *node, file string) (binding.Declaration, []finding.Finding) {
 	kind := binding.KindSourceBinding
 	if c.isInstances(file) && !isKind(root, kind) {
@@ -144,7 +144,7 @@ func (c *checker) declaration(root *node, file string) (binding.Declaration, []f
 	return declaration, findings
 }
 
-// decode makes a declaration of the checked document.
+// decode makes a declaration from a checked document.
 func decode(checked accepted) (binding.Declaration, error) {
 	var document struct {
 		Metadata struct {
@@ -158,8 +158,8 @@ func decode(checked accepted) (binding.Declaration, error) {
 	return binding.Declaration{Name: document.Metadata.Name, Spec: document.Spec}, nil
 }
 
-// checkHeader checks what a document says it is. Where it is something else
-// there is no use in checking it any further.
+// checkHeader checks the apiVersion and kind of a document. If they are wrong,
+// checking the rest is pointless.
 func checkHeader(root *node, file, want string) []finding.Finding {
 	if root.kind != mapping {
 		f := finding.New("field-type", message.New("document.no-mapping", "is", root.describe()))
@@ -203,7 +203,7 @@ func declarationsOf(configuration *node) string {
 	return ""
 }
 
-// find is the node at a chain of fields, or nil.
+// find returns the node at a chain of fields, or nil.
 func (n *node) find(fields ...string) *node {
 	for _, name := range fields {
 		if n == nil || n.kind != mapping {
@@ -214,7 +214,7 @@ func (n *node) find(fields ...string) *node {
 	return n
 }
 
-// describe is what a node is, in words and without its value.
+// describe names the type of a node, without its value.
 func (n *node) describe() message.Message {
 	switch {
 	case n.kind == mapping:

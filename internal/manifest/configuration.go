@@ -6,8 +6,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// Kinds of documents that are no declarations. The schema's definition of each
-// has the same name.
+// Kinds of documents that are not declarations. The schema's definition of each has
+// the same name.
 const (
 	// KindConfiguration is the kind of the configuration file.
 	KindConfiguration = "Configuration"
@@ -16,11 +16,11 @@ const (
 )
 
 // CheckDocument checks a file with one document of a kind against the schema's
-// definition of it and, where no finding has severity error, decodes it into
-// out, a pointer to a struct with yaml tags. Defaults of fields that are
-// required or regular are filled in; of those that are optional they are not,
-// for an optional field that is not written has no value in CUE. The findings
-// are sorted. It returns where each field stands, by its path.
+// definition of the kind. If no finding has severity error, it decodes the document
+// into out, a pointer to a struct with yaml tags. It fills in the defaults of
+// required and regular fields, but not of optional ones, because an optional field
+// that is not written has no value in CUE. It returns the places of the fields and
+// the sorted findings.
 func CheckDocument(file binding.File, kind string, out any) (places binding.Positions, findings []finding.Finding) {
 	c := newChecker(Options{})
 	defer func() {

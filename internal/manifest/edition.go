@@ -24,15 +24,15 @@ const (
 	InstancesFile = "instances.yaml"
 )
 
-// editions are what is known of the instances' editions.
+// editions is what is known about the editions of the instances.
 type editions struct {
-	// configured are those that the configuration says. They win.
+	// configured are the editions in the configuration. They take precedence.
 	configured map[string]binding.Edition
-	// declared are those that instances.yaml says.
+	// declared are the editions in instances.yaml.
 	declared map[string]declaredEdition
-	// findings are those of the documents of kind Instances.
+	// findings are the findings of documents of kind Instances.
 	findings []finding.Finding
-	// broken says that instances.yaml cannot be used.
+	// broken is true if instances.yaml cannot be used.
 	broken bool
 }
 
@@ -48,7 +48,7 @@ func (d declaredEdition) place() message.Place {
 	return message.Place{File: d.file, Line: d.value.at.Line}
 }
 
-// of is the edition whose rules hold for an instance.
+// of returns the edition whose rules apply to an instance.
 func (e editions) of(instance string) binding.Edition {
 	if edition, ok := e.configured[instance]; ok {
 		return edition
@@ -59,22 +59,22 @@ func (e editions) of(instance string) binding.Edition {
 	return binding.Personal
 }
 
-// certain says that the edition of an instance is known, although instances.yaml
-// may not be usable.
+// certain reports whether the edition of an instance is known, even if
+// instances.yaml cannot be used.
 func (e editions) certain(instance string) bool {
 	_, configured := e.configured[instance]
 	return configured || !e.broken
 }
 
-// disagreement is what instances.yaml says about an instance, if the configuration
-// says something else.
+// disagreement returns what instances.yaml states about an instance, and whether
+// the configuration states something else.
 func (e editions) disagreement(instance string) (declaredEdition, bool) {
 	configured, ok := e.configured[instance]
 	d, declared := e.declared[instance]
 	return d, ok && declared && configured != d.edition
 }
 
-// digest identifies what the editions say.
+// digest identifies the editions of all instances.
 func (e editions) digest() string {
 	hash := sha256.New()
 	for _, said := range []map[string]binding.Edition{e.configured, e.onlyCommitted()} {
@@ -85,7 +85,8 @@ func (e editions) digest() string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// onlyCommitted are the editions of instances.yaml that the configuration does not say.
+// onlyCommitted returns the editions of instances.yaml that the configuration does
+// not state.
 func (e editions) onlyCommitted() map[string]binding.Edition {
 	said := map[string]binding.Edition{}
 	for name, d := range e.declared {
@@ -98,10 +99,10 @@ func (e editions) onlyCommitted() map[string]binding.Edition {
 
 var instancesKind = regexp.MustCompile(`(?m)^["']?kind["']?:[ \t]*["']?Instances["']?[ \t\r]*(#.*)?$`)
 
-// IsInstances says whether a file seems to have a document of kind Instances.
+// IsInstances reports whether a file seems to have a document of kind Instances.
 func IsInstances(file binding.File) bool { return instancesKind.Match(file.Data) }
 
-// isInstances says whether a file is the one that names the editions.
+// isInstances reports whether a file is the one that names the editions.
 func (o Options) isInstances(file string) bool {
 	return o.policyPath(file) == InstancesFile || slices.Contains(o.InstancesFiles, file)
 }
@@ -169,7 +170,7 @@ func (e *editions) document(c *checker, root *node, file string) []finding.Findi
 	return findings
 }
 
-// finding is one at a field of the entry.
+// finding returns a finding at a field of the entry.
 func (d declaredEdition) finding(code string, m message.Message, at *node) finding.Finding {
 	return finding.New(code, m).At(d.file, at.at.Line, at.at.Column).In(at.path)
 }
@@ -186,9 +187,9 @@ func (e editions) check(instances []string) []finding.Finding {
 	return findings
 }
 
-// disagreements compares instances.yaml with the configuration. An instance on
-// which the two disagree is held as it is, because it is not certain which rules apply to
-// its declarations. No other instance is.
+// disagreements compares instances.yaml with the configuration. If they disagree
+// about an instance, that instance is not changed, because it is uncertain which
+// rules apply to its declarations. Other instances are not affected.
 func (e editions) disagreements(declarations []binding.Declaration) (held []binding.HeldInstance, findings []finding.Finding) {
 	for _, name := range slices.Sorted(maps.Keys(e.declared)) {
 		said, disagree := e.disagreement(name)
@@ -211,7 +212,7 @@ func (e editions) disagreements(declarations []binding.Declaration) (held []bind
 	return held, findings
 }
 
-// committed are the editions in instances.yaml, with their places; nil if it
+// committed returns the editions in instances.yaml, with their places; nil if it
 // cannot be used.
 func (e editions) committed() map[string]CommittedEdition {
 	if e.broken {
@@ -231,9 +232,10 @@ type CommittedEdition struct {
 	At      binding.Position
 }
 
-// EditionChanges makes a finding of each instance whose committed edition head
-// changes, and with it the rules of its declarations. An instance that is not named
-// is of the Personal Edition. Of a file that cannot be used, nothing is known.
+// EditionChanges returns a finding for each instance whose committed edition head
+// changes, because that changes the rules of its declarations. An instance that is
+// not named is of the Personal Edition. If one of the files cannot be used, there
+// are no findings.
 func EditionChanges(base, head map[string]CommittedEdition, declarations []binding.Declaration) []finding.Finding {
 	if base == nil || head == nil {
 		return nil
@@ -264,11 +266,12 @@ func EditionChanges(base, head map[string]CommittedEdition, declarations []bindi
 	return findings
 }
 
-// moves reports the declarations whose binding was applied on another instance,
+// moves reports the declarations whose binding was applied on a different instance,
 // and what differs there.
 func (e editions) moves(declarations []binding.Declaration, applied []binding.Record) []finding.Finding {
 	var findings []finding.Finding
-	// first is the first record of each binding, next the one after each; 0 is none.
+	// first is the number, from 1, of the first record of each binding. next is the
+	// number of the next one with the same binding; 0 if there is none.
 	first, next := make(map[string]int, len(applied)), make([]int, len(applied))
 	for i := range slices.Backward(applied) {
 		name := applied[i].Binding
@@ -299,13 +302,13 @@ func (e editions) moves(declarations []binding.Declaration, applied []binding.Re
 	return findings
 }
 
-// disagreementMessage names both sides of a disagreement.
+// disagreementMessage is a message with both sides of a disagreement.
 func (e editions) disagreementMessage(instance string, d declaredEdition) message.Message {
 	return message.New("edition.disagree", "instance", instance, "configured", e.configured[instance],
 		"place", d.place(), "declared", d.edition)
 }
 
-// isKind says whether a document says that it is of a kind.
+// isKind reports whether a document states that it is of a kind.
 func isKind(root *node, kind string) bool {
 	n := root.find("kind")
 	return n != nil && n.kind == scalar && n.text == kind
@@ -345,15 +348,15 @@ func checkEdition(root *node, file string, edition binding.Edition) []finding.Fi
 	return findings
 }
 
-// ownedBy says whether the first part of a project's path is the account.
+// ownedBy reports whether the first part of a project's path is the account.
 func ownedBy(source, username string) bool {
 	owner, _, _ := strings.Cut(strings.TrimPrefix(source, "/"), "/")
 	return binding.SameUsername(binding.GitHub, owner, username)
 }
 
-// enterpriseAddress is what the Enterprise Edition makes of the findings of a
-// GitLab address. It reaches a site in a VPC over a link, so neither a private
-// address nor a port is certain to be wrong.
+// enterpriseAddress adapts the findings of a GitLab address to the Enterprise
+// Edition. That edition reaches a site in a VPC over a link, so a private address
+// or an unusual port may be right.
 func enterpriseAddress(findings []finding.Finding) []finding.Finding {
 	for i, f := range findings {
 		switch f.Code {

@@ -13,11 +13,11 @@ import (
 	"reconciler/internal/message"
 )
 
-// LeftForPerson says that a field is one that an export leaves empty for a person
-// to fill in, so that the check reports it until that is done.
+// LeftForPerson reports whether an export leaves a field empty for a person to fill
+// in. The check reports the field until that is done.
 func LeftForPerson(field string) bool { return field == "spec.token.vault.path" }
 
-// Exported is a declaration of what is bound already.
+// Exported is a declaration of an account that is bound already.
 type Exported struct {
 	Name     string
 	Platform binding.Platform
@@ -25,11 +25,11 @@ type Exported struct {
 	Text []byte
 }
 
-// Export is what an instance has, as declarations.
+// Export is what an instance has, written as declarations.
 type Export struct {
 	Declarations []Exported
 	// Unknown are the things that could not be asked, and Left those that no
-	// declaration can hold, each in a sentence.
+	// declaration can contain, each as a sentence.
 	Unknown, Left []string
 }
 
@@ -38,18 +38,18 @@ type ExportOptions struct {
 	// Unlisted says why the image repositories could not be listed; nil if they
 	// were.
 	Unlisted *binding.Unknown
-	// Text puts a message into words.
+	// Text returns a message as text.
 	Text func(message.Message) string
 	// Observe writes managementPolicy: Observe into every declaration.
 	Observe bool
-	// Edition is the instance's; empty means Personal.
+	// Edition is the edition of the instance; empty means Personal.
 	Edition binding.Edition
 }
 
-// NewExport writes declarations of all that was seen bound. With the place of
-// the token filled in, a plan of them adopts what is there and changes
-// nothing. What could not be asked is said in comments: it is left out, which
-// means "not managed", and never "none".
+// NewExport writes declarations of all accounts that were observed as bound. Once
+// the place of the token is filled in, a plan from them adopts what is there and
+// changes nothing. What could not be asked is omitted, which means "not managed"
+// and never "none", and a comment reports it.
 func NewExport(seen binding.Observation, opts ExportOptions) Export {
 	var e Export
 	x := &exporter{formatter: NewFormatter(), opts: opts, seen: seen, notes: map[binding.Platform][]string{}, images: map[binding.Platform][]binding.Repository{}}
@@ -81,25 +81,26 @@ func NewExport(seen binding.Observation, opts ExportOptions) Export {
 	return e
 }
 
-// exporter gathers what belongs to each platform.
+// exporter collects what belongs to each platform.
 type exporter struct {
 	formatter *Formatter
 	opts      ExportOptions
 	seen      binding.Observation
 	images    map[binding.Platform][]binding.Repository
-	// notAsked are reported in every declaration, said in one platform's.
+	// notAsked are reported in every declaration, and said only in those of its
+	// platform.
 	notAsked      []string
 	notes         map[binding.Platform][]string
 	unknown, left []string
 }
 
-// addUnknown keeps what could not be asked.
+// addUnknown notes what could not be asked.
 func (x *exporter) addUnknown(what string, u binding.Unknown) {
 	text := what + ": " + oneLine(x.opts.Text(u.Message))
 	x.unknown, x.notAsked = append(x.unknown, text), append(x.notAsked, text)
 }
 
-// image takes an image repository to the platform that it builds from.
+// image adds an image repository to the platform that it builds from.
 func (x *exporter) image(image string, state binding.RepositoryState) {
 	switch {
 	case state.NoSource() != nil:
@@ -115,8 +116,8 @@ func (x *exporter) image(image string, state binding.RepositoryState) {
 	}
 }
 
-// rules are the build rules without those that say the same as another. None
-// at all are left out: there is nothing to manage yet.
+// rules returns the build rules without duplicates. If there are none, the export
+// omits the list, because there is nothing to manage yet.
 func (x *exporter) rules(image string, p binding.Platform, observed []binding.ObservedRule) []binding.BuildRule {
 	var rules []binding.BuildRule
 	for _, rule := range observed {
@@ -162,8 +163,8 @@ func (x *exporter) declaration(a binding.Account) Exported {
 		w.line("  managementPolicy: ", string(binding.Observe))
 	}
 	w.repositories(x.images[a.Platform])
-	// What looks like a secret does not leave the registry; that it stood there
-	// is left to the check of the file, which shows what is wrong instead.
+	// What looks like a secret is not exported. The check of the file then reports
+	// what is missing instead.
 	text, _ := x.formatter.c.maskSecrets([]byte(w.text.String()), name)
 	if canonical, findings := x.formatter.Format(binding.File{Path: name, Data: text}); len(findings) == 0 {
 		text = canonical
@@ -171,8 +172,8 @@ func (x *exporter) declaration(a binding.Account) Exported {
 	return Exported{Name: name, Platform: a.Platform, Text: text}
 }
 
-// exportName names a declaration by its instance and platform, within the
-// length that names have.
+// exportName names a declaration after its instance and platform, within the
+// maximum length of names.
 func exportName(instance string, p binding.Platform) string {
 	const most = 63
 	return strings.TrimRight(instance[:min(len(instance), most-1-len(p))], "-") + "-" + string(p)
@@ -185,7 +186,7 @@ func (w *exportWriter) line(parts ...string) {
 	w.text.WriteString(strings.Join(parts, "") + "\n")
 }
 
-// comment writes a sentence, folded to lines that are easy to read.
+// comment writes a sentence, wrapped into lines that are easy to read.
 func (w *exportWriter) comment(indent, sentence string) {
 	const most = 80
 	line := ""
@@ -199,7 +200,7 @@ func (w *exportWriter) comment(indent, sentence string) {
 	w.line(indent, "# ", line)
 }
 
-// token writes where the token is to be found: a person knows.
+// token writes where the token is kept, for a person to fill in.
 func (w *exportWriter) token(p binding.Platform) {
 	w.line("  token:")
 	w.comment("    ", "The registry does not tell the token. Put it into Vault and write its path here; mount and key are what is usual, so correct them where yours differ.")
@@ -233,8 +234,8 @@ func (w *exportWriter) repositories(list []binding.Repository) {
 	}
 }
 
-// oneLine makes a text from outside fit for a comment: one line, nothing that
-// cannot be printed, not endless.
+// oneLine makes a text of others fit for a comment: one line, only printable
+// characters, limited length.
 func oneLine(text string) string {
 	return message.Cut(strings.Map(func(r rune) rune {
 		switch {

@@ -14,8 +14,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// accepted is a document that its definition accepts, with the schema's
-// defaults: plain data where the quick check accepted it, CUE's JSON otherwise.
+// accepted is a document that its definition accepts, with the schema's defaults:
+// plain data if the quick check accepted it, otherwise JSON from CUE.
 type accepted struct {
 	data map[string]any
 	json []byte
@@ -38,7 +38,7 @@ func (a accepted) decodeYAML(out any) error {
 }
 
 // fill puts plain data into a value by the tags of encoding/json or yaml.v3. It
-// knows what declarations and configurations are made of; other types are an
+// supports the types that declarations and configurations use; other types are an
 // error.
 func fill(to reflect.Value, data any, tag string) error {
 	if to.Kind() == reflect.Pointer {
@@ -64,7 +64,7 @@ func fill(to reflect.Value, data any, tag string) error {
 	case string:
 		switch {
 		case to.Kind() == reflect.String:
-			// The file's text is not kept for the sake of a piece.
+			// Without the clone, the text of the whole file would stay in memory.
 			to.SetString(strings.Clone(data))
 			return nil
 		case to.Type() == reflect.TypeFor[time.Duration]() && tag == "yaml":
@@ -125,7 +125,7 @@ func fillSlice(to reflect.Value, data []any, tag string) error {
 	return nil
 }
 
-// namesOf are the names of the fields of each type of struct, by its order.
+// namesOf has the names of the fields of each struct type, in their order.
 var namesOf sync.Map
 
 type namesKey struct {

@@ -21,7 +21,7 @@ import (
 const (
 	indentStep = 2         // spaces before each level
 	maxLine    = 120       // characters up to the end of a mapping on one line
-	emptyLine  = "#\x00\n" // an empty line among comments; no well-formed file has NUL
+	emptyLine  = "#\x00\n" // an empty line among comments; a well-formed file has no NUL
 	end        = "\ue000"  // an item or a key below the last comments of a collection
 )
 
@@ -29,8 +29,9 @@ var (
 	marks       = regexp.MustCompile(`(?m)^ *#\x00$|^ *(- )?"\x{e000}"(: null)?\n`) // emptyLine and end, encoded
 	documentEnd = regexp.MustCompile(`^(---|\.\.\.)(\s|$)`)
 	unknown     = &schema.Field{}
-	// bareText needs no quotes as far as its characters go. A $ needs them: it begins a
-	// placeholder of rules and templates. Its classes of Unicode take long to compile.
+	// bareText matches a text whose characters need no quotes. A $ needs them,
+	// because it begins a placeholder of rules and templates. The Unicode classes
+	// take long to compile.
 	bareText = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^[\pL\pN/_.(]([: ]?([\pL\pN\pM/_.(@+=%)~;?!'-]|[^\x00-\x{a0}\pZ\pC]))*$`)
 	})
@@ -45,12 +46,13 @@ type Formatter struct{ c *checker }
 // NewFormatter makes a formatter. It reads the schema once.
 func NewFormatter() *Formatter { return &Formatter{c: newChecker(Options{})} }
 
-// Format returns the canonical form of a file, which is that of itself, too. Without a text
-// the findings say why: the file is not well-formed, or a comment would leave its place.
+// Format returns the canonical form of a file. Formatting that again does not
+// change it. If there is no text, the findings say why: the file is not
+// well-formed, or a comment would be moved to a different place.
 func (f *Formatter) Format(file binding.File) (text []byte, findings []finding.Finding) {
 	unformatted := []finding.Finding{finding.New("internal-error", message.New("format.changes")).At(file.Path, 0, 0)}
 	defer func() {
-		if recover() != nil { // A fault's own text could hold a piece of the file.
+		if recover() != nil { // The text of the panic could contain a part of the file.
 			text, findings = nil, unformatted
 		}
 	}()
@@ -73,7 +75,8 @@ func (f *Formatter) Format(file binding.File) (text []byte, findings []finding.F
 	return []byte(once.text), nil
 }
 
-// values are the values of each document, by path, and the errors among the findings.
+// values returns the values of each document, by path, and the findings of severity
+// error.
 func (f *Formatter) values(file binding.File) ([]map[string]any, []finding.Finding) {
 	var all []map[string]any
 	findings := f.c.parse(file, func(root *node) []finding.Finding {
@@ -87,13 +90,13 @@ func (f *Formatter) values(file binding.File) ([]map[string]any, []finding.Findi
 	return all, slices.DeleteFunc(findings, func(f finding.Finding) bool { return f.Severity != finding.Error })
 }
 
-// page is a text as nodes with comments where the encoder of yaml.v3 keeps them:
-// above an item or a key, and after a node on its line.
+// page is a text as nodes, with comments only in places where the encoder of
+// yaml.v3 keeps them: above an item or a key, and after a node on its line.
 type page struct {
 	file, text string
 	roots      []*yaml.Node
-	lines      []string // from 1 on, without each # that begins no comment
-	next       int      // the first line whose comment no node has
+	lines      []string // from 1 on, without any # that does not begin a comment
+	next       int      // the first line whose comment has no node yet
 	empty      string   // emptyLine if the line before that is empty
 	own        int      // the line of the comment before that, if it has one of its own
 	findings   []finding.Finding
@@ -125,7 +128,7 @@ func (p *page) refuse(line int, why message.Message) {
 	p.findings = append(p.findings, finding.New("format-comment", why).At(p.file, line, 0))
 }
 
-// read reads the nodes, and gives them their comments.
+// read reads the nodes and attaches their comments.
 func (p *page) read() {
 	for document, decoder := (yaml.Node{}), yaml.NewDecoder(strings.NewReader(p.text)); decoder.Decode(&document) == nil; {
 		if root := document.Content[0]; !isEmpty(root) {
@@ -145,7 +148,8 @@ func (p *page) read() {
 	p.take(len(p.lines), 0)
 }
 
-// hideTexts hides each # in a text, and drops the comments that yaml.v3 read: it misplaces some.
+// hideTexts hides each # in a text, and removes the comments that yaml.v3 read,
+// because it misplaces some.
 func (p *page) hideTexts(n *yaml.Node) {
 	n.HeadComment, n.LineComment, n.FootComment = "", "", ""
 	if n.Style&yaml.LiteralStyle != 0 && n.Value != "" {
@@ -170,11 +174,11 @@ func children(n *yaml.Node) [][]*yaml.Node {
 	return slices.Collect(slices.Chunk(n.Content, cmp.Or(map[yaml.Kind]int{yaml.MappingNode: 2}[n.Kind], 1)))
 }
 
-// isBlock says that a collection is written over several lines.
+// isBlock reports whether a collection is written over several lines.
 func isBlock(n *yaml.Node) bool { return len(n.Content) > 0 && n.Style&yaml.FlowStyle == 0 }
 
-// place gives the comments up to a line to n and what is below it. Those at the
-// end of a collection are in its column at least, and right of what follows.
+// place attaches the comments up to a line to n and the nodes below it. Comments at
+// the end of a collection are at least in its column, and right of what follows.
 func (p *page) place(n *yaml.Node, until, right int) {
 	all := children(n)
 	for i, c := range all {
@@ -200,7 +204,7 @@ func (p *page) place(n *yaml.Node, until, right int) {
 	}
 }
 
-// comment finds the next comment above a line, and what is left of it.
+// comment finds the next comment above a line, and the text to its left.
 func (p *page) comment(line int) (left, text string) {
 	for ; p.next < line; p.next++ {
 		if left, right, found := strings.Cut(p.lines[p.next], "#"); found {
@@ -219,7 +223,7 @@ func (p *page) comment(line int) (left, text string) {
 }
 
 // take takes the comments on lines of their own above a line, up to the first one
-// left of a column; for column 0 all, and the empty line.
+// that is left of a column. For column 0, it takes all of them and the empty line.
 func (p *page) take(line, column int) (all string) {
 	left, text := p.comment(line)
 	for text != "" && strings.Trim(left, " \t-") == "" && len(left)-len(strings.TrimLeft(left, " \t")) >= column-1 {
@@ -235,8 +239,9 @@ func (p *page) take(line, column int) (all string) {
 	return all
 }
 
-// takeTrailing takes the next comment if it is after n: on its line, above that of
-// what follows and, for the last node in brackets, not after those.
+// takeTrailing takes the next comment if it comes after n on its line and before
+// the next node. For the last node in brackets, it does not take a comment after
+// the brackets.
 func (p *page) takeTrailing(n *yaml.Node, line, until int, inside bool) {
 	left, text := p.comment(until)
 	left = strings.Trim(left, " \t-,")
@@ -245,16 +250,16 @@ func (p *page) takeTrailing(n *yaml.Node, line, until int, inside bool) {
 	}
 }
 
-// sameComments says that two nodes have the same comments in the same places.
+// sameComments reports whether two nodes have the same comments in the same places.
 func sameComments(a, b *yaml.Node) bool {
 	return a.Value == b.Value && a.HeadComment == b.HeadComment && a.LineComment == b.LineComment &&
 		slices.EqualFunc(a.Content, b.Content, sameComments)
 }
 
-// arrange puts the fields below n into the order of the schema, unknown ones
-// last, and chooses the style of every value. Before is the width of its key.
+// arrange puts the fields below n into the order of the schema, unknown ones last,
+// and chooses the style of every value. before is the width of n's key.
 func (p *page) arrange(n *yaml.Node, field *schema.Field, depth, before int) {
-	if len(n.Content) == 0 { // a scalar, or an empty collection, which is in brackets anyway
+	if len(n.Content) == 0 { // a scalar, or an empty collection, which always has brackets
 		setStyle(n, field.Date)
 		return
 	}
@@ -284,9 +289,9 @@ func (p *page) arrange(n *yaml.Node, field *schema.Field, depth, before int) {
 	}
 }
 
-// sort sorts the entries of n, each with the comments above it. A comment may
-// belong to the entry before as well if it is right below its several lines, or
-// has an empty line below: those two must not be parted.
+// sort sorts the entries of n, each with the comments above it. A comment may also
+// belong to the previous entry if it is right below its several lines, or if an
+// empty line follows it. These two entries must not be separated.
 func (p *page) sort(n *yaml.Node, field *schema.Field) {
 	all, tied := children(n), map[*yaml.Node]*yaml.Node{}
 	for i, c := range all[1:] {
@@ -311,8 +316,9 @@ func (p *page) sort(n *yaml.Node, field *schema.Field) {
 	}
 }
 
-// fitsOneLine says whether a collection is written in brackets on one line, as innermost
-// mappings below spec are, without empty lines. What the schema does not know keeps its style.
+// fitsOneLine reports whether a collection is written in brackets on one line, as
+// innermost mappings below spec are, without empty lines. A collection that the
+// schema does not know keeps its style.
 func fitsOneLine(n *yaml.Node, field *schema.Field, depth, before int) bool {
 	inBrackets := field.Innermost() && depth > 1 && n.Kind == yaml.MappingNode || field == unknown && depth > 0 && n.Style&yaml.FlowStyle != 0
 	if !inBrackets {
@@ -331,11 +337,12 @@ func fitsOneLine(n *yaml.Node, field *schema.Field, depth, before int) bool {
 	return err == nil && indentStep*(depth-1)+before+len(": ")+utf8.RuneCount(text)-len("\n") <= maxLine
 }
 
-// setStyle chooses the quotes that a scalar needs, for all parsers of YAML 1.1 and 1.2.
+// setStyle chooses the quotes that a scalar needs so that all parsers of YAML 1.1
+// and 1.2 read it in the same way.
 func setStyle(n *yaml.Node, date bool) {
 	tag := (&yaml.Node{Kind: yaml.ScalarNode, Value: n.Value}).ShortTag()
 	switch s := n.Value; {
-	case n.Style == 0 && (n.ShortTag() != "!!str" || isYAML11Bool(s)): // what others take for a boolean is a finding to be kept
+	case n.Style == 0 && (n.ShortTag() != "!!str" || isYAML11Bool(s)): // a text that others read as a boolean has a finding, which must stay
 	case date && tag == "!!timestamp" && len(s) == len("2006-01-02"):
 		n.Style, n.Tag = 0, tag
 	case lineByLine.MatchString(s):

@@ -13,20 +13,19 @@ import (
 	"reconciler/internal/message"
 )
 
-// batchSize is how many files share a CUE context. A context keeps whatever
-// was built in it, so it is dropped after a batch; and it must stay with one
-// goroutine.
+// batchSize is how many files share a CUE context. A context keeps everything that
+// was built in it, so it is dropped after a batch. Only one goroutine may use it.
 const batchSize = 200
 
 // Options say what declarations are checked against.
 type Options struct {
 	// Now is the time that days are compared with (rule token-expiry).
 	Now time.Time
-	// Instances are the names that the configuration knows; nil leaves the
-	// rule unknown-instance out.
+	// Instances are the names of the configured instances; if nil, the rule
+	// unknown-instance is not checked.
 	Instances []string
-	// Editions are those of the instances whose edition the configuration says.
-	// For the others, instances.yaml says it; without that, it is Personal.
+	// Editions are the editions in the configuration, by instance. For other
+	// instances, instances.yaml states the edition; without that, it is Personal.
 	Editions map[string]binding.Edition
 	// InstancesFiles are files that name the edition of each instance, in
 	// addition to instances.yaml at the root of the declarations.
@@ -34,52 +33,53 @@ type Options struct {
 	// AllowPrivateAddresses accepts loopback and private addresses, for the
 	// sandbox and tests.
 	AllowPrivateAddresses bool
-	// Revision is written into every declaration.
+	// Revision is put into every declaration.
 	Revision string
 	// Access is the operator's policy by path; the zero value restricts nothing.
 	Access Access
 	// Policies are the organisation's own constraints (see ParsePolicies).
 	Policies Policies
-	// Roots are prefixes of the files' paths that are not part of them for
-	// Access, Policies and Applied: the folder that the files were read from,
-	// where they are not named from the snapshot's root.
+	// Roots are prefixes of the files' paths that Access, Policies and Applied
+	// ignore: the folder that the files were read from, if their paths do not begin
+	// at the snapshot's root.
 	Roots []string
-	// Applied are what was applied last, on all instances: of several files that
-	// claim the same, the one that was applied first keeps it. Without them all
-	// are reported.
+	// Applied are the records of all instances. If several files claim the same,
+	// the one that was applied first keeps it. Without records, all of them are
+	// reported.
 	Applied []binding.Record
-	// Unreadable are the files of the snapshot that its source could not give.
+	// Unreadable are the files of the snapshot that its source could not provide.
 	Unreadable []string
-	// Cache keeps what unchanged files said; nil checks every file again.
+	// Cache keeps the results of unchanged files; if nil, every file is checked
+	// again.
 	Cache *Cache
 
-	// editions are what Load found out of Editions and instances.yaml.
+	// editions is what Load found in Editions and instances.yaml.
 	editions editions
 }
 
-// Result is what a snapshot's files say.
+// Result is the result of checking a snapshot's files.
 type Result struct {
-	// Declarations are those of files without a finding of severity error,
-	// sorted by name, then file. They may be shared with a Cache: their slices
-	// and maps are not to be written to.
+	// Declarations are those of files without a finding of severity error, sorted
+	// by name, then file. They may be shared with a Cache, so do not change their
+	// slices and maps.
 	Declarations []binding.Declaration
 	// Findings are all findings, sorted (see finding.Sort).
 	Findings []finding.Finding
-	// Broken are the paths of the files with a finding of severity error,
-	// sorted. While a policy file is broken it stands among them, and there are
-	// no Declarations: what is bound stays as it is.
+	// Broken are the paths of the files with a finding of severity error, sorted. A
+	// policy file that cannot be used is among them. Then there are no
+	// Declarations, so no binding is changed.
 	Broken []string
-	// Held are the instances whose edition the configuration and instances.yaml
-	// say differently; their declarations are not among Declarations.
+	// Held are the instances for which the configuration and instances.yaml state
+	// different editions. Declarations has none of theirs.
 	Held []binding.HeldInstance
-	// Editions are those that instances.yaml says; nil if it cannot be used.
+	// Editions are the editions in instances.yaml; nil if it cannot be used.
 	Editions map[string]CommittedEdition
 }
 
-// Load checks the files of one snapshot. It never panics and always answers
-// for every file: one that could not be checked to its end, because ctx ended
-// for example, is broken, so that a failure is never taken for a deletion. It
-// may be called by several goroutines at once.
+// Load checks the files of one snapshot. It never panics, and it has a result for
+// every file: a file that could not be checked completely, for example because ctx
+// ended, is in Broken, so that a failure never looks like a deletion. It is safe
+// for concurrent use.
 func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	opts.editions = readEditions(files, opts)
 	checked := checkFiles(ctx, files, opts)
@@ -98,8 +98,8 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File))
 	})
 	byPolicy, whole := checkPolicy(ctx, declarations, files, opts)
-	// What the policy refuses claims nothing, so that nobody takes from others
-	// what they may not have.
+	// A declaration that the policy refuses claims nothing, so that nobody takes
+	// from others what they may not have.
 	claiming := without(declarations, broken(byPolicy))
 	var moved []finding.Finding
 	var beside sync.WaitGroup
@@ -122,12 +122,12 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	return result
 }
 
-// checkedFile is what one file says by itself, whatever the time is, whatever
-// is next to it and whatever its path is: neither its declarations nor its
-// findings name it.
+// checkedFile is the result of checking one file by itself. It does not depend on
+// the time, on other files or on its path: neither its declarations nor its
+// findings name the file.
 type checkedFile struct {
-	// declarations are the documents without an error of their own, even if
-	// another document of the file has one.
+	// declarations are the documents without an error, even if another document of
+	// the file has one.
 	declarations []binding.Declaration
 	findings     []finding.Finding
 }
@@ -143,8 +143,8 @@ func broken(findings []finding.Finding) []string {
 	return slices.Compact(paths)
 }
 
-// without are the declarations that are not in files, which are sorted: a copy,
-// unless all are.
+// without returns the declarations that are not in files, which must be sorted. The
+// result is a copy unless files is empty.
 func without(declarations []binding.Declaration, files []string) []binding.Declaration {
 	if len(files) == 0 {
 		return declarations
@@ -159,7 +159,7 @@ func without(declarations []binding.Declaration, files []string) []binding.Decla
 func checkFiles(ctx context.Context, files []binding.File, opts Options) []checkedFile {
 	checked := make([]checkedFile, len(files))
 	editions := opts.editions.digest()
-	// One object of git can be the content of any number of files.
+	// Any number of files can have the same git object as their content.
 	same := map[string]int{}
 	var due, copies []int
 	for i, file := range files {

@@ -2,35 +2,36 @@ package manifest
 
 import "reconciler/schema"
 
-// nodePool is where trees are made: most of what the check of a file would allocate.
+// nodePool allocates the nodes of trees: most of what the check of a file would
+// allocate.
 type nodePool struct {
-	// reuse says that nobody uses a document's tree when the next one is made, which
-	// takes its place.
+	// reuse is true if nobody uses a document's tree any longer when the next one
+	// is made, so that the next one can take its memory.
 	reuse bool
-	// free and used are nodes and how many of them the trees have, pointers and given
-	// the same of the slices of children.
+	// free are nodes, and used is how many of them the trees have. pointers and
+	// given are the same for the slices of children.
 	free      []node
 	used      int
 	slots     []*node
 	usedSlots int
 }
 
-// minBatch is how many nodes are made at once, at least.
+// minBatch is the smallest number of nodes that are allocated together.
 const minBatch = 64
 
-// next begins with the next document.
+// next prepares for the next document.
 func (s *nodePool) next() {
 	if s.reuse {
 		s.used, s.usedSlots = 0, 0
 	}
 	if len(s.free) > maxDocumentValues {
-		*s = nodePool{reuse: s.reuse} // One hostile document does not cost memory to the end.
+		*s = nodePool{reuse: s.reuse} // The memory of one hostile document is not kept.
 	}
 }
 
 func (s *nodePool) node() *node {
 	if s.used == len(s.free) {
-		// Those that are in use stay where they are.
+		// Nodes that are in use must not move.
 		s.free, s.used = make([]node, max(minBatch, 2*len(s.free))), 0
 	}
 	n := &s.free[s.used]
@@ -39,7 +40,7 @@ func (s *nodePool) node() *node {
 	return n
 }
 
-// children is an empty slice with room for so many.
+// children returns an empty slice with room for that many.
 func (s *nodePool) children(most int) []*node {
 	if most > len(s.slots)-s.usedSlots {
 		s.slots, s.usedSlots = make([]*node, max(minBatch, 2*len(s.slots), most)), 0
@@ -48,20 +49,20 @@ func (s *nodePool) children(most int) []*node {
 	return s.slots[s.usedSlots-most : s.usedSlots-most : s.usedSlots]
 }
 
-// mapPool are the maps of documents as plain data. Documents of one definition
-// need the same ones again.
+// mapPool reuses the maps of documents as plain data: documents of one definition
+// need the same maps again.
 type mapPool struct {
 	free map[*schema.Field][]map[string]any
 	used []usedMap
 }
 
-// usedMap is a map in use, of what the schema says about a field.
+// usedMap is a map in use, with the field of the schema that it is for.
 type usedMap struct {
 	of     *schema.Field
 	fields map[string]any
 }
 
-// of gives an empty map for a struct.
+// of returns an empty map for a struct.
 func (p *mapPool) of(f *schema.Field) map[string]any {
 	var m map[string]any
 	if free := p.free[f]; len(free) > 0 {
@@ -73,7 +74,7 @@ func (p *mapPool) of(f *schema.Field) map[string]any {
 	return m
 }
 
-// release takes all maps back: nobody uses them now.
+// release takes all maps back. Nobody may use them afterwards.
 func (p *mapPool) release() {
 	if p.free == nil {
 		p.free = map[*schema.Field][]map[string]any{}

@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// claimKind is what a claim is of; it ends the names of its messages.
+// claimKind is what a claim is for. The names of its messages end with it.
 type claimKind string
 
 const (
@@ -19,14 +19,14 @@ const (
 	imageClaim    claimKind = "image"
 )
 
-// claimKey is what one declaration at most may have: a name, a platform of an
-// instance, or an image repository of one.
+// claimKey is something that only one declaration may have: a name, a platform of
+// an instance, or an image repository of an instance.
 type claimKey struct {
 	what           claimKind
 	instance, name string
 }
 
-// claim is a claim with the declarations that make it.
+// claim is a claimKey with the declarations that claim it.
 type claim struct {
 	claimKey
 	group []declarationField
@@ -56,8 +56,9 @@ func (c claim) code() string {
 	}
 }
 
-// identity is the weight of an equal name, instance and platform. Of a name, the
-// file says more of who it is than where it binds what.
+// identity is the weight of an equal name, instance and platform. For a claim to a
+// name it is less than the weight of the file, which shows better which declaration
+// it is.
 func (c claim) identity() int {
 	if c.what == nameClaim {
 		return weightFile / 2
@@ -85,14 +86,14 @@ const (
 	weightAccount = 1
 )
 
-// owners decide who keeps what several files claim: the declaration that was
-// applied first. Without records nobody was first.
+// owners decides who keeps what several files claim: the declaration that was
+// applied first. Without records, no declaration was first.
 type owners struct {
 	applied []binding.Record
 	// place names a file as the records do.
 	place func(file string) string
-	// held are the names of the bindings whose own file cannot be used by
-	// itself, with that file.
+	// held are the bindings whose own file has errors or is unreadable, with that
+	// file.
 	held map[string]string
 }
 
@@ -118,7 +119,7 @@ func newOwners(opts Options, files []binding.File, checked []checkedFile) owners
 	return o
 }
 
-// conflicts makes a finding of every declaration of a claim that has more than
+// conflicts returns a finding for every declaration of a claim that has more than
 // one, except for the one that was applied first.
 func (o owners) conflicts(c claim) []finding.Finding {
 	if len(c.group) < 2 {
@@ -138,8 +139,8 @@ func (o owners) conflicts(c claim) []finding.Finding {
 	return findings
 }
 
-// names is conflicts for a name. A name whose binding was declared last in a
-// file that cannot be used now is not free: the file may declare it still.
+// names does the same for a name. If the file that last declared a binding cannot
+// be used now, the name is not free, because the file may still declare it.
 func (o owners) names(c claim) []finding.Finding {
 	file, held := o.held[c.name]
 	declares := func(s declarationField) bool {
@@ -157,8 +158,8 @@ func (o owners) names(c claim) []finding.Finding {
 	return findings
 }
 
-// first is the declaration of a claim that was applied first, or -1 where the
-// records do not say so of exactly one.
+// first returns the index of the declaration of a claim that was applied first, or
+// -1 unless the records show exactly one.
 func (o owners) first(c claim) int {
 	first, best, tied := -1, evidence{}, false
 	for n := range o.applied {
@@ -183,9 +184,9 @@ func (o owners) first(c claim) int {
 	return first
 }
 
-// evidence says how surely a record is that of a declaration. Of two records
-// the one of a binding that is ours counts, then the later one: whoever had the
-// claim before was taken out of the files since.
+// evidence is how likely a record belongs to a declaration. Between two records,
+// one of a binding that is ours wins, then the later one: the previous owner of the
+// claim was removed from the files since.
 type evidence struct {
 	weight  int
 	managed int
@@ -196,10 +197,10 @@ func (e evidence) compare(other evidence) int {
 	return cmp.Or(cmp.Compare(e.weight, other.weight), cmp.Compare(e.managed, other.managed), cmp.Compare(e.applied, other.applied))
 }
 
-// evidence weighs what a declaration has in common with a record: its name on
-// the platform of the instance, its file, its account. One of the first two may
-// differ: a file that was moved, and a binding that was renamed in its file, are
-// no newcomers. The account decides only between those.
+// evidence weighs what a declaration has in common with a record: its name on the
+// platform of the instance, its file, its account. One of the first two may differ:
+// a file that was moved and a binding that was renamed in its file are not new. The
+// account only decides between candidates that have one of them.
 func (o owners) evidence(d *binding.Declaration, r *binding.Record, identity int) evidence {
 	e := evidence{applied: r.Applied.UnixNano()}
 	if r.Managed {
@@ -218,8 +219,8 @@ func (o owners) evidence(d *binding.Declaration, r *binding.Record, identity int
 	return e
 }
 
-// AsApplied are declarations as the records would be of their bindings, for
-// files that were there before others without having been applied here.
+// AsApplied returns the records that the declarations would have if they had been
+// applied. It is for files that existed before others but were not applied here.
 func AsApplied(declarations []binding.Declaration) []binding.Record {
 	records := make([]binding.Record, 0, len(declarations))
 	for _, d := range declarations {

@@ -16,42 +16,42 @@ import (
 )
 
 const (
-	// maxPolicyBytes is the most of one policy file, maxPolicyFiles the most
-	// files.
+	// maxPolicyBytes is the largest size of a policy file, maxPolicyFiles the
+	// largest number of files.
 	maxPolicyBytes = 64 << 10
 	maxPolicyFiles = 100
 	// readBudget is the processor time that reading all policies may take, and
-	// runBudget what checking one declaration against them adds. busyFactor is how
-	// much longer it may take on a machine that is busy with other things.
+	// runBudget what checking one declaration against them adds to it. busyFactor
+	// is how many times longer it may take on a busy machine.
 	readBudget = 10 * time.Second
 	runBudget  = 50 * time.Millisecond
 	busyFactor = 3
-	// maxPolicyOutput is the most bytes of an evaluation's result.
+	// maxPolicyOutput is the largest size of an evaluation's result, in bytes.
 	maxPolicyOutput = 16 << 20
 )
 
-// Policies are an organisation's own constraints: what the files policy/*.cue
-// of the repository of declarations say. They narrow and never widen: a
-// declaration has to satisfy our schema first, and then each of them. The zero
-// value constrains nothing. A Policies is a value that any goroutine may use.
+// Policies are an organisation's own constraints, from the files policy/*.cue in
+// the repository of declarations. They only add constraints: a declaration has to
+// satisfy our schema first, and then each of them. The zero value constrains
+// nothing. A Policies is safe for concurrent use.
 type Policies struct {
 	files []binding.File
 	// findings are about the files that cannot be used.
 	findings []finding.Finding
-	// digest is of all files.
+	// digest is the digest of all files.
 	digest string
-	// limits are of a child process that evaluates no declarations, run what
-	// one declaration adds to its processor time.
+	// limits are those of a child process that evaluates no declarations; run is
+	// the processor time that each declaration adds.
 	limits confine.Limits
 	run    time.Duration
 }
 
-// ParsePolicies takes policy files, whose paths are as they are to be shown.
-// They are to come from the revision that is already trusted: the base of a
-// pull request, or the branch that is followed; never from the head of a pull
-// request, which could loosen what it is held to. They are programs, so Load
-// evaluates them, in a child process (see confine). Where one cannot be used,
-// Load lets no declaration through, so that every binding stays as it is.
+// ParsePolicies takes policy files; findings show their paths. The files must come
+// from a revision that is already trusted: the base of a pull request, or the
+// branch that is followed. They must never come from the head of a pull request,
+// because that could loosen the policies that apply to it. Policies are programs,
+// so Load evaluates them in a child process (see confine). If one cannot be used,
+// Load returns no declarations, so that no binding is changed.
 func ParsePolicies(files []binding.File) Policies {
 	p := Policies{run: runBudget, limits: confine.Limits{
 		Memory: confine.ChildMemory(), Processor: readBudget, Time: busyFactor * readBudget, Output: maxPolicyOutput,
@@ -88,7 +88,8 @@ func (p *Policies) add(file string, m message.Message) {
 	p.findings = append(p.findings, finding.New("policy-invalid", m).At(file, 0, 0))
 }
 
-// limitsFor are the limits of a child that evaluates some declarations.
+// limitsFor returns the limits of a child process that evaluates that many
+// declarations.
 func (p Policies) limitsFor(declarations int) confine.Limits {
 	l := p.limits
 	l.Processor += time.Duration(declarations) * p.run
@@ -96,24 +97,25 @@ func (p Policies) limitsFor(declarations int) confine.Limits {
 	return l
 }
 
-// policyOrder is what a child process is asked: the files, and the declarations
-// to check as policies see them.
+// policyOrder is the input of a child process: the policy files, and the
+// declarations to check as policies see them.
 type policyOrder struct {
 	Files        []policyFile     `json:"files"`
 	Declarations []map[string]any `json:"declarations"`
-	// Without are the codes of policies that are not to be evaluated.
+	// Without are the codes of policies not to evaluate.
 	Without []string `json:"without"`
 }
 
-// policyFile is one file. Without text it is not read.
+// policyFile is one file. With Skip, it is not read.
 type policyFile struct {
 	Path string `json:"path"`
 	Text []byte `json:"text"`
 	Skip bool   `json:"skip"`
 }
 
-// policyFrame is one line of a child's answer. A frame with File or Policy says
-// what is begun, so that the last one names what the child was doing when it ended.
+// policyFrame is one line of a child process's answer. A frame with File or Policy
+// reports what begins, so that the last one shows what the child was doing when it
+// ended.
 type policyFrame struct {
 	File      *int             `json:"file,omitempty"`
 	Policy    *int             `json:"policy,omitempty"`
@@ -122,7 +124,7 @@ type policyFrame struct {
 	Done      bool             `json:"done,omitempty"`
 }
 
-// policiesRead is what is in the files.
+// policiesRead is what the files contain.
 type policiesRead struct {
 	Policies []policy      `json:"policies"`
 	Faults   []policyFault `json:"faults"`
@@ -133,12 +135,12 @@ type policy struct {
 	Text     string           `json:"text"`
 	Hint     string           `json:"hint"`
 	Severity finding.Severity `json:"severity"`
-	// File is an index into the order's files, Line where it stands.
+	// File is an index into the order's files, Line is the policy's line.
 	File int `json:"file"`
 	Line int `json:"line"`
 }
 
-// policyFault is what is wrong at a place of a file.
+// policyFault is an error at a place of a file.
 type policyFault struct {
 	File    int             `json:"file"`
 	Line    int             `json:"line"`
@@ -153,11 +155,13 @@ type policyViolation struct {
 	Paths       []string `json:"paths"`
 	// More is how many paths were left out.
 	More int `json:"more"`
-	// Match says that the policy's match could not be computed for the declaration.
+	// Match is true if the policy's match could not be computed for the
+	// declaration.
 	Match bool `json:"match,omitempty"`
 }
 
-// No more is reported of one policy and declaration, or of one text.
+// Limits of what is reported: paths of one policy and declaration, faults, and the
+// length of a text.
 const (
 	maxPolicyPaths  = 100
 	maxPolicyFaults = 100

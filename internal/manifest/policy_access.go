@@ -14,56 +14,57 @@ import (
 	"reconciler/schema"
 )
 
-// Access is the operator's policy: what the declarations of each folder may
-// use. Every rule whose pattern matches a file holds for it, so that a further
-// rule only narrows. The zero value restricts nothing.
+// Access is the operator's policy: what the declarations of each folder may use.
+// Every rule whose pattern matches a file applies to it, so that an additional rule
+// only restricts more. The zero value restricts nothing.
 type Access struct {
 	// Rules are in the order of the configuration.
 	Rules []AccessRule
-	// Deny refuses files that no rule is for.
+	// Deny rejects files that no rule covers.
 	Deny bool
-	// RequireHTTPS refuses to send a token over http.
+	// RequireHTTPS rejects declarations that send a token over http.
 	RequireHTTPS bool
-	// RequireHTTPSWhere says where that stands, for findings: file:line.
+	// RequireHTTPSWhere is where that is configured, for findings: file:line.
 	RequireHTTPSWhere string
-	// Where says where the policy stands, for findings: file:line.
+	// Where is where the policy is configured, for findings: file:line.
 	Where string
 }
 
 // AccessRule is one rule of an Access. A nil list does not restrict; an empty
 // one allows nothing.
 type AccessRule struct {
-	// Name is what findings call the rule, Where where it stands: file:line.
+	// Name is the rule's name in findings, Where is where it is configured:
+	// file:line.
 	Name  string `yaml:"name"`
 	Where string `yaml:"-"`
-	// Files are the patterns (see MatchPath) of the paths that the rule is for;
-	// Except those that it would not match anyway.
+	// Files are the patterns (see MatchPath) of the paths that the rule covers, and
+	// Except those of the paths that it does not cover nevertheless.
 	Files  []string `yaml:"files"`
 	Except []string `yaml:"except"`
-	// Names, Instances and Namespaces are patterns of one segment; Addresses of
-	// hosts, with or without a port.
+	// Names, Instances and Namespaces are patterns of one segment. Addresses are
+	// patterns of hosts, with or without a port.
 	Names      []string       `yaml:"names"`
 	Instances  []string       `yaml:"instances"`
 	Vault      []VaultPattern `yaml:"vault"`
 	Addresses  []string       `yaml:"addresses"`
 	Namespaces []string       `yaml:"namespaces"`
-	// Require are fields that have to be written, with [] for each item of a
-	// list: spec.token.expires, spec.repositories[].rules.
+	// Require are fields that must be written. [] stands for each item of a list:
+	// spec.token.expires, spec.repositories[].rules.
 	Require []string `yaml:"require"`
 }
 
-// VaultPattern allows secrets: those at a path of a mount, both patterns as
-// MatchPath takes them.
+// VaultPattern allows the secrets whose mount and path match its patterns (see
+// MatchPath).
 type VaultPattern struct {
 	Mount string `yaml:"mount"`
 	Path  string `yaml:"path"`
 }
 
-// String is the pattern as findings show it.
+// String returns the pattern as findings show it.
 func (v VaultPattern) String() string { return v.Mount + ": " + v.Path }
 
-// checkPolicy holds declarations against the operator's policy and the
-// organisation's. whole is false where no declaration may pass.
+// checkPolicy checks declarations against the operator's policy and the
+// organisation's policies. whole is false if no declaration may be used.
 func checkPolicy(ctx context.Context, declarations []binding.Declaration, files []binding.File, opts Options) (findings []finding.Finding, whole bool) {
 	requires := newRequirement(opts.Access)
 	for _, d := range declarations {
@@ -123,8 +124,8 @@ func (a Access) check(d binding.Declaration, file string, requires *requirement)
 	return findings
 }
 
-// overHTTP finds a token that others on the way can read: a warning, or an error
-// where the policy requires https. What stays on this machine passes nobody.
+// overHTTP finds a token that others could read on the network: a warning, or an
+// error if the policy requires https. A token that stays on this machine is fine.
 func (a Access) overHTTP(d binding.Declaration) []finding.Finding {
 	target := binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address)
 	if d.Spec.Token == nil || target.Secure || isLoopback(d.Spec.Address) {
@@ -180,12 +181,13 @@ func (c *accessCheck) requires(fields *requirement) {
 	}
 }
 
-// allowed says whether one of patterns matches value; nil allows all.
+// allowed reports whether one of the patterns matches value; nil allows every
+// value.
 func allowed(patterns []string, value string) bool {
 	return patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return matchSegment(p, value) })
 }
 
-// listed shows what is allowed.
+// listed returns the first few patterns for a message.
 func listed[T any](patterns []T) []message.Message {
 	const most = 5
 	if len(patterns) == 0 {
@@ -202,12 +204,12 @@ func listed[T any](patterns []T) []message.Message {
 	return shown
 }
 
-// requirement answers which fields a platform takes.
+// requirement knows which fields a platform has.
 type requirement struct {
 	platforms map[binding.Platform]*schema.Field
 }
 
-// newRequirement reads the schema, where some rule needs it.
+// newRequirement reads the schema, if some rule needs it.
 func newRequirement(a Access) *requirement {
 	if !slices.ContainsFunc(a.Rules, func(r AccessRule) bool { return len(r.Require) > 0 }) {
 		return nil
@@ -223,8 +225,8 @@ func newRequirement(a Access) *requirement {
 	return r
 }
 
-// missing are the paths at which a required field is not written. A field that
-// the platform does not take is not required of it.
+// missing returns the paths at which a required field is not written. A field that
+// the platform does not have is not required.
 func (r *requirement) missing(d binding.Declaration, field string) []string {
 	if f := r.platforms[d.Spec.Platform]; f != nil && !allowsField(f, field) {
 		return nil
@@ -252,8 +254,8 @@ func (r *requirement) missing(d binding.Declaration, field string) []string {
 	return slices.DeleteFunc(paths, func(path string) bool { _, written := d.Positions.Find(path); return written })
 }
 
-// allowsField says whether a definition has the field at a path of RequireField's
-// form and allows it to be written.
+// allowsField reports whether a definition has the field at a path like those of
+// AccessRule.Require, and does not forbid it.
 func allowsField(f *schema.Field, path string) bool {
 	for step := range strings.SplitSeq(path, ".") {
 		name, each := strings.CutSuffix(step, "[]")
@@ -269,7 +271,7 @@ func allowsField(f *schema.Field, path string) bool {
 	return true
 }
 
-// CheckRequire says what is wrong with a path that AccessRule.Require takes.
+// CheckRequire returns an error if a path is not valid in AccessRule.Require.
 func CheckRequire(path string) error {
 	d, err := schema.Lookup(schema.SourceBinding)
 	if err != nil {

@@ -19,18 +19,18 @@ import (
 	"reconciler/internal/message"
 )
 
-// policyWork is the name of the work that a child process does.
+// policyWork is the name of the work of the child process.
 const policyWork = "policies"
 
-// ChildWork is the work of this package that runs in a child process: what main
-// gives to confine.Child.
+// ChildWork returns the work of this package that runs in a child process. main
+// passes it to confine.Child.
 func ChildWork() map[string]confine.Work {
 	return map[string]confine.Work{policyWork: evaluatePolicies}
 }
 
-// evaluatePolicies is the child: it reads policy files and holds declarations
-// against them. All that it does is held by the limits of its process, so it
-// takes no care of time and memory.
+// evaluatePolicies runs in the child process: it reads policy files and checks
+// declarations against them. The limits of its process apply to everything that it
+// does, so it does not limit time and memory itself.
 func evaluatePolicies(in io.Reader, out io.Writer) error {
 	c := policyChild{out: json.NewEncoder(out), seen: map[string]message.Place{}}
 	decoder := json.NewDecoder(in)
@@ -54,14 +54,14 @@ func evaluatePolicies(in io.Reader, out io.Writer) error {
 type policyChild struct {
 	order policyOrder
 	out   *json.Encoder
-	// err is the first one of writing.
+	// err is the first error of a write.
 	err error
 
 	file  int
 	found policiesRead
-	// seen says where a code was first given.
+	// seen is where each code was first used.
 	seen map[string]message.Place
-	// broken says that the file being read has a fault.
+	// broken is true if the file being read has a fault.
 	broken bool
 
 	context *cue.Context
@@ -74,7 +74,7 @@ func (c *policyChild) send(f policyFrame) {
 	}
 }
 
-// policyCode is what a policy's code looks like.
+// policyCode matches the code of a policy.
 var policyCode = regexp.MustCompile(`^policy-[a-z0-9]+(-[a-z0-9]+)*$`)
 
 func (c *policyChild) add(m message.Message, at token.Pos) {
@@ -85,8 +85,8 @@ func (c *policyChild) add(m message.Message, at token.Pos) {
 	}
 }
 
-// read reads a file in a CUE context of its own. Of a file with a fault no
-// policy is used.
+// read reads a file in a CUE context of its own. If the file has a fault, none of
+// its policies is used.
 func (c *policyChild) read(file policyFile) {
 	before := len(c.found.Policies)
 	c.broken = false
@@ -126,7 +126,7 @@ func (c *policyChild) read(file policyFile) {
 	}
 }
 
-// failed makes faults of CUE's errors.
+// failed adds a fault for each error of CUE, and reports whether there is one.
 func (c *policyChild) failed(err error) bool {
 	for _, e := range errors.Errors(err) {
 		format, args := e.Msg()
@@ -183,7 +183,7 @@ func (c *policyChild) policy(code string, value cue.Value) {
 	c.found.Policies = append(c.found.Policies, p)
 }
 
-// text is a field's text, in one line and of a length that a finding holds.
+// text returns a field's text, which must be one line that fits into a finding.
 func (c *policyChild) text(name string, value cue.Value) string {
 	s, err := value.String()
 	s = strings.TrimSpace(s)
@@ -193,13 +193,13 @@ func (c *policyChild) text(name string, value cue.Value) string {
 	return s
 }
 
-// fitsLine says that a text fits in a finding.
+// fitsLine reports whether a text is one line that fits into a finding.
 func fitsLine(s string) bool {
 	return len(s) <= maxPolicyText && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f })
 }
 
-// declarations checks the declarations in batches, each in a fresh CUE context,
-// which keeps all that was ever built in it.
+// declarations checks the declarations in batches, each in a new CUE context,
+// because a context keeps everything that was ever built in it.
 func (c *policyChild) declarations() {
 	each := 1
 	for range c.found.Policies {
@@ -216,15 +216,14 @@ func (c *policyChild) declarations() {
 	}
 }
 
-// repositories are those of a declaration as policies see it.
+// repositories returns the repositories of a declaration as policies see it.
 func repositories(data map[string]any) []any {
 	spec, _ := data["spec"].(map[string]any)
 	list, _ := spec["repositories"].([]any)
 	return list
 }
 
-// numbers is data with its numbers as CUE takes them: it takes a json.Number for
-// a text.
+// numbers converts each json.Number in data, because CUE would read it as a text.
 func numbers(data any) any {
 	switch data := data.(type) {
 	case map[string]any:
@@ -276,7 +275,7 @@ func (c *policyChild) batch(batch []map[string]any, first int) {
 	}
 }
 
-// newContext begins a fresh CUE context.
+// newContext begins a new CUE context.
 func (c *policyChild) newContext() {
 	c.context, c.values = cuecontext.New(), nil
 	roots := map[int]cue.Value{}
@@ -292,8 +291,8 @@ func (c *policyChild) newContext() {
 	}
 }
 
-// declarationPath is the field of the declaration that a field of the subject comes
-// from; empty for what comes from the file or the day.
+// declarationPath returns the field of the declaration that a field of the subject
+// comes from; empty if it comes from the file's path or the day.
 func declarationPath(path string) string {
 	switch {
 	case len(path) > maxPolicyText:
@@ -305,8 +304,9 @@ func declarationPath(path string) string {
 	return ""
 }
 
-// applies says whether data is what a policy's match asks for. What fails to compute,
-// without another part that does not match, is neither: it could have matched.
+// applies reports whether data matches a policy's match. computes is false if part
+// of the match cannot be computed and no other part shows a mismatch: then data
+// might match.
 func applies(match, value cue.Value, data map[string]any) (matches, computes bool) {
 	err := match.Unify(value).Validate(cue.Concrete(true), cue.Final())
 	if err != nil {
@@ -315,9 +315,10 @@ func applies(match, value cue.Value, data map[string]any) (matches, computes boo
 	return len(violations(match, value, data)) == 0, true
 }
 
-// mismatch says that an error of CUE's is about a value that is not the one asked
-// for, or is not there. CUE gives its errors no codes, so their forms are compared,
-// and a form that is not known is none: it could be a failure to compute.
+// mismatch reports whether an error of CUE is about a value that differs from the
+// required one, or is missing. CUE's errors have no codes, so their formats are
+// compared. An unknown format does not count as a mismatch: it could be a failure
+// to compute.
 func mismatch(err errors.Error) bool {
 	form, _ := err.Msg()
 	switch form {
@@ -331,10 +332,10 @@ func mismatch(err errors.Error) bool {
 	return false
 }
 
-// violations are the fields in which data does not satisfy a constraint, as
-// paths of the declaration; the empty path where it cannot be said. A field
-// that the constraint writes and data does not have is one: unifying alone
-// would put it there.
+// violations returns the fields in which data does not satisfy a constraint, as
+// paths of the declaration; the empty path if the field is unknown. A field that
+// the constraint has and data does not is a violation too, although unifying would
+// just add it.
 func violations(constraint, value cue.Value, data map[string]any) []string {
 	unified := constraint.Unify(value)
 	var paths []string
@@ -356,7 +357,7 @@ func violations(constraint, value cue.Value, data map[string]any) []string {
 	return slices.Compact(paths)
 }
 
-// fieldPath writes a path of CUE's as that of a declaration's field.
+// fieldPath converts a path of CUE into the path of a declaration's field.
 func fieldPath(steps []string, skip int) string {
 	path := ""
 	if len(steps) < skip {
@@ -372,7 +373,7 @@ func fieldPath(steps []string, skip int) string {
 	return path
 }
 
-// added are the fields of whole that data does not have.
+// added returns the fields of whole that data does not have.
 func added(path string, data, whole any) []string {
 	var paths []string
 	switch whole := whole.(type) {

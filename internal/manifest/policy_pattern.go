@@ -11,11 +11,11 @@ import (
 	"reconciler/internal/binding"
 )
 
-// MatchPath says whether a path matches a pattern, segment by segment: * and ?
-// stand for characters of one segment, [ab] for one of them, and ** alone for
-// any number of segments, also none. The whole path has to match. A path with
-// an empty segment, . or .. matches nothing, because it may lead elsewhere than it
-// reads.
+// MatchPath reports whether a path matches a pattern, segment by segment: * and ?
+// stand for characters of one segment, [ab] for one of the listed characters, and a
+// segment ** for any number of segments, including none. The whole path has to
+// match. A path with an empty segment, . or .. matches nothing, because it may lead
+// to a different place than it seems to.
 func MatchPath(pattern, name string) bool {
 	segments := strings.Split(name, "/")
 	if slices.ContainsFunc(segments, func(s string) bool { return s == "" || s == "." || s == ".." }) {
@@ -24,8 +24,8 @@ func MatchPath(pattern, name string) bool {
 	return matchSegments(strings.Split(pattern, "/"), segments)
 }
 
-// matchSegments goes back to the last ** only, so that the time is bounded by
-// the product of the lengths.
+// matchSegments backtracks only to the last **, so that the time is at most
+// proportional to the product of the lengths.
 func matchSegments(pattern, name []string) bool {
 	p, n, star, mark := 0, 0, -1, 0
 	for n < len(name) {
@@ -48,14 +48,13 @@ func matchSegments(pattern, name []string) bool {
 	return p == len(pattern)
 }
 
-// matchSegment matches one segment; a pattern that cannot be read matches
-// nothing.
+// matchSegment matches one segment; an invalid pattern matches nothing.
 func matchSegment(pattern, segment string) bool {
 	ok, err := path.Match(pattern, segment)
 	return ok && err == nil
 }
 
-// CheckPathPattern says what is wrong with a pattern for MatchPath.
+// CheckPathPattern returns an error if a pattern for MatchPath is not valid.
 func CheckPathPattern(pattern string) error {
 	if strings.HasPrefix(pattern, "/") || strings.HasSuffix(pattern, "/") {
 		return message.NewError("pattern.slash")
@@ -76,7 +75,7 @@ func CheckPathPattern(pattern string) error {
 	return nil
 }
 
-// CheckPattern says what is wrong with a pattern of one segment.
+// CheckPattern returns an error if a pattern of one segment is not valid.
 func CheckPattern(pattern string) error {
 	if pattern == "" || strings.ContainsAny(pattern, "/ \t\n") {
 		return message.NewError("pattern.empty")
@@ -90,7 +89,7 @@ func CheckPattern(pattern string) error {
 	return nil
 }
 
-// CheckHostPattern says what is wrong with a pattern of an address's host.
+// CheckHostPattern returns an error if a pattern of an address's host is not valid.
 func CheckHostPattern(pattern string) error {
 	if strings.Contains(pattern, "://") {
 		return message.NewError("pattern.host")
@@ -98,8 +97,8 @@ func CheckHostPattern(pattern string) error {
 	return CheckPattern(pattern)
 }
 
-// matchHost compares the host of an address with a pattern. Without a port the
-// pattern allows any; * stands for any characters, dots among them.
+// matchHost compares the host of an address with a pattern. A pattern without a
+// port allows any port; * stands for any characters, including dots.
 func matchHost(pattern string, u *url.URL) bool {
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	if host == "" {

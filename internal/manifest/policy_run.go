@@ -17,45 +17,45 @@ import (
 )
 
 const (
-	// maxOverLimits is how many policies may pass a limit. After that no other is
-	// evaluated.
+	// maxOverLimits is how many policies may exceed a limit. After that, no policy
+	// is evaluated.
 	maxOverLimits = 3
-	// overLimitPause is how long a policy that passed a limit is not evaluated
-	// again. The fault may have been the machine's.
+	// overLimitPause is how long a policy that exceeded a limit is not evaluated.
+	// It is tried again after that, because the machine may have been the cause.
 	overLimitPause = 15 * time.Minute
 )
 
-// policyKey is what a declaration's findings by policy depend on.
+// policyKey is what the findings of policies about a declaration depend on.
 type policyKey struct {
 	path, digest string
 	place        binding.Position
 	policies     string
-	// file is the path that policies see, day the one that they count from.
+	// file is the path that policies see, and day the day that they count from.
 	file, day string
 }
 
-// policyMemory is what is known of the policies with a digest.
+// policyMemory is what is known about the policies with a digest.
 type policyMemory struct {
 	digest string
 	read   policiesRead
-	// overLimits are the policies that passed a limit, until when they are left
-	// out.
+	// overLimits are the policies that exceeded a limit. They are not evaluated
+	// before until.
 	overLimits []overLimit
 	until      time.Time
 	// findings are the findings of declarations.
 	findings map[policyKey][]finding.Finding
 }
 
-// overLimit is a policy, or without a code a whole file, that passed a limit.
+// overLimit is a policy that exceeded a limit; without a code, it is a whole file.
 type overLimit struct {
 	file  int
 	code  string
 	cause *confine.LimitError
 }
 
-// check holds declarations against the policies. The findings are about the
-// policies too. whole is false where one of them cannot be evaluated, so that
-// no declaration may pass.
+// check checks declarations against the policies. It also returns findings about
+// the policies themselves. whole is false if one of the policies cannot be
+// evaluated, so that no declaration may be used.
 func (p Policies) check(ctx context.Context, declarations []binding.Declaration, digests map[string]string, opts Options) (findings []finding.Finding, whole bool) {
 	if p.digest == "" {
 		return nil, true
@@ -85,7 +85,7 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 	}
 	memory.findings = byKey
 	if len(memory.overLimits) == 0 {
-		// What is known of sound policies is known forever.
+		// If no policy exceeded a limit, what is known stays valid.
 		memory.until = opts.Now.AddDate(1, 0, 0)
 	}
 	opts.Cache.keepPolicies(memory)
@@ -96,7 +96,7 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 	return append(findings, own...), !finding.HasErrors(own)
 }
 
-// first is a file to name where none is known.
+// first returns a file to name in a finding if the right one is unknown.
 func (p Policies) first() string {
 	if len(p.files) > 0 {
 		return p.files[0].Path
@@ -104,7 +104,7 @@ func (p Policies) first() string {
 	return p.findings[0].File
 }
 
-// ownFindings are those about the policies themselves.
+// ownFindings returns the findings about the policies themselves.
 func (p Policies) ownFindings(memory policyMemory) []finding.Finding {
 	own := slices.Clone(p.findings)
 	for _, f := range memory.read.Faults {
@@ -125,7 +125,7 @@ func (p Policies) ownFindings(memory policyMemory) []finding.Finding {
 	return own
 }
 
-// message says which policy passed which limit.
+// message says which policy exceeded which limit.
 func (c overLimit) message() message.Message {
 	const mebi = 1 << 20
 	what := message.New("policy.the-file")
@@ -144,8 +144,8 @@ func (c overLimit) message() message.Message {
 	}
 }
 
-// evaluation is one evaluation of policies, in as many child processes as there
-// are policies that pass a limit, and one more.
+// evaluation is one evaluation of policies. It uses one child process, and one more
+// for each policy that exceeds a limit.
 type evaluation struct {
 	policies     Policies
 	declarations []binding.Declaration
@@ -156,7 +156,8 @@ type evaluation struct {
 	findings     map[policyKey][]finding.Finding
 }
 
-// run evaluates until a child ends well. The result says why there is none.
+// run evaluates until a child process succeeds. The result says why none did; zero
+// if one did, or if too many policies exceeded a limit.
 func (e *evaluation) run(ctx context.Context) (fault message.Message) {
 	order := policyOrder{Declarations: make([]map[string]any, len(e.due))}
 	for i, at := range e.due {
@@ -203,7 +204,7 @@ func (e *evaluation) run(ctx context.Context) (fault message.Message) {
 	}
 }
 
-// exclude takes a policy or a file out of an order.
+// exclude removes a policy or a file from an order.
 func (o *policyOrder) exclude(c overLimit) {
 	if c.code != "" {
 		o.Without = append(o.Without, c.code)
@@ -212,7 +213,7 @@ func (o *policyOrder) exclude(c overLimit) {
 	o.Files[c.file].Skip = true
 }
 
-// addFindings makes findings of a whole answer.
+// addFindings makes the findings of a complete answer.
 func (e *evaluation) addFindings(answer policyAnswer) {
 	for _, at := range e.due {
 		e.findings[e.keys[at]] = nil
@@ -237,12 +238,12 @@ func (e *evaluation) addFindings(answer policyAnswer) {
 	}
 }
 
-// policyAnswer is what a child wrote.
+// policyAnswer is what a child process wrote.
 type policyAnswer struct {
 	read       policiesRead
 	violations []policyViolation
 	done       bool
-	// file and code are what was begun last, where begun says that something was.
+	// file and code are what began last; begun is true if anything did.
 	begun bool
 	file  int
 	code  string
@@ -252,8 +253,8 @@ func (a policyAnswer) overLimit(because *confine.LimitError) overLimit {
 	return overLimit{file: a.file, code: a.code, cause: because}
 }
 
-// readAnswer reads an answer as what it is: foreign. It is not sound where it
-// says what no child of ours would.
+// readAnswer reads an answer without trusting it. sound is false if the answer has
+// anything that our child process would not write.
 func readAnswer(out []byte, order policyOrder) (answer policyAnswer, valid bool) {
 	decoder := json.NewDecoder(bytes.NewReader(out))
 	decoder.DisallowUnknownFields()
@@ -296,14 +297,14 @@ func (a *policyAnswer) add(f policyFrame, order policyOrder) bool {
 	return true
 }
 
-// valid says that a policy has the form that a child gives it.
+// valid reports whether a policy has the form that our child process writes.
 func (p policy) valid() bool {
 	return policyCode.MatchString(p.Code) && p.Text != "" && fitsLine(p.Text) && fitsLine(p.Hint) &&
 		(p.Severity == finding.Error || p.Severity == finding.Warning)
 }
 
-// subject is what a policy sees: the declaration with the schema's defaults,
-// and what follows from where and when it stands.
+// subject returns what a policy sees: the declaration with the schema's defaults,
+// and facts that follow from its path and the current day.
 func subject(d binding.Declaration, file string, now time.Time) (map[string]any, error) {
 	text, err := json.Marshal(d.Spec)
 	if err != nil {

@@ -15,28 +15,28 @@ const (
 )
 
 // quickYAML reads the plain form of YAML that most declarations have, without the
-// tokens and events of the parser: one document, mappings and lists in the
-// block style or in the flow style within one line, texts within one line, and
-// comments. It makes the nodes that yaml.v3 makes, without their comments, or it
-// reads nothing; it never reports a fault. What is not surely plain is left to
-// yaml.v3. The nodes are used again for the next text.
+// tokens and events of the parser: one document, mappings and lists in the block
+// style or in the flow style within one line, texts within one line, and comments.
+// Either it makes the same nodes as yaml.v3, without their comments, or it reads
+// nothing; it never reports an error. Whatever may not be plain is left to yaml.v3.
+// The nodes are reused for the next text.
 type quickYAML struct {
 	text string
 	// at is the next byte of the current line, which begins at start and ends at
 	// end, and whose content begins at column indent.
 	at, start, end, indent, line int
 	depth                        int
-	// nodes and used are the nodes and how many of them the text has; open are the
-	// children of the collections that are not yet read to their end.
+	// nodes are the nodes, and used is how many of them the text has. open are the
+	// children of the collections that are not read completely yet.
 	nodes []yaml.Node
 	used  int
 	open  []*yaml.Node
-	// children are slices of nodes that the collections are given.
+	// children is the memory for the collections' slices of nodes.
 	children []*yaml.Node
 }
 
-// read gives the root of a text's only document; nil where the text is the
-// parser's.
+// read returns the root of a text's only document; nil if the parser has to read
+// the text.
 func (q *quickYAML) read(text []byte) *yaml.Node {
 	if len(text) > quickBytes || bytes.IndexByte(text, '\t') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
 		return nil
@@ -79,17 +79,17 @@ func (q *quickYAML) spaces() {
 	}
 }
 
-// atEnd says whether nothing but a comment is left of the line.
+// atEnd reports whether the rest of the line has nothing, or only a comment.
 func (q *quickYAML) atEnd() bool {
 	before := q.at
 	q.spaces()
 	return q.at == q.end || q.at > before && q.text[q.at] == '#'
 }
 
-// node is a new node at a byte of the current line.
+// node returns a new node at a byte of the current line.
 func (q *quickYAML) node(kind yaml.Kind, at int) *yaml.Node {
 	if q.used == len(q.nodes) {
-		// Nodes that are referred to stay where they are.
+		// Nodes that are in use must not move.
 		q.nodes, q.used = make([]yaml.Node, max(64, 2*len(q.nodes))), 0
 	}
 	n := &q.nodes[q.used]
@@ -98,8 +98,8 @@ func (q *quickYAML) node(kind yaml.Kind, at int) *yaml.Node {
 	return n
 }
 
-// collection is a new collection at the current byte, and where its children
-// begin among those that are open; nil where it is nested too deep.
+// collection returns a new collection at the current byte, and where its children
+// begin in open; nil if it is nested too deep.
 func (q *quickYAML) collection(kind yaml.Kind, tag string) (*yaml.Node, int) {
 	if q.depth++; q.depth > quickDepth {
 		return nil, 0
@@ -109,7 +109,7 @@ func (q *quickYAML) collection(kind yaml.Kind, tag string) (*yaml.Node, int) {
 	return n, len(q.open)
 }
 
-// close gives a collection the nodes that are open since mark.
+// close makes the nodes in open from mark on the children of a collection.
 func (q *quickYAML) close(n *yaml.Node, mark int) *yaml.Node {
 	q.depth--
 	begin := len(q.children)
@@ -119,8 +119,8 @@ func (q *quickYAML) close(n *yaml.Node, mark int) *yaml.Node {
 	return n
 }
 
-// keyEnd is where the colon of the plain key at the current byte stands; 0 for
-// no such key.
+// keyEnd returns the place of the colon after the plain key at the current byte; 0
+// if there is no such key.
 func (q *quickYAML) keyEnd() int {
 	const longest = 128
 	i := q.at
@@ -139,7 +139,8 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isWord(c byte) bool { return isLetter(c) || isDigit(c) }
 
-// key reads the key at the current byte, and its colon.
+// key reads the key at the current byte and its colon. It reports whether there is
+// one.
 func (q *quickYAML) key() bool {
 	end := q.keyEnd()
 	if end > 0 {
@@ -167,8 +168,7 @@ func (q *quickYAML) mapping(column int) *yaml.Node {
 	return nil
 }
 
-// valueOf reads what stands behind a key at column, and goes to the line behind
-// it.
+// valueOf reads the value of a key at column, and goes to the line after it.
 func (q *quickYAML) valueOf(column int) *yaml.Node {
 	if !q.atEnd() {
 		return q.inline()
@@ -224,8 +224,8 @@ func (q *quickYAML) inline() *yaml.Node {
 	return nil
 }
 
-// value reads a value within the line; in a flow collection, up to what ends it
-// there.
+// value reads a value within the line. In a flow collection, the value ends before
+// a comma or a bracket.
 func (q *quickYAML) value(flow bool) *yaml.Node {
 	switch c := q.text[q.at]; c {
 	case '{':
@@ -272,7 +272,8 @@ func (q *quickYAML) flow(kind yaml.Kind, tag string, end byte) *yaml.Node {
 	return nil
 }
 
-// next goes to the next byte of the line that is no space; 0 is the line's end.
+// next goes to the next byte of the line that is not a space; 0 means the end of
+// the line.
 func (q *quickYAML) next() byte {
 	if q.spaces(); q.at < q.end {
 		return q.text[q.at]
@@ -280,7 +281,7 @@ func (q *quickYAML) next() byte {
 	return 0
 }
 
-// quoted reads a text in quotes that holds no escape.
+// quoted reads a text in quotes without escapes.
 func (q *quickYAML) quoted(quote byte) *yaml.Node {
 	n := q.node(yaml.ScalarNode, q.at)
 	n.Tag, n.Style = "!!str", yaml.DoubleQuotedStyle

@@ -12,12 +12,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// maskByte replaces a secret's characters. It means nothing
-// to YAML.
+// maskByte replaces the characters of a secret. It has no meaning in YAML.
 const maskByte = 'X'
 
-// shape is what a secret looks like. The secret is the first group of pattern,
-// which is tried only on a text that holds one of the marks, and all of needs.
+// shape is what a kind of secret looks like. The secret is the first group of
+// pattern. The pattern is tried only on a text that contains one of the marks, and
+// needs.
 type shape struct {
 	title   message.Message
 	marks   []string
@@ -25,14 +25,14 @@ type shape struct {
 	needs   string
 }
 
-// shapes are the formats of the tokens that this project meets, as their
-// issuers publish them; a little shorter than the real thing, so that a token
-// cut off while copying is found as well. The password in a URL has no issuer.
+// shapes are the formats of the tokens that this project deals with, as their
+// issuers publish them, and passwords in URLs. The patterns also match slightly
+// shorter texts, so that a token that was cut off while copying is found as well.
 var shapes = sync.OnceValue(func() []shape {
 	of := func(title, expression string, marks ...string) shape {
 		return shape{title: message.New("secret.kind." + title), marks: marks, pattern: regexp.MustCompile(expression)}
 	}
-	// Words of other languages end in the beginnings of some tokens.
+	// In some languages, words end in the beginning of a token.
 	const edge = `(?:^|[^0-9A-Za-z])`
 	inURL := of("url", `[A-Za-z]://([^\s/?#@"']*:[^\s/?#@"']+)@`, "://")
 	inURL.needs = "@"
@@ -50,8 +50,8 @@ var shapes = sync.OnceValue(func() []shape {
 	}
 })
 
-// markBytes has a bit for each shape that a byte may be the first, second or third
-// of a mark of. No mark is shorter.
+// markBytes has, for each byte, a bit for each shape with a mark whose first,
+// second or third byte it is. No mark is shorter than three bytes.
 type markBytes [3][256]uint32
 
 func markBytesOf(shapes []shape) *markBytes {
@@ -66,8 +66,8 @@ func markBytesOf(shapes []shape) *markBytes {
 	return &of
 }
 
-// in has a bit for each shape that text may hold a mark of. It goes through text
-// once: hardly any text holds one.
+// in returns a bit for each shape that may have a mark in text. It goes through
+// text only once, because hardly any text contains one.
 func (m *markBytes) in(text []byte) (marked uint32) {
 	if len(text) < len(m) {
 		return 0
@@ -89,8 +89,8 @@ func (s shape) find(text []byte) [][]int {
 	return nil
 }
 
-// maskSecrets returns text in which everything that looks like a secret is
-// masked, of the same length in bytes, and a finding for each.
+// maskSecrets returns text of the same length in bytes in which everything that
+// looks like a secret is masked, and a finding for each.
 func (c *checker) maskSecrets(text []byte, file string) ([]byte, []finding.Finding) {
 	var findings []finding.Finding
 	masked, hidden := text, 0
@@ -122,8 +122,8 @@ func (c *checker) maskSecrets(text []byte, file string) ([]byte, []finding.Findi
 	return masked, findings
 }
 
-// secretIn says what a decoded value looks like; zero for no secret. Escapes
-// can hide from a look at the text what the value is.
+// secretIn says which kind of secret a decoded value looks like; zero for none. It
+// finds secrets that escapes hide in the text.
 func (c *checker) secretIn(value string) message.Message {
 	for _, s := range c.shapes {
 		marked := func(mark string) bool { return strings.Contains(value, mark) }
@@ -134,7 +134,7 @@ func (c *checker) secretIn(value string) message.Message {
 	return message.Message{}
 }
 
-// placeOf is the position of a byte in text.
+// placeOf returns the position of a byte in text.
 func placeOf(text []byte, offset int) (line, column int) {
 	before := text[:offset]
 	start := bytes.LastIndexByte(before, '\n') + 1

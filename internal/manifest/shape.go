@@ -10,17 +10,17 @@ import (
 	"reconciler/schema"
 )
 
-// shapeChecker compares a tree with the schema's fields and kinds. CUE would show
+// shapeChecker compares a tree with the schema's fields and kinds. CUE would report
 // some of these faults too, but only the first few of a struct, and an unknown
-// field hides the others; so what is faulty is reported here and left out of the
-// data that CUE gets.
+// field hides the others. So faulty values are reported here and left out of the
+// data for CUE.
 type shapeChecker struct {
 	file     string
 	findings []finding.Finding
 	// wrong are the paths that have a finding.
 	wrong map[string]bool
 	plain *mapPool
-	// values counts those that were seen.
+	// values counts the values that were checked.
 	values int
 }
 
@@ -33,8 +33,8 @@ func (s *shapeChecker) put(f finding.Finding) {
 	s.findings = append(s.findings, f)
 }
 
-// shape checks n against f and returns it as the data for CUE; ok is false
-// where there is nothing to give.
+// shape checks n against f and returns it as data for CUE; ok is false if there is
+// no data.
 func (s *shapeChecker) shape(n *node, f *schema.Field, private bool) (data any, ok bool) {
 	s.values++
 	private = private || f.Private
@@ -122,7 +122,7 @@ func (s *shapeChecker) oneOf(n *node, f *schema.Field) {
 		switch {
 		case child == nil:
 		case child.kind == scalar && child.value == nil:
-			return // Reported already: nothing is there.
+			return // It is already reported that the value is missing.
 		default:
 			written = append(written, field)
 		}
@@ -145,7 +145,7 @@ func (s *shapeChecker) list(n *node, f *schema.Field, private bool) (any, bool) 
 		case ok:
 			data = append(data, value)
 		case f.Elem.Kind&cue.StructKind != 0:
-			data = append(data, map[string]any{}) // keeps the others' indexes
+			data = append(data, map[string]any{}) // keeps the indexes of the others
 		default:
 			whole = false
 		}
@@ -163,7 +163,7 @@ func (s *shapeChecker) scalar(n *node, f *schema.Field, private bool) (any, bool
 	_, isText := n.value.(string)
 	switch {
 	case len(n.text) > maxText:
-		// The schema's expressions would go through it again and again.
+		// The schema's regular expressions would read it many times.
 		s.add("yaml-size", message.New("yaml.text", "field", name(n.path), "most", maxText), n)
 	case n.yaml11Bool && f.Kind&cue.BoolKind != 0:
 		s.put(s.at("text-quoted", message.New("field.old-boolean", "field", name(n.path), "is", shown()), n).
@@ -188,12 +188,12 @@ func (s *shapeChecker) at(code string, m message.Message, n *node) finding.Findi
 	return finding.New(code, m).At(s.file, n.at.Line, n.at.Column).In(n.path)
 }
 
-// hasUserInfo says that a text may be a URL with a credential in it.
+// hasUserInfo reports whether a text may be a URL with a credential in it.
 func hasUserInfo(text string) bool {
 	return strings.Contains(text, "://") && strings.Contains(text, "@")
 }
 
-// yamlType is what YAML takes a plain text for.
+// yamlType is the type as which YAML reads a plain text.
 func (n *node) yamlType() message.Message {
 	switch {
 	case n.yaml11Bool:
@@ -218,7 +218,8 @@ func kindOf(value any) cue.Kind {
 	return cue.BottomKind
 }
 
-// isDecimal says that a number is written as every parser reads it.
+// isDecimal reports whether a number is written in a way that every parser reads in
+// the same way.
 func isDecimal(n *node, kind cue.Kind) bool {
 	digits := n.text
 	if kind&cue.FloatKind != 0 {
@@ -232,7 +233,7 @@ func isDecimal(n *node, kind cue.Kind) bool {
 	return digits != "" && strings.Trim(digits, "0123456789") == "" && (digits == "0" || digits[0] != '0')
 }
 
-// data is a tree as plain data.
+// data returns a tree as plain data.
 func (n *node) data() any {
 	switch n.kind {
 	case mapping:
@@ -252,7 +253,7 @@ func (n *node) data() any {
 	return n.value
 }
 
-// name is a path for the beginning of a message.
+// name returns a path as the subject of a message.
 func name(path string) any {
 	if path == "" {
 		return message.New("document.itself")

@@ -14,7 +14,7 @@ type declarationField struct {
 
 func (s declarationField) at() binding.Position { return s.declaration.At(s.path) }
 
-// message is where the field is, for another place's message.
+// message is where the field is, for a message about a different place.
 func (s declarationField) message() message.Message {
 	return message.New("binding-at", "binding", s.declaration.Name, "at", message.Place{File: s.declaration.File, Line: s.at().Line})
 }
@@ -23,10 +23,9 @@ func (s declarationField) finding(code string, m message.Message) finding.Findin
 	return finding.New(code, m).At(s.declaration.File, s.at().Line, s.at().Column).In(s.path)
 }
 
-// checkSnapshot holds the declarations of a snapshot against each other and
-// against the instances that are configured. Of a conflict all sides are reported
-// except for the one that was applied first, so that the order of files means
-// nothing.
+// checkSnapshot compares the declarations of a snapshot with each other and with
+// the configured instances. All sides of a conflict are reported except for the one
+// that was applied first, so that the order of files does not matter.
 func checkSnapshot(declarations []binding.Declaration, instances []string, o owners) []finding.Finding {
 	known := make(map[string]bool, len(instances))
 	for _, name := range instances {
@@ -56,21 +55,24 @@ func checkSnapshot(declarations []binding.Declaration, instances []string, o own
 	return findings
 }
 
-// claims are those of a snapshot.
+// claims are the claims of a snapshot.
 type claims struct {
-	// first is who was seen first of each claim.
+	// first is the first claimant found for each claim.
 	first map[claimKey]claimant
-	// disputed are the claims that several have, or that somebody else may have.
+	// disputed are the claims with several claimants, or that somebody else may
+	// have.
 	disputed map[claimKey]*claim
 }
 
-// claimant is a declaration, with one of its repositories where that matters.
+// claimant is a declaration, with one of its repositories if the claim is about
+// that.
 type claimant struct {
 	of         *binding.Declaration
 	repository int
 }
 
-// add adds a claim. It is checked if others have it or may have it.
+// add adds a claimant. The claim is disputed if it has others already, or others is
+// true.
 func (c *claims) add(key claimKey, who claimant, others bool) {
 	first, claimed := c.first[key]
 	if !claimed {
@@ -88,8 +90,8 @@ func (c *claims) add(key claimKey, who claimant, others bool) {
 	c.disputed[key].add(who)
 }
 
-// others names the fields of a group but the one at i: the first few, for a
-// group can be as large as the snapshot.
+// others names the first few fields of a group, without the one at i. It does not
+// name all, because a group can be as large as the snapshot.
 func others(group []declarationField, i int) []message.Message {
 	const most = 3
 	var names []message.Message

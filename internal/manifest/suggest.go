@@ -6,8 +6,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// Suggestion is the end of a message that names the known word nearest to a
-// wrong one; zero if none is near enough to be meant.
+// Suggestion is the end of a message that suggests the known word nearest to a
+// wrong one; zero if none is near enough.
 func Suggestion(wrong string, known []string) message.Message {
 	if word := nearest(wrong, known); word != "" {
 		return message.New("suggestion", "word", word)
@@ -40,8 +40,8 @@ func nearest(wrong string, known []string) string {
 	return best
 }
 
-// distance is how many letters must be put in, taken out, exchanged or swapped
-// with their neighbour to make b of a (optimal string alignment).
+// distance is how many letters must be inserted, removed, replaced or swapped with
+// their neighbour to turn a into b (optimal string alignment).
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	rows := make([][]int, len(x)+1)

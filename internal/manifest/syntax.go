@@ -10,9 +10,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// syntax makes a finding of the parser's error. The parser gives a line in the
-// text of the error, and no column. It leaves out the first line, and counts
-// from 0 where the fault is one of structure and not of characters.
+// syntax makes a finding from the parser's error. The text of the error has a line
+// and no column. The parser omits the line if it is the first one, and counts from
+// 0 if the fault is in the structure and not in the characters.
 func (r *reader) syntax(err error, text []byte) finding.Finding {
 	line, what := 1, strings.TrimPrefix(err.Error(), "yaml: ")
 	if rest, found := strings.CutPrefix(what, "line "); found {
@@ -42,10 +42,10 @@ func (r *reader) syntax(err error, text []byte) finding.Finding {
 	return finding.New("yaml-syntax", message.New("yaml.syntax", "parser", message.Foreign(what))).At(r.file, line, 0)
 }
 
-// conflict is the first line of what a merge leaves where two sides differ.
+// conflict matches the first line of a conflict that a merge left in the text.
 var conflict = regexp.MustCompile(`(?m)^(<{7}|>{7}|\|{7})( |\r?$)`)
 
-// isStructure distinguishes the parser's errors from its scanner's.
+// isStructure distinguishes the errors of the parser from those of its scanner.
 func isStructure(problem string) bool {
 	for _, expected := range []string{
 		"did not find expected '-' indicator", "did not find expected key", "did not find expected ','",
@@ -59,8 +59,8 @@ func isStructure(problem string) bool {
 	return false
 }
 
-// findAlias finds the one place where an alias is used; with more places than
-// one it is not known which the parser means.
+// findAlias finds the only place where an alias is used. If there are several, it
+// is unknown which one the parser means, so the result is zero.
 func findAlias(text []byte, name string) binding.Position {
 	pattern, err := regexp.Compile(`(?:^|[\s\[{,])(\*` + regexp.QuoteMeta(name) + `)(?:$|[\s\]},])`)
 	if err != nil {

@@ -10,23 +10,24 @@ import (
 	"reconciler/internal/binding"
 )
 
-// maxTabs is how many indented lines of one text are searched for the tab that
-// the parser refused. Each step of the search parses the file again.
+// maxTabs is how many indented lines of a text are searched for the tab that the
+// parser rejected. Each step of the search parses the file again.
 const maxTabs = 64
 
 var (
-	// indentTab is a tab in the indentation, also behind the indicators that
-	// indent too; behind it stands what can begin a value. The parser has one
-	// error for a tab and for a character that cannot begin one.
+	// indentTab matches a tab in the indentation, or after an indicator that
+	// indents too, before a character that can begin a value. That is required
+	// because the parser has the same error for a tab and for a character that
+	// cannot begin a value.
 	indentTab = regexp.MustCompile("^ *(?:[-?:] +)*[-?:]?(\t)[ \t]*[^ \t@`%]")
-	// leadingTab is a tab before the first character of a line.
+	// leadingTab matches a tab before the first character of a line.
 	leadingTab = regexp.MustCompile(`^ *(\t)`)
 )
 
 // refusedTab finds the tab that the parser's error is about: one in the
-// indentation, not one in a text. The error has no column; and where a text of
-// several lines holds the tab, its line is the one at which the text begins.
-// The place is without a column if the tab is not found.
+// indentation, not one in a text. The error has no column, and its line is where a
+// text begins if the tab is in a text of several lines. The place has no column if
+// the tab is not found.
 func refusedTab(err error, problem string, line int, text []byte) (binding.Position, bool) {
 	switch problem {
 	case "found character that cannot start any token":
@@ -37,8 +38,8 @@ func refusedTab(err error, problem string, line int, text []byte) (binding.Posit
 		return tabs[0].Position, true
 	case "found a tab character that violates indentation", "found a tab character where an indentation space is expected":
 		tabs := tabsFrom(text, leadingTab, line, maxTabs)
-		// The parser stops at the tab, so a file that is cut behind it has the
-		// same error, and one that is cut before it does not.
+		// The parser stops at the tab, so a file that is cut off after it has the
+		// same error, and a file that is cut off before it does not.
 		first := sort.Search(len(tabs), func(i int) bool {
 			var n yaml.Node
 			decoder, failed := yaml.NewDecoder(bytes.NewReader(text[:tabs[i].end])), error(nil)
@@ -55,13 +56,13 @@ func refusedTab(err error, problem string, line int, text []byte) (binding.Posit
 	return binding.Position{}, false
 }
 
-// tab is where a tab stands, and where its line ends in the text.
+// tab is the place of a tab, and where its line ends in the text.
 type tab struct {
 	binding.Position
 	end int
 }
 
-// tabsFrom finds the first tabs that match in the lines from one on.
+// tabsFrom finds the first matching tabs, beginning at a line.
 func tabsFrom(text []byte, match *regexp.Regexp, from, most int) []tab {
 	var tabs []tab
 	line, end := 0, 0

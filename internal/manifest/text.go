@@ -21,8 +21,8 @@ const (
 	maxText           = 64 << 10
 )
 
-// checkText looks at a file before any parser does. It returns the text to
-// parse, which is empty and not to be parsed when ok is false.
+// checkText checks a file before any parser reads it. It returns the text to parse.
+// If ok is false, the text must not be parsed.
 func checkText(file binding.File) (text []byte, findings []finding.Finding, ok bool) {
 	if len(file.Data) > maxBytes {
 		f := finding.New("yaml-size", message.New("yaml.bytes", "bytes", len(file.Data), "most", maxBytes))
@@ -38,8 +38,8 @@ func checkText(file binding.File) (text []byte, findings []finding.Finding, ok b
 	return text, append(findings, bad...), ok
 }
 
-// scanText goes through the characters once. It stops at the first one that
-// may not be there, for a file with one has thousands.
+// scanText goes through the characters once. It stops at the first invalid one,
+// because a file with one often has thousands.
 func scanText(text []byte, file string) (findings []finding.Finding, ok bool) {
 	line, column, values, crlf := 1, 1, 0, false
 	for i := 0; i < len(text); {
@@ -71,10 +71,10 @@ func scanText(text []byte, file string) (findings []finding.Finding, ok bool) {
 	return findings, true
 }
 
-// isCommon says that a byte is a character of its own that may be anywhere.
+// isCommon reports whether a byte is an ASCII character that is valid anywhere.
 func isCommon(c byte) bool { return c >= ' ' && c < 0x7f || c == '\n' || c == '\t' }
 
-// badCharacter classifies the character r at text[i].
+// badCharacter returns a finding if the character r at text[i] is not valid.
 func badCharacter(text []byte, i int, r rune, size int) (finding.Finding, bool) {
 	switch {
 	case r == utf8.RuneError && size == 1:
@@ -90,9 +90,9 @@ func badCharacter(text []byte, i int, r rune, size int) (finding.Finding, bool) 
 	return finding.Finding{}, false
 }
 
-// isLFSPointer says that a text is what Git LFS commits instead of a file. YAML
-// takes a pointer for one long text. The second name is that of Git LFS before
-// its first version.
+// isLFSPointer reports whether a text is a pointer, which Git LFS commits instead
+// of a file. YAML would read it as one long text. The second address was used
+// before the first version of Git LFS.
 func isLFSPointer(text []byte) bool {
 	const maxPointer = 1024
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
@@ -100,8 +100,9 @@ func isLFSPointer(text []byte) bool {
 		bytes.HasPrefix(text, []byte("version https://hawser.github.com/spec/")))
 }
 
-// beginsValue over-estimates where a YAML value, or a line, begins: the count
-// bounds what the parser can make of the text.
+// beginsValue reports whether a YAML value, or a line, may begin at text[i]. It
+// says yes too often, so that the count is an upper bound for the values that the
+// parser can find.
 func beginsValue(text []byte, i int) bool {
 	switch text[i] {
 	case '\n', ',', '[', '{':

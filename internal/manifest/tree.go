@@ -26,47 +26,48 @@ const (
 	list
 )
 
-// node is a YAML value that knows its path and where it stands.
+// node is a YAML value with its path and its position.
 type node struct {
 	kind kind
 	path string
 	at   binding.Position
-	// fields are a mapping's in the order of the file; byKey finds them where they
-	// are many.
+	// fields are the fields of a mapping in the order of the file. byKey finds them
+	// if there are many.
 	fields []*node
 	byKey  map[string]*node
-	// key is that of a mapping's field, and keyAt where it stands.
+	// key is the key of a mapping's field, and keyAt its position.
 	key   string
 	keyAt binding.Position
 	items []*node
-	// value is a scalar's: nil, bool, int, int64, uint64, float64 or string.
+	// value is the value of a scalar: nil, bool, int, int64, uint64, float64 or
+	// string.
 	value any
-	// text is the scalar as it is written, and plain says without quotes.
+	// text is the scalar as it is written. plain is true if it has no quotes.
 	text  string
 	plain bool
-	// day says that a parser of YAML takes the text for a date; yaml11Bool that
-	// parsers of YAML 1.1 take it for a boolean; numberElsewhere that some other
-	// parser takes it for a number.
+	// day is true if a YAML parser reads the text as a date, yaml11Bool if parsers
+	// of YAML 1.1 read it as a boolean, and numberElsewhere if some other parser
+	// reads it as a number.
 	day, yaml11Bool, numberElsewhere bool
 }
 
-// reader makes trees of one file's documents and gathers the findings.
+// reader makes the trees of one file's documents and collects the findings.
 type reader struct {
 	c        *checker
 	file     string
 	findings []finding.Finding
-	// values counts those of the document being read.
+	// values counts the values of the document being read.
 	values int
 	// hidden counts the findings that were not kept.
 	hidden int
-	// clear says that each scalar is a piece of the text as it is written, and
-	// that the text has no secret: there is none in a scalar.
+	// clear is true if each scalar is a part of the text as it is written and the
+	// text contains no secret, so that no scalar contains one.
 	clear bool
 }
 
-// read makes a tree of each document that is not empty and gives it to use,
-// one after another, so that no more than one is held. Documents with a finding
-// of severity error are left out.
+// read makes a tree of each document that is not empty and calls use with it, one
+// after another, so that only one is in memory. Documents with a finding of
+// severity error are omitted.
 func (r *reader) read(text []byte, use func(root *node)) {
 	if root := r.c.quick.read(text); root != nil {
 		r.clear = !slices.ContainsFunc(r.findings, func(f finding.Finding) bool { return f.Code == "secret-in-declaration" })
@@ -97,8 +98,8 @@ func (r *reader) read(text []byte, use func(root *node)) {
 	}
 }
 
-// document makes the tree of one document and gives it to use. It says false
-// where the check of the file stops.
+// document makes the tree of one document and calls use with it. It returns false
+// if the check of the file has to stop.
 func (r *reader) document(content *yaml.Node, use func(root *node)) bool {
 	before := len(r.findings)
 	r.values = 0
@@ -126,7 +127,8 @@ func (r *reader) add(code string, m message.Message, n *yaml.Node, path string) 
 	r.put(finding.New(code, m).At(r.file, n.Line, n.Column).In(path))
 }
 
-// put keeps a finding, up to where a check stops, and counts the others.
+// put keeps a finding, until there are so many that a check stops. After that, it
+// only counts them.
 func (r *reader) put(f finding.Finding) {
 	if len(r.findings) > maxCollected {
 		r.hidden++
@@ -135,8 +137,7 @@ func (r *reader) put(f finding.Finding) {
 	r.findings = append(r.findings, f)
 }
 
-// count takes a value of the document into account. It says false once there
-// are too many.
+// count counts a value of the document. It returns false once there are too many.
 func (r *reader) count(n *yaml.Node) bool {
 	r.values++
 	if r.values == maxDocumentValues+1 {
@@ -184,7 +185,7 @@ func (r *reader) node(n *yaml.Node, path string, depth int) *node {
 }
 
 func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
-	const few = 16 // fields are found by going through them
+	const few = 16 // up to this many fields are searched one by one
 	out.fields = r.c.nodes.children(len(n.Content) / 2)
 	if len(n.Content)/2 > few {
 		out.byKey = make(map[string]*node, len(n.Content)/2)
@@ -200,8 +201,8 @@ func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
 		child := r.node(value, join(out.path, key.Value), depth+1)
 		child.key, child.keyAt = key.Value, binding.Position{Line: key.Line, Column: key.Column}
 		if value.Kind == yaml.ScalarNode && value.Value == "" && value.Style == 0 {
-			// The parser places a value that is not there behind the key, or at
-			// the next line; the key is what can be pointed at.
+			// For a missing value, the parser gives a place after the key or on the
+			// next line. The place of the key is more useful.
 			child.at = child.keyAt
 		}
 		out.fields = append(out.fields, child)
@@ -211,8 +212,8 @@ func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
 	}
 }
 
-// key says that a node can be the key of a field of out, and reports why it
-// cannot. Nothing that it refers to is followed.
+// key reports whether a node can be the key of a field of out, and adds a finding
+// if it cannot. It never follows an alias.
 func (r *reader) key(key *yaml.Node, out *node) bool {
 	switch {
 	case key.Tag == "!!merge":
@@ -235,8 +236,8 @@ func (r *reader) key(key *yaml.Node, out *node) bool {
 	return false
 }
 
-// clean says that a decoded text holds neither a secret nor a character that
-// an escape has smuggled in.
+// clean reports whether a decoded text contains neither a secret nor an invalid
+// character, which an escape can add.
 func (r *reader) clean(n *yaml.Node, path string) bool {
 	if r.clear {
 		return true
@@ -280,25 +281,27 @@ func (r *reader) scalar(n *yaml.Node, out *node) {
 	}
 }
 
-// beginsNumber says that a text begins as a number or a time does.
+// beginsNumber reports whether a text begins like a number or a time.
 func beginsNumber(text string) bool {
 	return text != "" && (isDigit(text[0]) || strings.IndexByte("+-.", text[0]) >= 0)
 }
 
 var (
-	// numberElsewhere is a number to one of the parsers of YAML 1.1 and 1.2 in use:
-	// binary, octal and hexadecimal of any length, decimal with separators and
-	// any exponent, and to the base of 60. Ours reads those that a machine word
-	// cannot hold as texts; js-yaml and yaml (npm) read them as Infinity.
+	// numberElsewhere matches a text that some parser of YAML 1.1 or 1.2 in use
+	// reads as a number: binary, octal and hexadecimal of any length, decimal with
+	// separators and any exponent, and to the base of 60. Our parser reads numbers
+	// that do not fit into a machine word as texts; js-yaml and yaml (npm) read
+	// them as Infinity.
 	numberElsewhere = regexp.MustCompile(`^[-+]?(0[bB][01_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+` +
 		`|([0-9](,?[0-9_])*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?` +
 		`|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
-	// timeElsewhere is a time of YAML 1.1 in the forms that ours reads as a text.
+	// timeElsewhere matches a time of YAML 1.1 in the forms that our parser reads
+	// as a text.
 	timeElsewhere = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?` +
 		`([ \t]*(Z|[-+][0-9]{1,2}(:?[0-9]{2})?))?$`)
 )
 
-// isYAML11Bool says that YAML 1.1 takes a plain text for a boolean.
+// isYAML11Bool reports whether YAML 1.1 reads a plain text as a boolean.
 func isYAML11Bool(s string) bool {
 	switch strings.ToLower(s) {
 	case "y", "yes", "n", "no", "on", "off":
@@ -307,8 +310,7 @@ func isYAML11Bool(s string) bool {
 	return false
 }
 
-// join is the path of a field: a.b, with a name that could be misread in
-// quotes.
+// join returns the path of a field: a.b. A name that could be misread is in quotes.
 func join(path, key string) string {
 	if strings.ContainsAny(key, ".[]\"' \t\n") {
 		key = strconv.Quote(key)
@@ -319,7 +321,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// field is the field with a key, or nil.
+// field returns the field with a key, or nil.
 func (n *node) field(key string) *node {
 	if n.byKey != nil {
 		return n.byKey[key]
@@ -332,7 +334,7 @@ func (n *node) field(key string) *node {
 	return nil
 }
 
-// size is how many fields a tree has.
+// size returns how many nodes a tree has.
 func (n *node) size() int {
 	size := 1
 	for _, child := range n.fields {
@@ -344,12 +346,12 @@ func (n *node) size() int {
 	return size
 }
 
-// positions are where the fields of a document stand.
+// positions returns the places of the fields of a document.
 func positions(root *node) binding.Positions {
 	return binding.NewPositions(root.positions(make([]binding.FieldPosition, 0, root.size()))...)
 }
 
-// positions adds where every field of a tree stands.
+// positions appends the place of every field of a tree.
 func (n *node) positions(to []binding.FieldPosition) []binding.FieldPosition {
 	to = append(to, binding.FieldPosition{Path: n.path, Line: int32(n.at.Line), Column: int32(n.at.Column)}) //nolint:gosec // No file is that long.
 	for _, child := range n.fields {
@@ -361,7 +363,7 @@ func (n *node) positions(to []binding.FieldPosition) []binding.FieldPosition {
 	return to
 }
 
-// values lists the value of every field of a tree.
+// values puts the value of every field of a tree into a map, by path.
 func (n *node) values(into map[string]any) {
 	into[n.path] = n.value
 	if n.kind != scalar {
@@ -378,5 +380,5 @@ func (n *node) values(into map[string]any) {
 // show quotes a value for an error.
 func show(s string) string { return strconv.Quote(clip(s)) }
 
-// clip is a value for a message, cut to a length that a line can hold.
+// clip returns a value for a message, cut to a length that fits into a line.
 func clip(s string) string { return message.Cut(s, 80) }

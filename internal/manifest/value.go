@@ -12,13 +12,13 @@ import (
 	"reconciler/schema"
 )
 
-// maxRounds bounds how often CUE is asked again after the values that it
-// refused were left out. Each round shows what the earlier ones hid.
+// maxRounds limits how often CUE checks the data again without the values that it
+// rejected. Each round shows errors that earlier ones hid.
 const maxRounds = 8
 
-// validate checks a document against a definition and returns it with the
-// schema's defaults. What it returns is good only without a finding of severity
-// error. CUE checks what the quick check does not accept.
+// validate checks a document against a definition and returns it with the schema's
+// defaults. The document is valid only if no finding has severity error. CUE checks
+// what the quick check does not accept.
 func (c *checker) validate(root *node, file, name string) (accepted, []finding.Finding) {
 	def, err := schema.Lookup(name)
 	if err != nil {
@@ -33,22 +33,22 @@ func (c *checker) validate(root *node, file, name string) (accepted, []finding.F
 			return document, nil
 		}
 	}
-	// A field that every platform has can be wrong for all of them, or only
-	// for this one. The shared definition is asked first, so that the
-	// platform's rule is reported for values that are otherwise good.
+	// A field that every platform has can be wrong for all of them, or only for
+	// this one. The shared definition is checked first, so that the platform's rule
+	// is reported only for values that are otherwise valid.
 	v := &valueChecker{c: c, s: s, root: root, field: def.Field, data: data}
 	if schema.Narrows(name) {
 		v.rounds(schema.SourceBinding, false)
 	}
 	v.rounds(name, true)
 	if len(s.findings) == 0 {
-		// CUE refused the document and no field could be named.
+		// CUE rejected the document, but no field could be named.
 		s.findings = append(s.findings, c.internal(file, nil))
 	}
 	return accepted{}, s.findings
 }
 
-// accept asks the quick check, then CUE.
+// accept tries the quick check, then CUE.
 func (c *checker) accept(def schema.Definition, name string, data map[string]any, values int) (accepted, error) {
 	if def.Quick.Accept(data) {
 		return accepted{data: data}, nil
@@ -61,7 +61,7 @@ func (c *checker) accept(def schema.Definition, name string, data map[string]any
 	return accepted{json: text}, err
 }
 
-// valueChecker asks CUE about the data and makes findings of its errors.
+// valueChecker lets CUE check the data and makes findings from its errors.
 type valueChecker struct {
 	c     *checker
 	s     *shapeChecker
@@ -80,8 +80,8 @@ func (v *valueChecker) rounds(definition string, platform bool) {
 	}
 }
 
-// reportEach reports the errors at nodes of a kind, and whether there were any. A
-// list is reported only where none of its items is.
+// reportEach adds findings for the errors at nodes of a kind, and reports whether
+// there were any. A list is reported only if none of its items is.
 func (v *valueChecker) reportEach(all []errors.Error, at kind, platform bool) bool {
 	found := false
 	for _, one := range all {
@@ -92,15 +92,15 @@ func (v *valueChecker) reportEach(all []errors.Error, at kind, platform bool) bo
 	return found
 }
 
-// reportAt makes a finding of an error at a path of CUE's, once, and leaves the
-// value out of the data. It says false where there is nothing new to show.
+// reportAt makes a finding from an error at a path of CUE, once, and removes the
+// value from the data. It returns false if there is nothing new to report.
 func (v *valueChecker) reportAt(path []string, of kind, platform bool) bool {
 	if len(path) > 0 && strings.HasPrefix(path[0], "#") {
 		path = path[1:]
 	}
 	at, found := v.follow(path)
 	if !found || at.n.kind != of || v.s.wrong[at.n.path] || of == list && v.hasWrongItem(at.n.items) {
-		return false // a mapping's faults are those of its fields
+		return false // the faults of a mapping are those of its fields
 	}
 	code := "field-value"
 	if platform && at.field.Rule != "" && at.field.Rule != "token-required" {
@@ -113,13 +113,13 @@ func (v *valueChecker) reportAt(path []string, of kind, platform bool) bool {
 	return true
 }
 
-// hasWrongItem says that a list's own fault may be that of one of its items.
+// hasWrongItem reports whether a list's fault may be that of one of its items.
 func (v *valueChecker) hasWrongItem(items []*node) bool {
 	return slices.ContainsFunc(items, func(item *node) bool { return v.s.wrong[item.path] || item.kind == mapping })
 }
 
-// dependsOnWrongField says that a rule is about another field which is wrong
-// itself, so that nothing can be said yet.
+// dependsOnWrongField reports whether a rule depends on a different field that is
+// wrong itself, so that the rule cannot be checked yet.
 func (v *valueChecker) dependsOnWrongField(at place) bool {
 	beside := at.field.RuleAt != "" && v.s.wrong[join(at.parent.path, at.field.RuleAt)]
 	return beside || at.field.RuleNeeds != "" && v.s.wrong[at.field.RuleNeeds]
@@ -144,15 +144,15 @@ func (v *valueChecker) report(code string, at place) {
 		"suggestion", Suggestion(n.text, field.Choices)), n)
 }
 
-// place is where a path of CUE's leads to.
+// place is where a path of CUE leads to.
 type place struct {
 	parent, n *node
 	field     *schema.Field
-	// private says that the value is to be kept out of messages.
+	// private is true if messages must not show the value.
 	private bool
 }
 
-// follow goes along a path of CUE's through the tree and the schema.
+// follow follows a path of CUE through the tree and the schema.
 func (v *valueChecker) follow(path []string) (place, bool) {
 	at := place{n: v.root, field: v.field}
 	for _, step := range path {
@@ -177,7 +177,7 @@ func (v *valueChecker) follow(path []string) (place, bool) {
 	return at, true
 }
 
-// label is a step of CUE's path without the quotes that it may have.
+// label is a step of a path of CUE, without quotes.
 func label(step string) string {
 	if plain, err := strconv.Unquote(step); err == nil {
 		return plain
@@ -185,7 +185,7 @@ func label(step string) string {
 	return step
 }
 
-// drop leaves the value at a path out of the data.
+// drop removes the value at a path from the data.
 func (v *valueChecker) drop(path []string) {
 	var at any = v.data
 	for i, step := range path {
@@ -203,7 +203,7 @@ func (v *valueChecker) drop(path []string) {
 				return
 			}
 			if last {
-				v.drop(slices.Clone(path[:i])) // a list of scalars goes whole
+				v.drop(slices.Clone(path[:i])) // a list of scalars is removed as a whole
 				return
 			}
 			at = container[index]
@@ -213,7 +213,7 @@ func (v *valueChecker) drop(path []string) {
 	}
 }
 
-// platformMessage is the message of a platform's rule that a field breaks.
+// platformMessage is the message about a platform's rule that a field breaks.
 func platformMessage(code, field, value string) message.Message {
 	switch code {
 	case "gitlab-subgroup-manual":
