@@ -107,7 +107,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 		token.Wipe()
 		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
-	if err != nil && !x.isWritten(a) && !errors.Is(err, plan.ErrNotVisible) && !binding.SaysExists(err) {
+	if err != nil && !x.isWritten(a) && !errors.Is(err, plan.ErrNotVisible) && binding.KindOf(err) != binding.AlreadyExists {
 		return message.NewError("apply.lost-until", "lost", plan.ErrLost, "why", err)
 	}
 	return err
@@ -219,7 +219,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	if errors.Is(err, plan.ErrUnrecorded) { // It is done, but it is not what was declared.
 		return message.NewError("apply.fell-back-unrecorded", "again", plan.ErrFellBack, "version", before.TokenVersion, "why", cause, "unrecorded", message.Says(err))
 	}
-	if binding.SaysExists(err) {
+	if binding.KindOf(err) == binding.AlreadyExists {
 		err = message.NewError("apply.there-already", "unseen", plan.ErrNotVisible, "why", err)
 	}
 	if errors.Is(err, plan.ErrNotVisible) {

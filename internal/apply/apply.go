@@ -143,7 +143,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		event.Kind, event.Outcome, event.Took = plan.ActionDone, new(outcome), x.o.Now().Sub(started)
 		x.o.Emit(event)
 		return outcome
-	case binding.SaysExists(outcome.Err):
+	case x.contradicted(a.Binding, outcome.Err):
 		outcome.State, outcome.Unseen = plan.Kept, true
 		x.mark(x.hidden, a.Binding)
 	case outcome.Err != nil:
@@ -157,6 +157,14 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	event.Kind, event.Outcome, event.Err, event.Took = plan.ActionDone, new(outcome), outcome.Err, x.o.Now().Sub(started)
 	x.o.Emit(event)
 	return outcome
+}
+
+// contradicted reports whether the registry refused a write because the object is there,
+// and reads may still be too old to show it. Where they do not show it for longer than
+// sync.settle, the write has failed.
+func (x *run) contradicted(name string, err error) bool {
+	since := cmp.Or(plan.RetryStateOf(x.round.RetryStates, name).ExistsSince, x.o.Now())
+	return binding.KindOf(err) == binding.AlreadyExists && x.o.Now().Before(since.Add(x.o.Settle))
 }
 
 // mark notes something about a binding.
@@ -334,7 +342,7 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 	case undone:
 		return besides(err, x.ledger.undone(ctx, intent))
 	case unbound:
-		if intent.Answered = true; rejected(err) || binding.SaysExists(err) {
+		if intent.Answered = true; rejected(err) || binding.KindOf(err) == binding.AlreadyExists {
 			intent.Action = string(plan.Rebind)
 		}
 		return besides(err, x.ledger.begin(ctx, intent))
@@ -346,7 +354,7 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 // besides joins the error of a write and the one of recording its outcome. If the
 // write failed because its object exists already, only the latter counts.
 func besides(err, other error) error {
-	if other != nil && binding.SaysExists(err) {
+	if other != nil && binding.KindOf(err) == binding.AlreadyExists {
 		return other
 	}
 	return errors.Join(err, other)

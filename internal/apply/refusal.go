@@ -10,15 +10,15 @@ import (
 
 // rejected reports whether the registry certainly did not bind: it answered and
 // refused, whoever is at fault. An answer that an account exists already is not a
-// rejection: see binding.SaysExists.
+// rejection: see binding.AlreadyExists.
 func rejected(err error) bool {
-	if err == nil || binding.SaysExists(err) {
+	if err == nil {
 		return false
 	}
 	switch binding.KindOf(err) {
 	case binding.Refused, binding.Forbidden, binding.NotFound, binding.InstanceStop:
 		return true
-	case binding.Transient, binding.Throttled, binding.OutcomeUnknown, binding.Unreadable:
+	case binding.AlreadyExists, binding.Transient, binding.Throttled, binding.OutcomeUnknown, binding.Unreadable:
 	}
 	return false
 }

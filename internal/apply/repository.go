@@ -2,13 +2,11 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
-	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 )
 
@@ -45,7 +43,7 @@ func (x *run) create(ctx context.Context, a plan.Action) error {
 			}
 		}
 		err := x.o.Registry.CreateRepository(ctx, image, *a.Target.Create, *a.Target.Link)
-		if errors.Is(err, registry.ErrExists) && settle(intent, x.observe(ctx, Intended(nil, []binding.Intent{*intent}))) == done {
+		if binding.KindOf(err) == binding.AlreadyExists && settle(intent, x.observe(ctx, Intended(nil, []binding.Intent{*intent}))) == done {
 			return nil
 		}
 		return err

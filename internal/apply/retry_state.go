@@ -164,6 +164,7 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 	}
 	now.Failed = x.failure(name, own, result.Incomplete)
 	now.BindForbidden = x.bindForbidden(name, before.BindForbidden)
+	now.ExistsSince = existsSince(own, before.ExistsSince, result)
 	now.Pending, news = x.pending(own, before)
 	for _, o := range own {
 		switch {
@@ -179,6 +180,20 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 	now.Repairs = slices.DeleteFunc(now.Repairs, func(r binding.Repairs) bool { return len(r.Made) == 0 })
 	slices.SortFunc(now.Repairs, func(a, b binding.Repairs) int { return a.Object.Compare(b.Object) })
 	return now, news
+}
+
+// existsSince is since when the registry refuses what is there already, after a round. A
+// write that was not tried changes nothing.
+func existsSince(own []plan.Outcome, before time.Time, result plan.Result) time.Time {
+	for _, o := range own {
+		switch {
+		case o.State == plan.Kept && o.Unseen, binding.KindOf(o.Err) == binding.AlreadyExists:
+			return cmp.Or(before, result.Ended)
+		case o.State == plan.Held, o.State == plan.Stopped, o.State == plan.Deferred, o.State == plan.Skipped, result.Incomplete:
+			return before
+		}
+	}
+	return time.Time{}
 }
 
 // count adds a repair, and drops those that no longer count.

@@ -2,7 +2,6 @@ package binding
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"reconciler/internal/message"
@@ -26,6 +25,10 @@ const (
 	Refused FailureKind = "Refused"
 	// Forbidden: our own credentials do not allow the call.
 	Forbidden FailureKind = "Forbidden"
+	// AlreadyExists: the other side did not make the object, because it is there. A
+	// read that did not show it was old, or somebody else made it since: what is there
+	// is not known until a read shows it.
+	AlreadyExists FailureKind = "AlreadyExists"
 	// NotFound: the other side answered with certainty that the object does not
 	// exist.
 	NotFound FailureKind = "NotFound"
@@ -66,14 +69,6 @@ func (f *Failure) Says() message.Message {
 
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
-
-// SaysExists reports whether the outside world refused to make something because it
-// is there already. A read that did not show it was old, or somebody else made it
-// since: what is there is not known until a read shows it.
-func SaysExists(err error) bool {
-	f, ok := errors.AsType[*Failure](err)
-	return ok && f.Kind == Refused && (strings.HasSuffix(f.Code, "_EXIST") || strings.HasSuffix(f.Code, "_EXISTS"))
-}
 
 // KindOf is the kind of the first Failure in err's chain; Transient if there is
 // none, because such an error proves nothing.

@@ -43,7 +43,7 @@ func (f *Failure) Whose() Fault {
 		return FaultCredentials
 	case Transient, Throttled, OutcomeUnknown:
 		return FaultService
-	case Refused, NotFound, Unreadable:
+	case Refused, AlreadyExists, NotFound, Unreadable:
 	}
 	return FaultUnknown
 }

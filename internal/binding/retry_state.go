@@ -40,11 +40,14 @@ type RetryState struct {
 	// BindForbidden is when the registry last refused to bind the account because
 	// of our own credentials; zero if it did not, or has bound it since.
 	BindForbidden time.Time `json:"bindForbidden,omitzero"`
+	// ExistsSince is since when the registry refuses a write because the object is there
+	// already, which no read shows; zero if it does not.
+	ExistsSince time.Time `json:"existsSince,omitzero"`
 }
 
 // Empty reports whether there is nothing to remember.
 func (e RetryState) Empty() bool {
-	return len(e.Repairs) == 0 && len(e.Pending) == 0 && e.Failed == nil && e.BindForbidden.IsZero()
+	return len(e.Repairs) == 0 && len(e.Pending) == 0 && e.Failed == nil && e.BindForbidden.IsZero() && e.ExistsSince.IsZero()
 }
 
 // Failed is what failed, and when it is tried again.
@@ -101,7 +104,7 @@ func (e RetryState) AsOf(now time.Time) RetryState {
 	if e.Failed != nil {
 		e.Failed = new(e.Failed.AsOf(now))
 	}
-	e.BindForbidden = Past(e.BindForbidden, now)
+	e.BindForbidden, e.ExistsSince = Past(e.BindForbidden, now), Past(e.ExistsSince, now)
 	return e
 }
 

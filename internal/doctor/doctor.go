@@ -289,7 +289,7 @@ func verdictOf(err error) binding.Verdict {
 			return binding.No
 		case binding.Unreadable:
 			return binding.UnknownAsked
-		case binding.Transient, binding.Throttled, binding.OutcomeUnknown:
+		case binding.AlreadyExists, binding.Transient, binding.Throttled, binding.OutcomeUnknown:
 		}
 	}
 	name, ok := errors.AsType[*net.DNSError](err)

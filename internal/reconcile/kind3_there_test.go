@@ -108,3 +108,29 @@ func TestKind3AnAccountThatIsThereInTheMiddleOfARotation(t *testing.T) {
 		}
 	})
 }
+
+// TestKind3WhatIsThereAndNeverShownFails: the registry says for longer than sync.settle that
+// an account is there, and no read shows it: a person has to look.
+func TestKind3WhatIsThereAndNeverShownFails(t *testing.T) {
+	l := newLagging(t, gitlab())
+	l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: 24 * time.Hour})
+	l.ConsoleBind("gitlab", gitlab().Spec.Address, gitlab().Spec.Username)
+	l.hidden(l.sync())
+	l.syncs(4, time.Minute)
+	for _, of := range []binding.ConditionType{binding.Ready, binding.Bound} {
+		if c := conditionOf(t, l.r, "pay-gitlab", of); c.Status != binding.False || c.Reason != "Failed" && c.Reason != "Retrying" {
+			t.Errorf("%s is %s (%s): %s", of, c.Status, c.Reason, text(c.Message))
+		}
+	}
+	if l.RetryStates()["pay-gitlab"].Failed == nil {
+		t.Error("no pause before the next attempt")
+	}
+	l.SetReadLag()
+	l.syncs(2, 40*time.Minute)
+	for _, unrest := range l.unrest() {
+		t.Errorf("in the end: %s", unrest)
+	}
+	if e := l.RetryStates()["pay-gitlab"]; !e.ExistsSince.IsZero() {
+		t.Errorf("the registry says so since %s", e.ExistsSince)
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"context"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 
@@ -59,16 +58,12 @@ type RepositoryWriter interface {
 	Unlink(ctx context.Context, image string) error
 }
 
-// ErrExists marks the failure of CreateRepository if the image repository exists
-// already. It does not show who created it.
-var ErrExists = message.NewError("registry.exists")
-
 // RepositoryMaker creates image repositories. Nothing ever removes them.
 type RepositoryMaker interface {
 	// CreateNamespace creates a namespace. An existing one is not an error.
 	CreateNamespace(ctx context.Context, namespace string) error
 	// CreateRepository creates an image repository with its source. It does not
-	// change an existing one: then the error wraps ErrExists.
+	// change an existing one: then the failure is binding.AlreadyExists.
 	CreateRepository(ctx context.Context, image string, as binding.Creation, link binding.Link) error
 }
 

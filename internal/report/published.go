@@ -217,17 +217,19 @@ func (i PublishedIntent) OnInstance(instance string) binding.Intent {
 }
 
 // PublishedRetryState is a binding.RetryState of the instance, without what plans do
-// not need: what failed, and that a bind is forbidden.
+// not need: what failed, that a bind is forbidden, and that something is
+// there already.
 type PublishedRetryState struct {
 	binding.RetryState
 	Instance      hidden `json:"instance,omitzero"`
 	Failed        hidden `json:"failed,omitzero"`
 	BindForbidden hidden `json:"bindForbidden,omitzero"`
+	ExistsSince   hidden `json:"existsSince,omitzero"`
 }
 
 // NewPublishedRetryState returns what is published of a retry state.
 func NewPublishedRetryState(e binding.RetryState) PublishedRetryState {
-	e.Instance, e.Failed, e.BindForbidden = "", nil, time.Time{}
+	e.Instance, e.Failed, e.BindForbidden, e.ExistsSince = "", nil, time.Time{}, time.Time{}
 	return PublishedRetryState{RetryState: e}
 }
 

@@ -15,7 +15,6 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
-	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 	"reconciler/internal/state"
 )
@@ -255,7 +254,7 @@ func (w Registry) CreateNamespace(_ context.Context, namespace string) error {
 func (w Registry) CreateRepository(_ context.Context, image string, _ binding.Creation, link binding.Link) error {
 	return w.Do("create "+image, func() error {
 		if w.Repos[image] != nil {
-			return &binding.Failure{Kind: binding.Refused, Op: message.New("op.registry.create-repository"), Object: image, Err: registry.ErrExists}
+			return &binding.Failure{Kind: binding.AlreadyExists, Op: message.New("op.registry.create-repository"), Object: image}
 		}
 		w.Repos[image] = &binding.RepositoryState{Exists: true, Link: &link}
 		return nil

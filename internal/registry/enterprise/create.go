@@ -2,14 +2,12 @@ package enterprise
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
-	"reconciler/internal/registry"
 	"reconciler/internal/registry/line"
 )
 
@@ -21,7 +19,7 @@ func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
 	}
 	err := d.write(ctx, line.Call{Op: message.New("op.registry.create-namespace"), Object: namespace, Action: "CreateNamespace"},
 		func(c *cr.Client) { _, _ = c.CreateNamespace(request) })
-	if err = line.Existing(err); errors.Is(err, registry.ErrExists) {
+	if binding.KindOf(err) == binding.AlreadyExists {
 		return nil
 	}
 	return err
@@ -43,7 +41,7 @@ func (d *Driver) CreateRepository(ctx context.Context, image string, as binding.
 	err := d.write(ctx, line.Call{Op: op, Object: image, Action: "CreateRepository"},
 		func(c *cr.Client) { _, _ = c.CreateRepository(request) })
 	if err != nil {
-		return line.Existing(err)
+		return err
 	}
 	return d.Link(ctx, image, link)
 }

@@ -22,7 +22,6 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
-	"reconciler/internal/registry"
 	"reconciler/internal/registry/wire"
 )
 
@@ -138,15 +137,4 @@ func NoRepository(err error) (state binding.RepositoryState, ok bool) {
 	}
 	f, _ := errors.AsType[*binding.Failure](err)
 	return binding.RepositoryState{NoNamespace: f.Code == noNamespace}, true
-}
-
-// Existing makes an error wrap registry.ErrExists if it says so.
-func Existing(err error) error {
-	if !binding.SaysExists(err) {
-		return err
-	}
-	f, _ := errors.AsType[*binding.Failure](err)
-	f.Err, f.Hint = message.Within(registry.ErrExists, f.Err), message.New("registry.next-plan")
-	f.Fault = binding.FaultRequest
-	return err
 }

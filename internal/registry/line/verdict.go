@@ -39,6 +39,7 @@ var (
 	hintDeclared   = message.New("registry.hint.declared")
 	hintUnknown    = message.New("registry.hint.unknown")
 	hintForeign    = message.New("registry.hint.foreign")
+	hintNextPlan   = message.New("registry.next-plan")
 	hintReadFirst  = message.New("registry.hint.look")
 )
 
@@ -122,6 +123,8 @@ func (l *Line) answerMeans(status int, code string) verdict {
 		return verdict{kind: binding.Refused, fault: binding.FaultService, hint: hintRedirect}
 	case strings.HasSuffix(code, "_NOT_EXIST"):
 		return verdict{kind: binding.NotFound, fault: binding.FaultUnknown}
+	case strings.HasSuffix(code, "_EXIST"), strings.HasSuffix(code, "_EXISTS"):
+		return verdict{kind: binding.AlreadyExists, fault: binding.FaultRequest, hint: hintNextPlan, refused: true}
 	case status == http.StatusMethodNotAllowed || status == http.StatusNotFound && code != "":
 		return verdict{kind: binding.Refused, fault: binding.FaultService, hint: hintUnserved, unserved: true}
 	case code != "" && status >= 400:

@@ -9,7 +9,6 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
-	"reconciler/internal/registry"
 	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"
 )
@@ -31,7 +30,7 @@ func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
 		return d.line.Failure(binding.Refused, op, namespace, message.Message{}, err)
 	}
 	_, err = d.line.Do(ctx, line.Call{Op: op, Object: namespace, Action: "CreateNamespace", Method: http.MethodPut, Path: namespacesPath, Body: body})
-	if err = line.Existing(err); errors.Is(err, registry.ErrExists) {
+	if binding.KindOf(err) == binding.AlreadyExists {
 		return nil
 	}
 	return err
@@ -59,7 +58,7 @@ func (d *Driver) CreateRepository(ctx context.Context, image string, as binding.
 	}
 	_, err = d.line.Do(ctx, line.Call{Op: op, Object: image, Action: "CreateRepo", Method: http.MethodPut, Path: repositoriesPath, Body: body})
 	if err != nil || sourceless == nil || !d.can().LinkRepositories {
-		return line.Existing(err)
+		return err
 	}
 	return d.Link(ctx, image, link)
 }

@@ -78,7 +78,7 @@ func TestKind1EveryNoIsSomebodysFaultAndOnlyAKnownCodeBlamesTheToken(t *testing.
 		{wireFault(400, "source_account_invalid"), "made up: in other letters", unknown, "not one that reconciler knows"},
 		{wireFault(400, "SOURCE_ACCOUNT_INVALID.Sometimes"), "made up: longer", unknown, "not one that reconciler knows"},
 		{wireFault(409, "Conflict"), "409", unknown, "not one that reconciler knows"},
-		{wireFault(409, "SOURCE_ACCOUNT_ALREADY_EXIST"), "exists", unknown, "not one that reconciler knows"},
+		{wireFault(409, "SOURCE_ACCOUNT_ALREADY_EXIST"), "exists", request, "the next plan compares it"},
 		{wireFault(404, "MADE_UP_NOT_EXIST"), "made up: absent", unknown, ""},
 		{wireFault(418, "Teapot"), "made up: status", unknown, "not one that reconciler knows"},
 		{wireFault(401, ""), "401 without a code", unknown, "the answer was not the registry's"},

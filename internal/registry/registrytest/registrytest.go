@@ -3,7 +3,6 @@
 package registrytest
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -141,7 +140,7 @@ func testBinding(t *testing.T, s Subject) {
 func testSecondBinding(t *testing.T, s Subject) {
 	s.bind(t, binding.GitLab)
 	_, err := s.Driver.Bind(t.Context(), s.wanted(binding.GitLab), s.token())
-	wantKind(t, err, binding.Refused)
+	wantKind(t, err, binding.AlreadyExists)
 }
 
 func testOAuth(t *testing.T, s Subject) {
@@ -267,10 +266,7 @@ func testCreateExisting(t *testing.T, s Subject) {
 	s.bind(t, binding.GitLab)
 	link := binding.Link{Platform: binding.GitLab, Source: "group/app", Trigger: binding.Auto, BuildCache: true}
 	err := s.Driver.CreateRepository(t.Context(), s.Image, creation(), link)
-	wantKind(t, err, binding.Refused)
-	if !errors.Is(err, registry.ErrExists) {
-		t.Errorf("got %v, want ErrExists", err)
-	}
+	wantKind(t, err, binding.AlreadyExists)
 	if got := s.repository(t); got.Link != nil {
 		t.Errorf("it has a source now: %+v", got.Link)
 	}
