@@ -87,7 +87,7 @@ An instance's has no binding: ` + "`CredentialsAcceptedRestored`" + `.
 		"`False`. No other instance is held.\n")
 	out.WriteString("\n## What is known\n\n| condition | what is known | from when | by whom |\n|---|---|---|---|\n")
 	for _, w := range conditionTypes(t) {
-		k, ok := knowledge()[w.text]
+		k, ok := conditionFacts()[w.text]
 		if !ok {
 			t.Errorf("nobody says what is known for %s, from when, and by whom", w.text)
 		}
@@ -127,8 +127,8 @@ const knownToBeInForce = "`Ready` is `True` only if what is declared, and the to
 	"version is unknown (`VersionUnknown`) until the account is bound once more with a checked token.\n" +
 	"A suspended binding stays `True` while a plan without the suspension finds everything as declared; its row says that it is suspended.\n"
 
-// knowledge says for each condition what is known, from when, and by whom.
-func knowledge() map[string]known {
+// conditionFacts says for each condition what is known, from when, and by whom.
+func conditionFacts() map[string]known {
 	return map[string]known{
 		"Ready":                 {"that everything below is in force, or what is not", "the oldest answer that it depends on", "reconciler, from the other conditions and from what became of the plan"},
 		"Declared":              {"which file declares the binding", "the last time that the source answered", "the source of the declarations"},

@@ -149,8 +149,8 @@ func wrong(all []room, r room, file, imported string) string {
 	return ""
 }
 
-// kit says whether a folder holds a test kit, which may import what it needs.
-func kit(folder string) bool { return strings.HasSuffix(folder, "test") }
+// isTestKit says whether a folder holds a test kit, which may import what it needs.
+func isTestKit(folder string) bool { return strings.HasSuffix(folder, "test") }
 
 // production gives the imports of every file that is neither a test nor part of
 // a test kit nor a tool, by its path in the repository.
@@ -163,7 +163,7 @@ func production(t *testing.T) map[string][]string {
 		}
 		name, _ := filepath.Rel("..", path)
 		if entry.IsDir() {
-			if name != "." && strings.HasPrefix(entry.Name(), ".") || kit(name) || name == "tools" {
+			if name != "." && strings.HasPrefix(entry.Name(), ".") || isTestKit(name) || name == "tools" {
 				return fs.SkipDir
 			}
 			return nil

@@ -25,8 +25,8 @@ var freeRooms = map[string]string{
 	"internal/sandbox": "it stands for foreign programs, which speak English",
 }
 
-// ownWords are functions of the held rooms that may have words, and why.
-var ownWords = map[string]string{
+// allowedFunctions are functions of the held rooms that may have words, and why.
+var allowedFunctions = map[string]string{
 	"internal/cli/demo_world.go configure":         "the demo's configuration, in YAML",
 	"internal/cli/exit.go Error":                   "nobody reads it: the command has printed everything already",
 	"internal/cli/init_files.go configuration":     "a file that init writes: its comments are in English, as its fields are",
@@ -67,7 +67,7 @@ func wordsIn(files *token.FileSet, file *ast.File) (found [][2]string) {
 			}
 		}
 		ast.Inspect(decl, func(n ast.Node) bool {
-			if value, ok := n.(*ast.CompositeLit); ok && saysText(value) {
+			if value, ok := n.(*ast.CompositeLit); ok && hasOwnText(value) {
 				found = append(found, [2]string{fmt.Sprint(files.Position(value.Pos()).Line), name})
 			}
 			call, ok := n.(*ast.CallExpr)
@@ -92,9 +92,9 @@ func hasMethod(file *ast.File, name string) bool {
 	})
 }
 
-// saysText says that a value is an entry of the history with a text of its own in
+// hasOwnText says that a value is an entry of the history with a text of its own in
 // place of a message.
-func saysText(value *ast.CompositeLit) bool {
+func hasOwnText(value *ast.CompositeLit) bool {
 	of, ok := value.Type.(*ast.SelectorExpr)
 	return ok && of.Sel.Name == "HistoryEntry" && slices.ContainsFunc(value.Elts, func(e ast.Expr) bool {
 		field, ok := e.(*ast.KeyValueExpr)
@@ -156,7 +156,7 @@ func TestWordsStandInTheCatalogue(t *testing.T) {
 			return err
 		}
 		for _, f := range wordsIn(files, file) {
-			if place := name + " " + f[1]; ownWords[place] != "" {
+			if place := name + " " + f[1]; allowedFunctions[place] != "" {
 				used[place] = true
 			} else {
 				t.Errorf("%s:%s: %s has words that are not in the catalogue", name, f[0], f[1])
@@ -172,7 +172,7 @@ func TestWordsStandInTheCatalogue(t *testing.T) {
 			t.Errorf("%s is no longer a folder", room)
 		}
 	}
-	for place := range ownWords {
+	for place := range allowedFunctions {
 		if !used[place] {
 			t.Errorf("%s has no words of its own any more", place)
 		}

@@ -120,7 +120,7 @@ func (w *world) rest(failed func() bool) {
 		t.adopt = w.oracle.forgotten || t.stranger
 		t.report = false
 	}
-	w.tidy()
+	w.removeStrays()
 	w.commit()
 	w.until(time.Now().Add(2*w.config.Sync.DriftInterval), failed)
 	for range 4 {
@@ -134,9 +134,9 @@ func (w *world) rest(failed func() bool) {
 	w.oracle.converged(w.process.statuses())
 }
 
-// tidy removes the rules that people made beside those declared, and the source of an
+// removeStrays removes the rules that people made beside those declared, and the source of an
 // image repository that is declared no more, where that is a step for a person.
-func (w *world) tidy() {
+func (w *world) removeStrays() {
 	for _, t := range w.git.teams {
 		if enterpriseEdition(w.seed) && t.instance == edge && !t.wide {
 			w.instance(t.instance).ConsoleUnlink(t.image(1))

@@ -149,8 +149,8 @@ func (w *world) deleteVersion(r *rand.Rand) string {
 	return fmt.Sprintf("%s: version %d", t.name, n)
 }
 
-// machineOff leaves the world without a process for a while.
-func (w *world) machineOff(r *rand.Rand) string {
+// powerOff leaves the world without a process for a while.
+func (w *world) powerOff(r *rand.Rand) string {
 	long := minutes(r, 600)
 	w.off = true
 	w.process.kill()

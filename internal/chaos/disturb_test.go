@@ -50,7 +50,7 @@ func disturbances() []disturbance {
 		{name: "pin", weight: 2, do: (*world).pin},
 		{name: "Observe", weight: 1, do: (*world).observeOnly},
 		{name: "version deleted", weight: 1, do: (*world).deleteVersion},
-		{name: "machine off", weight: 1, do: (*world).machineOff},
+		{name: "machine off", weight: 1, do: (*world).powerOff},
 		{name: "memory lost", weight: 1, do: (*world).loseMemory},
 		{name: "pages shift", weight: 3, do: (*world).shiftPages},
 		{name: "sync", weight: 3, do: (*world).personSyncs},
@@ -288,7 +288,7 @@ func (w *world) outage(r *rand.Rand) string {
 // killAtWrite lets the process die at one of its next writes to the store.
 func (w *world) killAtWrite(r *rand.Rand) string {
 	in, after := 1+r.IntN(6), r.IntN(2) == 0
-	w.process.store.dies(in, after)
+	w.process.store.dieAtWrite(in, after)
 	return fmt.Sprintf("%s write %d", choose(after, "after", "before"), in)
 }
 

@@ -152,7 +152,7 @@ func (o *oracle) unbound(instance string, a sandbox.SourceAccount) {
 	case o.w.diskFull.Load():
 		o.fail("nothing is sent that cannot be finished", "%s: %s is unbound while the disk is full", instance, a.Platform)
 	}
-	o.untouchable(t, "unbound")
+	o.mustNotChange(t, "unbound")
 	d := o.declared(t)
 	o.ledger.removed[account{instance, a.Platform}] = d == nil
 	switch {
@@ -188,7 +188,7 @@ func (o *oracle) boundNow(instance string, a sandbox.SourceAccount) {
 	if t := o.team(instance, a.Platform); t != nil {
 		o.ledger.mistimed[a.ID] = o.w.ahead.Load() != 0
 		o.ledger.doubtful[a.ID] = time.Since(o.unclear[t.name]) <= recent
-		o.untouchable(t, "bound")
+		o.mustNotChange(t, "bound")
 	}
 }
 
@@ -199,7 +199,7 @@ func (o *oracle) judgeImage(instance string, was, is sandbox.ImageRepository) {
 		o.fail("nothing undeclared is touched", "%s: %s is changed, which nobody ever declared", instance, is.Image)
 	}
 	if t := o.owner(is.Image); t != nil && (linked || !slices.Equal(was.Rules, is.Rules)) {
-		o.untouchable(t, "changed: "+is.Image)
+		o.mustNotChange(t, "changed: "+is.Image)
 	}
 	for _, rule := range was.Rules {
 		if !slices.Contains(is.Rules, rule) && !o.ledger.rules[is.Image+" "+ruleOf(rule).Key()] {
@@ -225,9 +225,9 @@ func (o *oracle) ruleMade(r sandbox.ImageRepository, made sandbox.ImageRule) {
 	}
 }
 
-// untouchable fails a change of what must not be changed now. A call that was
+// mustNotChange fails a change of what must not be changed now. A call that was
 // under way when that began may still have its effect.
-func (o *oracle) untouchable(t *team, what string) {
+func (o *oracle) mustNotChange(t *team, what string) {
 	now, d := time.Now(), o.declared(t)
 	if d != nil && d.Spec.ManagementPolicy == binding.Observe && now.Sub(o.given) > recent {
 		o.fail("Observe changes nothing", "%s is %s", t.name, what)

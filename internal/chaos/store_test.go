@@ -31,8 +31,8 @@ type fullError struct{}
 func (*fullError) Error() string { return "write: " + syscall.ENOSPC.Error() }
 func (*fullError) Unwrap() error { return syscall.ENOSPC }
 
-// dies arms the death of the process at its nth write from now on.
-func (s *store) dies(in int, after bool) {
+// dieAtWrite arms the death of the process at its nth write from now on.
+func (s *store) dieAtWrite(in int, after bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dieIn, s.after = in, after

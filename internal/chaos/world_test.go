@@ -223,9 +223,9 @@ func (w *world) outlast(name string, after time.Duration, end func()) {
 	w.over[name] = lasting{time.Now().Add(after), end}
 }
 
-// trusted ends the check of a rewritten history: every instance was brought to it
+// approveRewrite ends the check of a rewritten history: every instance was brought to it
 // and nothing was refused.
-func (w *world) trusted() {
+func (w *world) approveRewrite() {
 	passed := 0
 	for _, i := range w.process.instances {
 		last := i.Last()
@@ -259,7 +259,7 @@ func (w *world) tick() {
 	w.follow()
 	w.confirm()
 	if w.git.rewritten {
-		w.trusted()
+		w.approveRewrite()
 	}
 	w.oracle.tick()
 	if time.Now().Minute() == 0 {

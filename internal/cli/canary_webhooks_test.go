@@ -42,7 +42,7 @@ func (c *canaryRun) deliver(log string) {
 			fmt.Sprintf(`{"repository": %q, "ref": %[1]q, "object_kind": %[1]q}`, "https://x:"+key+"@git.example.com/"+key),
 			key,
 		} {
-			proven := proof(sender, key, body)
+			proven := proofHeaders(sender, key, body)
 			if status := c.hook(found[1], sender, body, proven); status != http.StatusOK && status != http.StatusAccepted && status != http.StatusBadRequest {
 				c.t.Errorf("a delivery proven by the marked secret of %s gets %d, so that nothing is proven here", sender, status)
 			}
@@ -54,8 +54,8 @@ func (c *canaryRun) deliver(log string) {
 	}
 }
 
-// proof are the headers by which a sender proves a body.
-func proof(sender, key, body string) map[string]string {
+// proofHeaders are the headers by which a sender proves a body.
+func proofHeaders(sender, key, body string) map[string]string {
 	now := strconv.FormatInt(time.Now().Unix(), 10)
 	mac := func(text string) []byte {
 		h := hmac.New(sha256.New, []byte(key))

@@ -52,8 +52,8 @@ func (o *demoOutput) await(t *testing.T, what string) string {
 	}
 }
 
-// inDemo runs a command and returns its exit code and all it wrote.
-func inDemo(t *testing.T, args ...string) (int, string) {
+// runInDemo runs a command and returns its exit code and all it wrote.
+func runInDemo(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	var out bytes.Buffer
 	code := Main(t.Context(), args, Streams{In: strings.NewReader(""), Out: &out, Err: &out})
@@ -68,7 +68,7 @@ func TestTheDemoCanBePlayedWith(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	t.Setenv("RECONCILER_CONFIG", "")
-	if code, out := inDemo(t, "demo", "unbind", "edge-gitlab"); code != 1 || !strings.Contains(out, "no demo is running; start one") {
+	if code, out := runInDemo(t, "demo", "unbind", "edge-gitlab"); code != 1 || !strings.Contains(out, "no demo is running; start one") {
 		t.Errorf("without a demo: %d %s", code, out)
 	}
 	output := &demoOutput{more: make(chan struct{}, 1)}
@@ -106,7 +106,7 @@ func TestTheDemoCanBePlayedWith(t *testing.T) {
 		{[]string{"fail", "git", "--for", "1ms"}, 0, "for 1ms", ""},
 		{[]string{"fail", "vault"}, 0, "demo restore vault", ""},
 	} {
-		code, out := inDemo(t, append([]string{"demo"}, tc.args...)...)
+		code, out := runInDemo(t, append([]string{"demo"}, tc.args...)...)
 		if code != tc.code || !strings.Contains(out, tc.want) {
 			t.Errorf("demo %v: %d %s", tc.args, code, out)
 		}
@@ -115,15 +115,15 @@ func TestTheDemoCanBePlayedWith(t *testing.T) {
 		}
 	}
 	t.Setenv("RECONCILER_CONFIG", config)
-	if _, out := inDemo(t, "doctor"); !strings.Contains(out, "HTTP status 503") {
+	if _, out := runInDemo(t, "doctor"); !strings.Contains(out, "HTTP status 503") {
 		t.Errorf("while Vault fails, doctor says:\n%s", out)
 	}
-	if code, out := inDemo(t, "demo", "restore"); code != 0 || !strings.Contains(out, "Everything answers again") {
+	if code, out := runInDemo(t, "demo", "restore"); code != 0 || !strings.Contains(out, "Everything answers again") {
 		t.Errorf("restore: %d %s", code, out)
 	}
 	pushRule(t, url)
 	output.await(t, `✓ prod-hangzhou/payments-gitlab: add-rule payments/api#branch:develop=>latest`)
-	if code, out := inDemo(t, "doctor"); code != 0 {
+	if code, out := runInDemo(t, "doctor"); code != 0 {
 		t.Errorf("doctor: %d\n%s", code, out)
 	}
 }

@@ -75,7 +75,7 @@ func TestTheFirstPlanOfAnImportBindsTokensAndAdoptsTheRest(t *testing.T) {
 		}
 		fillIn(t, filepath.Join(bindings, name+".yaml"))
 	}
-	if err := w.grow(t.Context()); err != nil {
+	if err := w.addMissing(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if code, out, _ := runIn(t, w, "validate", bindings); code != exitDone {

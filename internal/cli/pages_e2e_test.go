@@ -75,7 +75,7 @@ func newPagesWorld(t *testing.T, declaration string) *pagesWorld {
 	// The sites of the pages' names are the sandbox's.
 	declaration = strings.ReplaceAll(declaration, "https://gitlab.example.com", "http://"+w.GitLabHTTP)
 	write(t, "bindings/payments/gitlab.yaml", declaration)
-	if err := w.grow(t.Context()); err != nil {
+	if err := w.addMissing(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.configure(true); err != nil {
@@ -227,7 +227,7 @@ func runLines(t *testing.T, lines []string) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if args[1] == "run" {
-			go untilGet(ctx, cancel)
+			go runUntilReady(ctx, cancel)
 		}
 		var out bytes.Buffer
 		code := Main(ctx, args[1:], Streams{In: strings.NewReader(""), Out: &out, Err: &out})
@@ -238,8 +238,8 @@ func runLines(t *testing.T, lines []string) {
 	}
 }
 
-// untilGet ends the daemon once every binding is ready, or its time is up.
-func untilGet(ctx context.Context, end func()) {
+// runUntilReady ends the daemon once every binding is ready, or its time is up.
+func runUntilReady(ctx context.Context, end func()) {
 	defer end()
 	for ctx.Err() == nil {
 		var out bytes.Buffer

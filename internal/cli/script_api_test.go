@@ -22,7 +22,7 @@ import (
 // tls/cert.pem, to whoever has secrets/api-token. `api LOG` waits until the log
 // of the daemon names its address, and sets $API to that.
 func storyAPI(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, neg)
+	w := worldOf(ts, neg)
 	if len(args) == 0 {
 		ts.Check(w.serveAPI("story-api-token-of-the-daemon"))
 		return

@@ -23,8 +23,8 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// theWorld is the world that the story has started.
-func theWorld(ts *testscript.TestScript, neg bool) *world {
+// worldOf is the world that the story has started.
+func worldOf(ts *testscript.TestScript, neg bool) *world {
 	w := *ts.Value(worldKey{}).(**world)
 	if w == nil {
 		ts.Fatalf("the story has no world; begin it with `world`")
@@ -41,7 +41,7 @@ func theWorld(ts *testscript.TestScript, neg bool) *world {
 // INSTANCE IMAGE`, `console rule INSTANCE IMAGE BRANCH TAG`, `console unrule
 // INSTANCE IMAGE`, which removes its first rule.
 func storyConsole(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, neg)
+	w := worldOf(ts, neg)
 	if len(args) < 3 || !slices.Contains(worldInstances(), args[1]) {
 		ts.Fatalf("usage: console bind|unbind|unlink|repository INSTANCE ...")
 	}
@@ -75,7 +75,7 @@ func storyConsole(ts *testscript.TestScript, neg bool, args []string) {
 // `token revoke BINDING`; and the question `token bound BINDING`: is the newest
 // one bound?
 func storyToken(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, false)
+	w := worldOf(ts, false)
 	if len(args) != 2 || w.declaration(args[1]) == nil {
 		ts.Fatalf("usage: token rotate|revoke|bound BINDING")
 	}
@@ -98,7 +98,7 @@ func storyToken(ts *testscript.TestScript, neg bool, args []string) {
 // storyVault is what happens to the secret store: `vault seal`, `vault unseal`,
 // `vault delete PATH`, `vault remove PATH`.
 func storyVault(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, neg)
+	w := worldOf(ts, neg)
 	switch word := strings.Join(args[:min(len(args), 1)], ""); {
 	case word == "seal" || word == "unseal":
 		w.Vault.Seal(word == "seal")
@@ -114,7 +114,7 @@ func storyVault(ts *testscript.TestScript, neg bool, args []string) {
 // storyFault makes something go wrong: `fault registry|vault|PLATFORM
 // KIND[-writes|-binds|-unbinds] [TIMES] [INSTANCE]`; `fault clear` removes all faults.
 func storyFault(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, neg)
+	w := worldOf(ts, neg)
 	all := map[string]*sandbox.Faults{"registry": &w.Registry.Faults, "vault": &w.Vault.Faults}
 	for _, p := range binding.Platforms() {
 		all[string(p)] = w.Hosts.Faults(string(p))
@@ -176,7 +176,7 @@ func faultOf(ts *testscript.TestScript, kind string) sandbox.Fault {
 // storyCommit is `commit MESSAGE`: what is under bindings/ becomes the git
 // repository's next commit.
 func storyCommit(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, neg)
+	w := worldOf(ts, neg)
 	if len(args) != 1 {
 		ts.Fatalf("usage: commit MESSAGE")
 	}
@@ -186,7 +186,7 @@ func storyCommit(ts *testscript.TestScript, neg bool, args []string) {
 // storyCalls is `calls OPERATION N`: the registry has seen N calls of an
 // operation; `calls writes N` counts all that change something.
 func storyCalls(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, neg)
+	w := worldOf(ts, neg)
 	if len(args) != 2 {
 		ts.Fatalf("usage: calls OPERATION N")
 	}
@@ -209,7 +209,7 @@ func storyCalls(ts *testscript.TestScript, neg bool, args []string) {
 // `await -daemon-not TEXT` until the daemon's description of itself has the
 // text, or does not have it.
 func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, neg)
+	w := worldOf(ts, neg)
 	ofFile := len(args) == 3 && args[0] == "-file"
 	if len(args) != 2 && !ofFile {
 		ts.Fatalf("usage: await BINDING CONDITION=STATUS, await -token BINDING, await -file FILE TEXT")
@@ -248,7 +248,7 @@ func (w *world) daemonShows(ctx context.Context, text string) bool {
 // storyMetric is `metric LOG SERIES`: it waits until the daemon of that log
 // serves the series with its value.
 func storyMetric(ts *testscript.TestScript, neg bool, args []string) {
-	theWorld(ts, neg)
+	worldOf(ts, neg)
 	if len(args) != 2 {
 		ts.Fatalf("usage: metric LOG SERIES")
 	}

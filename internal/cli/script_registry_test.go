@@ -11,7 +11,7 @@ import (
 
 // storyLag is `lag INSTANCE DURATION`: reads show no change that is younger.
 func storyLag(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, neg)
+	w := worldOf(ts, neg)
 	if len(args) != 2 || !slices.Contains(worldInstances(), args[0]) {
 		ts.Fatalf("usage: lag INSTANCE DURATION")
 	}
@@ -22,7 +22,7 @@ func storyLag(ts *testscript.TestScript, neg bool, args []string) {
 
 // storyWithdraw is `withdraw`: the registry serves only what is documented.
 func storyWithdraw(ts *testscript.TestScript, neg bool, args []string) {
-	w := theWorld(ts, neg)
+	w := worldOf(ts, neg)
 	if len(args) != 0 {
 		ts.Fatalf("usage: withdraw")
 	}

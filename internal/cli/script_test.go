@@ -76,7 +76,7 @@ type worldKey struct{}
 func storyWorld(ts *testscript.TestScript, neg bool, args []string) {
 	fromGit, word := slices.Equal(args, []string{"-git"}), strings.Join(args, " ")
 	if slices.Equal(args, []string{"-grow"}) {
-		ts.Check(theWorld(ts, neg).grow(context.Background()))
+		ts.Check(worldOf(ts, neg).addMissing(context.Background()))
 		return
 	}
 	if neg || !slices.Contains([]string{"", "-git", "-documented", "-foreign"}, word) {

@@ -87,12 +87,12 @@ func newWorld(ctx context.Context, folder string, secrets worldSecrets) (*world,
 	if secrets.git != "" {
 		w.Git.RequireBasicAuth("git", secrets.git)
 	}
-	return w, w.grow(ctx)
+	return w, w.addMissing(ctx)
 }
 
-// grow fills the world with what declarations that it has not seen before take
+// addMissing fills the world with what declarations that it has not seen before take
 // for granted. Those that are not valid are left out.
-func (w *world) grow(ctx context.Context) error {
+func (w *world) addMissing(ctx context.Context) error {
 	files, err := w.files(ctx)
 	if err != nil {
 		return err

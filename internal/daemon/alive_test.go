@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// stuckAt runs a daemon whose loop of edge hangs once a sync begins.
-func (w *world) stuckAt(release <-chan struct{}) *process {
+// startStuck runs a daemon whose loop of edge hangs once a sync begins.
+func (w *world) startStuck(release <-chan struct{}) *process {
 	w.t.Helper()
 	p := w.process()
 	opts := w.options(p)
@@ -32,7 +32,7 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 	w.config.Sync.DriftInterval, w.config.Sync.Interval = time.Minute, time.Minute
 	w.stopped = time.Now()
 	release := make(chan struct{})
-	p := w.stuckAt(release)
+	p := w.startStuck(release)
 	p.ready("pay")
 	p.await("edge has begun", func() bool { return p.count(0, plan.SyncStarted, edge) == 1 })
 	for _, tt := range []struct {
@@ -42,7 +42,7 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 		w.ahead.Store(int64(tt.ahead))
 		// The others are awake at that time too; only edge is stuck.
 		p.daemon.currentRunner().moved()
-		from := len(p.heard())
+		from := len(p.seenEvents())
 		p.daemon.currentRunner().instances[0].loop.Ask(reconcile.Ask{})
 		p.await("prod has moved", func() bool { return p.count(from, plan.SyncDone, prod) > 0 })
 		code, body := p.get("/healthz")

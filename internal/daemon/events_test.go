@@ -75,7 +75,7 @@ func (p *process) reasons(name string) []string {
 
 func TestEventsTellWhatWasNoApplyToo(t *testing.T) {
 	w := newWorld(t)
-	files := two()
+	files := twoBindings()
 	files["gh.yaml"] = oauthAt("gh", edge, "github")
 	w.populate(files)
 	w.commit(files)
@@ -92,7 +92,7 @@ func TestEventsTellWhatWasNoApplyToo(t *testing.T) {
 	has("pay", "DriftFound")
 	w.gitDown.Store(true)
 	has("", "SourceNotRead")
-	w.outside.Registry.Faults.Add(garbage(nil))
+	w.outside.Registry.Faults.Add(badGateway(nil))
 	has("", "ObservationUnknown")
 	w.outside.Registry.Faults.Clear()
 	if _, err := p.client().Suspend(t.Context(), suspendFor("plat", "", time.Hour)); err != nil {
@@ -127,8 +127,8 @@ func mustEvents(t *testing.T, p *process) []report.EventItem {
 func TestWhoWaitsForEventsIsToldAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.config.Sync.Interval, w.config.Sync.DriftInterval = patience, patience
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	list, err := p.client().Events(t.Context(), "", 0, 0)
@@ -163,8 +163,8 @@ func TestWhoWaitsForEventsIsToldAtOnce(t *testing.T) {
 func TestHistoryTellsWhichCommitAndPlanAndWho(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.populate(two())
-	revision := w.commit(two())
+	w.populate(twoBindings())
+	revision := w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	if _, err := p.sync(client.SyncRequest{Binding: "pay", By: "Ada", Reason: "why"}); err != nil {
@@ -195,7 +195,7 @@ func TestHistoryTellsWhichCommitAndPlanAndWho(t *testing.T) {
 func TestDescribeTellsAllOfABinding(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	files := map[string]string{"pay.yaml": two()["pay.yaml"], "gh.yaml": oauthAt("gh", edge, "github")}
+	files := map[string]string{"pay.yaml": twoBindings()["pay.yaml"], "gh.yaml": oauthAt("gh", edge, "github")}
 	w.populate(files)
 	revision := w.commit(files)
 	p := w.start()

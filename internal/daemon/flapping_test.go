@@ -13,7 +13,7 @@ import (
 
 // bound is how often a binding was bound with success.
 func (p *process) bound(name string) (times int) {
-	for _, e := range p.heard() {
+	for _, e := range p.seenEvents() {
 		if e.Kind == plan.ActionDone && e.Action.Kind == plan.Bind && e.Action.Binding == name && e.Outcome.State == plan.Done {
 			times++
 		}

@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/plan"
 )
 
 func TestAGitServerThatIsDownChangesNothing(t *testing.T) {
@@ -19,7 +20,7 @@ func TestAGitServerThatIsDownChangesNothing(t *testing.T) {
 	w.commit(files)
 	w.gitDown.Store(true)
 	p := w.start()
-	p.logged("source not read")
+	p.reported(plan.SourceNotRead, 1)
 	if len(w.outside.Registry.Calls()) > 0 {
 		t.Error("the registry was called before there was a snapshot")
 	}
@@ -118,7 +119,7 @@ func TestAFolderThatComesLaterIsFollowed(t *testing.T) {
 	w.config.Source = config.Source{Folder: &config.Folder{Path: dir}}
 	p := w.start()
 	p.logged("folder is not watched")
-	p.logged("source not read")
+	p.reported(plan.SourceNotRead, 1)
 	if err := os.Mkdir(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func TestAForcePushThatIsTakenBack(t *testing.T) {
 	}{
 		{"it removes a binding", func(r *gittest.Repo) { r.Git("rm", "--quiet", "bindings/pay.yaml") }, true},
 		{"it changes one", func(r *gittest.Repo) {
-			r.Record("changed", map[string][]byte{"bindings/pay.yaml": []byte(strings.Replace(two()["pay.yaml"], unbinding, "deletionPolicy: Retain", 1))})
+			r.Record("changed", map[string][]byte{"bindings/pay.yaml": []byte(strings.Replace(twoBindings()["pay.yaml"], unbinding, "deletionPolicy: Retain", 1))})
 			r.Git("reset", "--quiet", "--soft", "HEAD~1")
 		}, false},
 		{"it declares nothing", func(r *gittest.Repo) { r.Git("rm", "--quiet", "bindings/pay.yaml", "bindings/plat.yaml") }, true},
@@ -33,10 +33,10 @@ func TestAForcePushThatIsTakenBack(t *testing.T) {
 			t.Run(tt.name+map[bool]string{true: ", with a restart"}[restart], func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				w.populate(two())
+				w.populate(twoBindings())
 				repo := gittest.New(t)
 				repo.Commit("first", map[string][]byte{"bindings/README.md": []byte("x")})
-				repo.Commit("Declare", bytesOf(two()))
+				repo.Commit("Declare", bytesOf(twoBindings()))
 				w.config.Source.Git.URL = repo.Serve()
 				p := w.start()
 				p.ready("pay", "plat")

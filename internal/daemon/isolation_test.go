@@ -14,14 +14,14 @@ import (
 	"reconciler/internal/status"
 )
 
-// garbage is a registry behind a proxy that answers in its stead. Unlike a
+// badGateway is a registry behind a proxy that answers in its stead. Unlike a
 // connection that is cut it is not tried again within a sync.
-func garbage(match func(*http.Request) bool) sandbox.Fault {
+func badGateway(match func(*http.Request) bool) sandbox.Fault {
 	return sandbox.Fault{Match: match, Status: http.StatusOK, ContentType: "text/html", Body: "<html>"}
 }
 
-// ofEdge matches the registry calls of the instance edge.
-func ofEdge(r *http.Request) bool {
+// isEdgeCall matches the registry calls of the instance edge.
+func isEdgeCall(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Authorization"), "key-"+edge)
 }
 
@@ -39,7 +39,7 @@ func TestOneInstanceDoesNotDelayTheOther(t *testing.T) {
 		}, "USER_NOT_EXIST"},
 		{"a registry that cuts every connection", sandbox.Fault{Cut: true}, ""},
 		{"a registry that does not answer", sandbox.Fault{Delay: time.Hour}, ""},
-		{"a registry that answers garbage", garbage(nil), "registry"},
+		{"a registry that answers garbage", badGateway(nil), "registry"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -52,7 +52,7 @@ func TestOneInstanceDoesNotDelayTheOther(t *testing.T) {
 			p.ready("pay", "edge", "far")
 			p.syncs(edge, 1)
 			before := len(w.writes(edge))
-			tt.fault.Match = ofEdge
+			tt.fault.Match = isEdgeCall
 			w.outside.Registry.Faults.Add(tt.fault)
 			// The ill instance has something to remove, the other to repair.
 			changed := strings.Replace(files["pay.yaml"], "/build/Dockerfile", "/release/Dockerfile", 1)

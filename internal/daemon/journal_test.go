@@ -12,8 +12,8 @@ import (
 // problems first.
 func TestTheJournalsMetricsFollowDamageAndAcceptance(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	p.end()

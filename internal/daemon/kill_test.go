@@ -151,7 +151,7 @@ func (k *killing) disturb() {
 	w := k.w
 	switch k.random.IntN(6) {
 	case 0, 1:
-		files := k.onLoopback(two())
+		files := k.onLoopback(twoBindings())
 		k.commits++
 		for name, text := range files {
 			files[name] = strings.Replace(text, "/build/Dockerfile", fmt.Sprintf("/v%d/Dockerfile", k.commits), 1)
@@ -201,7 +201,7 @@ func TestKillsLoseNothingAndDoNothingTwice(t *testing.T) {
 		answered(forward, rw, r.WithContext(context.WithoutCancel(r.Context())), func() { see(false) })
 	})
 	k.configure()
-	files := k.onLoopback(two())
+	files := k.onLoopback(twoBindings())
 	w.populate(files)
 	k.revision = w.commit(files)
 	inCall := 0
@@ -314,7 +314,7 @@ func (k *killing) check(inCall, kills int) {
 func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 	p := buildProgram(t)
 	flying := make(chan struct{}, 1)
-	p.w.viaProxy(func(r *http.Request) {
+	p.w.useProxy(func(r *http.Request) {
 		if isBind(r) {
 			flying <- struct{}{}
 			<-r.Context().Done()
@@ -356,7 +356,7 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 func TestSignalsOfTheProgram(t *testing.T) {
 	p := buildProgram(t)
 	p.configure()
-	files := p.onLoopback(two())
+	files := p.onLoopback(twoBindings())
 	p.w.populate(files)
 	revision := p.w.commit(files)
 	r := p.start()

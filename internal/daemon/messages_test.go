@@ -83,7 +83,7 @@ func (in *inbox) setDown(down bool) {
 func TestMessagesArriveOfWhatADaemonSees(t *testing.T) {
 	w := newWorld(t)
 	in := w.receive()
-	files := two()
+	files := twoBindings()
 	files["gh.yaml"] = oauthAt("gh", edge, "github")
 	w.populate(files)
 	w.commit(files)
@@ -128,7 +128,7 @@ func TestAReceiverThatIsDownIsShown(t *testing.T) {
 	w := newWorld(t)
 	in := w.receive()
 	in.setDown(true)
-	files := two()
+	files := twoBindings()
 	files["gh.yaml"] = oauthAt("gh", edge, "github")
 	w.populate(files)
 	w.commit(files)

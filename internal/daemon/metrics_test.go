@@ -39,8 +39,8 @@ func (p *process) sample(series string) float64 {
 func TestMetricsTellOfCallsAndQueue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	// The registry asks for a pause once.
 	w.outside.Registry.Faults.Add(sandbox.Throttling(1, time.Second))
 	p := w.start()
@@ -87,15 +87,15 @@ func TestMetricsTellOfCallsAndQueue(t *testing.T) {
 
 func TestPlannedActionsArePendingUntilTheyAreDone(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	w.outside.Registry.Faults.Add(sandbox.Fault{
 		Match:  func(r *http.Request) bool { return r.Method == http.MethodPut },
 		Status: http.StatusBadRequest, ContentType: "application/json", Body: `{"code":"NOT_NOW","message":"x","requestId":"1"}`,
 	})
 	p := w.start()
 	binds := `reconciler_plan_pending_actions{action="bind",registry="prod-hangzhou"}`
-	p.logged("action failed")
+	p.reported("ApplyFailed", 1)
 	p.await("two binds are pending", func() bool { return p.sample(binds) == 2 })
 	if got := p.sample(`reconciler_registry_requests_total{code="other",operation="CreateUserSourceAccount",registry="prod-hangzhou"}`); got < 1 {
 		t.Errorf("a code that nobody knows is counted %v times as other", got)
@@ -158,8 +158,8 @@ func TestDriftIsCountedOnceAndItsRepair(t *testing.T) {
 // the same, by name, type and labels.
 func TestEveryServedMetricIsDescribed(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	families, err := p.daemon.metrics.Gatherer().Gather()
@@ -226,7 +226,7 @@ func TestSeriesGoWithAnInstanceThatAReloadTakesAway(t *testing.T) {
 	fewer := w.config
 	fewer.Instances = fewer.Instances[:1]
 	w.writeConfig(fewer)
-	p.logged("configuration taken")
+	p.taken(1)
 	_, body := p.get("/metrics")
 	for line := range strings.Lines(body) {
 		if strings.Contains(line, edge) {
@@ -246,8 +246,8 @@ func TestPromtoolTakesAScrape(t *testing.T) {
 		t.Skip("RECONCILER_PROMTOOL is not set; make alerts sets it")
 	}
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	_, body := p.get("/metrics")
@@ -274,7 +274,7 @@ func TestSeriesGoWithTheirInstance(t *testing.T) {
 	p.ready("pay", "edge")
 	p.end()
 	m := p.daemon.metrics
-	ofEdge := func() (n int) {
+	isEdgeCall := func() (n int) {
 		families, err := m.Gatherer().Gather()
 		if err != nil {
 			t.Fatal(err)
@@ -292,15 +292,15 @@ func TestSeriesGoWithTheirInstance(t *testing.T) {
 		}
 		return n
 	}
-	if before := ofEdge(); before < 10 {
+	if before := isEdgeCall(); before < 10 {
 		t.Fatalf("only %d series of the instance to begin with", before)
 	}
 	m.SetInstances([]string{prod})
-	if after := ofEdge(); after != 0 {
+	if after := isEdgeCall(); after != 0 {
 		t.Errorf("%d series are left", after)
 	}
 	m.SetInstances([]string{prod, edge})
-	if ofEdge() == 0 {
+	if isEdgeCall() == 0 {
 		t.Error("an instance that comes back has no series")
 	}
 }

@@ -52,8 +52,8 @@ func TestThePageShowsWhatTheDaemonKnows(t *testing.T) {
 	w.config.Server.API = &config.API{
 		Listen: "127.0.0.1:0", Tokens: []config.APIToken{{Name: "page", Right: "read", TokenFile: file}}, Page: config.Page{Enabled: true, Session: time.Hour},
 	}
-	w.populate(two())
-	commit := w.commit(two())
+	w.populate(twoBindings())
+	commit := w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	p.syncs(prod, 2) // One reads what the first one wrote.

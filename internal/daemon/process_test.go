@@ -84,8 +84,26 @@ func (p *process) logged(text string) {
 	p.await(fmt.Sprintf("%q in the log", text), func() bool { return strings.Contains(p.log.String(), text) })
 }
 
-// heard are the events so far.
-func (p *process) heard() []plan.Event {
+// happened returns how often the daemon reported events with a reason.
+func (p *process) happened(reason plan.EventKind) int {
+	all, _, _ := p.daemon.events.after(0)
+	n := 0
+	for _, e := range all {
+		if e.Reason == string(reason) {
+			n += e.Count
+		}
+	}
+	return n
+}
+
+// reported waits until events with a reason were reported n times in all.
+func (p *process) reported(reason plan.EventKind, n int) {
+	p.t.Helper()
+	p.await(fmt.Sprintf("%d times %s", n, reason), func() bool { return p.happened(reason) >= n })
+}
+
+// seenEvents returns the events of the loops so far.
+func (p *process) seenEvents() []plan.Event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.events)
@@ -97,9 +115,14 @@ func (p *process) await(what string, done func() bool) {
 	p.t.Helper()
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
-	for !done() {
+	for {
+		_, _, added := p.daemon.events.after(0)
+		if done() {
+			return
+		}
 		select {
 		case <-p.changed:
+		case <-added:
 		case err := <-p.ended:
 			p.ended <- nil
 			p.t.Fatalf("waiting for %s: the daemon ended: %v\n%s", what, err, p.log)
@@ -115,14 +138,14 @@ func tail(s string) string { return s[max(0, len(s)-2000):] }
 // without failure.
 func (p *process) syncs(instance string, n int) {
 	p.t.Helper()
-	from := len(p.heard())
+	from := len(p.seenEvents())
 	// The first may have begun before.
 	p.await(fmt.Sprintf("%d syncs of %s", n, instance), func() bool { return p.count(from, plan.SyncDone, instance) > n })
 }
 
 func (p *process) count(from int, kind plan.EventKind, instance string) int {
 	n := 0
-	for _, e := range p.heard()[from:] {
+	for _, e := range p.seenEvents()[from:] {
 		if e.Kind == kind && e.Instance == instance {
 			n++
 		}
@@ -158,7 +181,7 @@ func (p *process) at(revision string) {
 			last := i.Last()
 			open[i.Name] = last == nil || last.Revision != revision
 		}
-		for _, e := range p.heard() {
+		for _, e := range p.seenEvents() {
 			if e.Revision == revision && (e.Kind == plan.PlanMade || e.Kind == plan.SyncDone) {
 				open[e.Instance] = e.Kind == plan.PlanMade
 			}

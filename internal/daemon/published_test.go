@@ -56,7 +56,7 @@ func TestWhatIsPublishedIsEnoughToPlanElsewhere(t *testing.T) {
 	// ask nobody.
 	cfg := *p.daemon.currentRunner().config
 	cfg.State.Path, cfg.Server.Socket = t.TempDir()+"/none/state.db", t.TempDir()+"/none.sock"
-	w.outside.Registry.Faults.Add(garbage(nil))
+	w.outside.Registry.Faults.Add(badGateway(nil))
 	e, err := engine.New(t.Context(), engine.Options{Config: cfg, ReadOnly: true, Published: &s})
 	if err != nil {
 		t.Fatal(err)

@@ -117,7 +117,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 		}
 	}
 	// Not there at all, asked for by SIGHUP: refused too.
-	refusals := strings.Count(p.log.String(), "configuration refused")
+	refusals := p.happened(plan.ConfigurationRefused)
 	if err := os.Remove(w.reload.Path); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestAFileThatDidNotChangeIsNotTakenAgainButOnRequest(t *testing.T) {
 	w.commit(map[string]string{"README.md": "nothing"})
 	hangup := w.fromFile()
 	p := w.start()
-	p.logged("snapshot")
+	p.reported(plan.SnapshotRead, 1)
 	w.writeConfig(w.config)
 	hangup()
 	p.taken(1)
@@ -165,7 +165,7 @@ func TestAFileThatDidNotChangeIsNotTakenAgainButOnRequest(t *testing.T) {
 	changed.Log.Level = "info"
 	w.writeConfig(changed)
 	p.taken(2)
-	if n := strings.Count(p.log.String(), "configuration taken"); n != 2 {
+	if n := p.happened(plan.ConfigurationTaken); n != 2 {
 		t.Errorf("taken %d times, want once on request and once changed", n)
 	}
 }
@@ -179,7 +179,7 @@ func TestWhatIsKnownSurvivesAReload(t *testing.T) {
 	// takes, for the clock stands still.
 	w.stopped = time.Now()
 	w.outside.Registry.Faults.Add(sandbox.Fault{
-		Match:  func(r *http.Request) bool { return r.Method == http.MethodPut && ofEdge(r) },
+		Match:  func(r *http.Request) bool { return r.Method == http.MethodPut && isEdgeCall(r) },
 		Status: http.StatusBadRequest, ContentType: "application/json", Body: `{"code":"NOT_NOW","message":"not now","requestId":"1"}`,
 	})
 	var asked atomic.Int64
@@ -202,7 +202,7 @@ func TestWhatIsKnownSurvivesAReload(t *testing.T) {
 	since, parsed := known()
 	writes, questions := len(w.writes(prod))+len(w.writes(edge)), asked.Load()
 	for n := range 2 {
-		from := len(p.heard())
+		from := len(p.seenEvents())
 		hangup()
 		p.taken(n + 1)
 		p.await("both instances are synced", func() bool {
@@ -242,7 +242,7 @@ func TestAReloadWhileGitIsDownKeepsTheSnapshot(t *testing.T) {
 	w.instance(prod).ConsoleUnbind("gitlab")
 	hangup()
 	p.await("drift is repaired by the next generation", func() bool { return w.bound(prod, binding.GitLab) })
-	p.logged("source not read")
+	p.reported(plan.SourceNotRead, 1)
 }
 
 func TestAReloadLetsTheCallInFlightEnd(t *testing.T) {
@@ -251,7 +251,7 @@ func TestAReloadLetsTheCallInFlightEnd(t *testing.T) {
 	w.populate(files)
 	w.commit(files)
 	flying, land := make(chan struct{}, 1), make(chan struct{})
-	w.viaProxy(func(r *http.Request) {
+	w.useProxy(func(r *http.Request) {
 		if isBind(r) {
 			flying <- struct{}{}
 			<-land
@@ -295,7 +295,7 @@ func TestAChangedCAFileIsTakenOnRequest(t *testing.T) {
 	put(t, ca, certificate(unrelated(t)))
 	hangup := w.fromFile()
 	p := w.start()
-	p.logged("source not read")
+	p.reported(plan.SourceNotRead, 1)
 	put(t, ca, certificate(git.Certificate()))
 	hangup()
 	p.ready("pay")

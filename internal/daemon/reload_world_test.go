@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
+	"reconciler/internal/plan"
 )
 
 // fromFile writes the configuration to a file, and has the daemon start from
@@ -106,12 +106,12 @@ func prune(v any) any {
 // taken waits until n configurations in all were taken by the running daemon.
 func (p *process) taken(n int) {
 	p.t.Helper()
-	p.await("a configuration is taken", func() bool { return strings.Count(p.log.String(), "configuration taken") >= n })
+	p.reported(plan.ConfigurationTaken, n)
 }
 
 func (p *process) refused(n int) {
 	p.t.Helper()
-	p.await("a configuration is refused", func() bool { return strings.Count(p.log.String(), "configuration refused") >= n })
+	p.reported(plan.ConfigurationRefused, n)
 }
 
 // without is a configuration without an instance.
@@ -120,9 +120,9 @@ func without(c config.Config, instance string) config.Config {
 	return c
 }
 
-// viaProxy has every registry call go through a proxy that shows it to seen
+// useProxy has every registry call go through a proxy that shows it to seen
 // first, which may block.
-func (w *world) viaProxy(seen func(*http.Request)) {
+func (w *world) useProxy(seen func(*http.Request)) {
 	w.proxy(func(forward http.Handler, rw http.ResponseWriter, r *http.Request) {
 		seen(r)
 		forward.ServeHTTP(rw, r)
@@ -135,9 +135,9 @@ func isBind(r *http.Request) bool {
 	return r.Method == http.MethodPut && r.URL.Path == "/users/sourceAccount" && r.ContentLength > int64(len("{}"))
 }
 
-// viaProxyAfter has the registry take every call first, and shows it to taken
+// useProxyAfter has the registry take every call first, and shows it to taken
 // before the answer goes out.
-func (w *world) viaProxyAfter(taken func(*http.Request)) {
+func (w *world) useProxyAfter(taken func(*http.Request)) {
 	w.proxy(func(forward http.Handler, rw http.ResponseWriter, r *http.Request) {
 		answered(forward, rw, r, func() { taken(r) })
 	})

@@ -12,8 +12,8 @@ import (
 	"reconciler/internal/source/git/gittest"
 )
 
-// four declares a binding of every platform.
-func four() map[string]string {
+// fourBindings declares a binding of every platform.
+func fourBindings() map[string]string {
 	return map[string]string{
 		"a/gitlab.yaml":    gitlabAt("pay", prod),
 		"b/codeup.yaml":    codeupAt("plat", prod),
@@ -50,8 +50,8 @@ func TestACommitIsAppliedForAllFourPlatforms(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.populate(four())
-			tt.serve(t, w, four())
+			w.populate(fourBindings())
+			tt.serve(t, w, fourBindings())
 			p := w.start()
 			w.converge(p)
 			for _, repo := range w.instance(prod).Snapshot().Repositories {
@@ -89,8 +89,8 @@ func bytesOf(files map[string]string) map[string][]byte {
 // hold.
 func TestAnUnchangedSyncCostsItsListCalls(t *testing.T) {
 	w := newWorld(t)
-	w.populate(four())
-	w.commit(four())
+	w.populate(fourBindings())
+	w.commit(fourBindings())
 	p := w.start()
 	w.converge(p)
 	p.syncs(prod, 1)

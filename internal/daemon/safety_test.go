@@ -14,16 +14,16 @@ import (
 
 const unbinding = "deletionPolicy: Unbind"
 
-// two declares two bindings that are unbound when they are not declared any
+// twoBindings declares two bindings that are unbound when they are not declared any
 // more.
-func two() map[string]string {
+func twoBindings() map[string]string {
 	return map[string]string{"pay.yaml": gitlabAt("pay", prod, unbinding), "plat.yaml": codeupAt("plat", prod, unbinding)}
 }
 
 func TestABrokenFileKeepsItsBindingsAndRemovesNothing(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	before := len(w.writes(prod))
@@ -36,7 +36,7 @@ func TestABrokenFileKeepsItsBindingsAndRemovesNothing(t *testing.T) {
 		t.Errorf("condition Declared of the broken binding: %+v", c)
 	}
 	// Whole again, what is really gone goes.
-	p.at(w.commit(map[string]string{"pay.yaml": two()["pay.yaml"]}))
+	p.at(w.commit(map[string]string{"pay.yaml": twoBindings()["pay.yaml"]}))
 	p.await("Codeup is unbound", func() bool { return !w.bound(prod, binding.Codeup) })
 	p.ready("pay")
 	if !w.bound(prod, binding.GitLab) {
@@ -119,7 +119,7 @@ func TestDeletionsAreRefusedAcrossARestartUntilAllowed(t *testing.T) {
 // lastResult is that of the last sync of an instance.
 func (p *process) lastResult(instance string) plan.Result {
 	var last plan.Result
-	for _, e := range p.heard() {
+	for _, e := range p.seenEvents() {
 		if e.Kind == plan.SyncDone && e.Instance == instance {
 			last = *e.Result
 		}
@@ -140,7 +140,7 @@ func TestARewrittenHistoryIsNotForgottenWhileItCannotBeJudged(t *testing.T) {
 		blind func(*world, *gittest.Repo) (end func())
 	}{
 		{"a broken file", func(_ *world, r *gittest.Repo) func() {
-			whole := []byte(two()["plat.yaml"])
+			whole := []byte(twoBindings()["plat.yaml"])
 			r.Git("rm", "--quiet", "bindings/pay.yaml")
 			r.Commit("broken", map[string][]byte{"bindings/plat.yaml": []byte("spec: [")})
 			r.Git("reset", "--quiet", "--soft", "HEAD~2")
@@ -149,7 +149,7 @@ func TestARewrittenHistoryIsNotForgottenWhileItCannotBeJudged(t *testing.T) {
 			return func() { r.Commit("whole", map[string][]byte{"bindings/plat.yaml": whole}) }
 		}},
 		{"a registry that cannot be understood", func(w *world, r *gittest.Repo) func() {
-			w.outside.Registry.Faults.Add(garbage(nil))
+			w.outside.Registry.Faults.Add(badGateway(nil))
 			r.Git("rm", "--quiet", "bindings/pay.yaml")
 			r.Git("commit", "--quiet", "--amend", "--message", "rewritten")
 			r.Push()
@@ -162,10 +162,10 @@ func TestARewrittenHistoryIsNotForgottenWhileItCannotBeJudged(t *testing.T) {
 		for _, restart := range []bool{false, true} {
 			t.Run(tt.name+map[bool]string{true: ", with a restart"}[restart], func(t *testing.T) {
 				w := newWorld(t)
-				w.populate(two())
+				w.populate(twoBindings())
 				repo := gittest.New(t)
 				repo.Commit("first", map[string][]byte{"README.md": []byte("x")})
-				repo.Commit("Declare", bytesOf(two()))
+				repo.Commit("Declare", bytesOf(twoBindings()))
 				w.config.Source.Git.URL = repo.Serve()
 				p := w.start()
 				p.ready("pay", "plat")
@@ -195,10 +195,10 @@ func TestARewrittenHistoryIsNotForgottenWhileItCannotBeJudged(t *testing.T) {
 func TestARewrittenHistoryIsNotForgottenWhileItIsSuspended(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.populate(two())
+	w.populate(twoBindings())
 	repo := gittest.New(t)
 	repo.Commit("first", map[string][]byte{"README.md": []byte("x")})
-	repo.Commit("Declare", bytesOf(two()))
+	repo.Commit("Declare", bytesOf(twoBindings()))
 	w.config.Source.Git.URL = repo.Serve()
 	p := w.start()
 	p.ready("pay", "plat")

@@ -62,7 +62,7 @@ func TestReadyOnceAllWasObserved(t *testing.T) {
 	w.populate(files)
 	w.commit(files)
 	w.gitDown.Store(true)
-	w.outside.Registry.Faults.Add(garbage(ofEdge))
+	w.outside.Registry.Faults.Add(badGateway(isEdgeCall))
 	p := w.start()
 	if code, _ := p.get("/healthz"); code != http.StatusOK {
 		t.Errorf("/healthz before the first snapshot: %d", code)
@@ -85,7 +85,7 @@ func TestReadyOnceAllWasObserved(t *testing.T) {
 		t.Errorf("/readyz: %d %q", code, body)
 	}
 	// An outage later does not take it back: restarting would not help.
-	w.outside.Registry.Faults.Add(garbage(nil))
+	w.outside.Registry.Faults.Add(badGateway(nil))
 	p.syncs(edge, 2)
 	if code, body := p.get("/readyz"); code != http.StatusOK {
 		t.Errorf("/readyz in an outage: %d %q", code, body)
@@ -97,8 +97,8 @@ func TestReadyOnceAllWasObserved(t *testing.T) {
 
 func TestMetricsKeepTheConventionsAndGoWithTheirBindings(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	p.syncs(prod, 1)
@@ -137,7 +137,7 @@ func TestASyncThatSawNothingIsNoSuccess(t *testing.T) {
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod)}
 	w.populate(files)
 	w.commit(files)
-	w.outside.Registry.Faults.Add(garbage(nil))
+	w.outside.Registry.Faults.Add(badGateway(nil))
 	p := w.start()
 	p.syncs(prod, 1)
 	_, body := p.get("/metrics")
@@ -149,8 +149,8 @@ func TestASyncThatSawNothingIsNoSuccess(t *testing.T) {
 
 func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	revision := w.commit(two())
+	w.populate(twoBindings())
+	revision := w.commit(twoBindings())
 	check := func() (settled bool) {
 		t.Helper()
 		opts := w.options(w.process()).Engine
@@ -222,7 +222,7 @@ func TestLogsAreRedactedInBothFormats(t *testing.T) {
 				Body: `{"code":"TOKEN_REFUSED","message":"the token canary-gitlab-pay-bot-1 is not liked","requestId":"1"}`,
 			})
 			p := w.start()
-			p.logged("action failed")
+			p.reported("ApplyFailed", 1)
 			p.await("the condition tells of it", func() bool {
 				return strings.Contains(text(p.condition("pay", binding.Ready)), "TOKEN_REFUSED")
 			})

@@ -16,8 +16,8 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// hanging is a server that says when it was asked and answers nobody.
-func hanging(t *testing.T) (url string, asked chan struct{}) {
+// hangingServer is a server that says when it was asked and answers nobody.
+func hangingServer(t *testing.T) (url string, asked chan struct{}) {
 	t.Helper()
 	asked = make(chan struct{}, 100)
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -63,18 +63,18 @@ func TestAStopIsQuickAndQuiet(t *testing.T) {
 			return func(p *process) { p.ready("pay") }
 		}},
 		{"during a fetch that hangs", func(t *testing.T, w *world) func(*process) {
-			url, asked := hanging(t)
+			url, asked := hangingServer(t)
 			w.config.Source.Git.URL = url + "/bindings.git"
 			return func(*process) { <-asked }
 		}},
 		{"during a login to Vault that hangs", func(t *testing.T, w *world) func(*process) {
-			url, asked := hanging(t)
+			url, asked := hangingServer(t)
 			w.config.Vault.Address = url
 			return func(*process) { <-asked }
 		}},
 		{"during a look at the registry that hangs", func(t *testing.T, w *world) func(*process) {
 			asked := make(chan struct{}, 100)
-			w.viaProxy(func(r *http.Request) {
+			w.useProxy(func(r *http.Request) {
 				asked <- struct{}{}
 				<-r.Context().Done()
 			})
@@ -120,7 +120,7 @@ func TestAStopWaitsForAnAnswerNoLongerThanTheGracePeriod(t *testing.T) {
 	w.commit(files)
 	taken := make(chan struct{}, 100)
 	direct := w.config.Instances
-	w.viaProxyAfter(func(r *http.Request) {
+	w.useProxyAfter(func(r *http.Request) {
 		if isBind(r) {
 			taken <- struct{}{}
 			<-r.Context().Done()
@@ -133,7 +133,7 @@ func TestAStopWaitsForAnAnswerNoLongerThanTheGracePeriod(t *testing.T) {
 	if got := p.count(0, plan.ActionDone, prod); got != 1 {
 		t.Errorf("%d outcomes, want the one of the call that was cut", got)
 	}
-	for _, e := range p.heard() {
+	for _, e := range p.seenEvents() {
 		if e.Kind == plan.ActionDone && !errors.Is(e.Err, context.Canceled) {
 			t.Errorf("the call was not cut, it ended by itself: %v", e.Err)
 		}

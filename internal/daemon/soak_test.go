@@ -22,36 +22,36 @@ import (
 	"reconciler/internal/state"
 )
 
-// simTime is a clock that stands still until it is told to go on, and then goes
+// fakeClock is a clock that stands still until it is told to go on, and then goes
 // to the next moment for which somebody waits.
-type simTime struct {
+type fakeClock struct {
 	mu     sync.Mutex
 	now    time.Time
-	timers map[*simTimer]bool
+	timers map[*fakeTimer]bool
 	// armed gets a value whenever somebody begins to wait.
 	armed chan struct{}
 }
 
-type simTimer struct {
+type fakeTimer struct {
 	at    time.Time
 	fired chan time.Time
 }
 
-func newSimTime() *simTime {
-	return &simTime{now: time.Now(), timers: map[*simTimer]bool{}, armed: make(chan struct{}, 1)}
+func newFakeClock() *fakeClock {
+	return &fakeClock{now: time.Now(), timers: map[*fakeTimer]bool{}, armed: make(chan struct{}, 1)}
 }
 
-func (s *simTime) Now() time.Time {
+func (s *fakeClock) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now
 }
 
 // After implements reconcile.After.
-func (s *simTime) After(d time.Duration) (<-chan time.Time, func()) {
+func (s *fakeClock) After(d time.Duration) (<-chan time.Time, func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	timer := &simTimer{at: s.now.Add(d), fired: make(chan time.Time, 1)}
+	timer := &fakeTimer{at: s.now.Add(d), fired: make(chan time.Time, 1)}
 	s.timers[timer] = true
 	signal(s.armed)
 	return timer.fired, func() {
@@ -62,7 +62,7 @@ func (s *simTime) After(d time.Duration) (<-chan time.Time, func()) {
 }
 
 // settled waits until n wait, which is when nobody has anything to do.
-func (s *simTime) settled(t testing.TB, n int) {
+func (s *fakeClock) settled(t testing.TB, n int) {
 	t.Helper()
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
@@ -82,10 +82,10 @@ func (s *simTime) settled(t testing.TB, n int) {
 }
 
 // step goes to the next moment that somebody waits for.
-func (s *simTime) step() {
+func (s *fakeClock) step() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var next *simTimer
+	var next *fakeTimer
 	for timer := range s.timers {
 		if next == nil || timer.at.Before(next.at) {
 			next = timer
@@ -109,7 +109,7 @@ const others = 2
 type soak struct {
 	*world
 	p      *process
-	clock  *simTime
+	clock  *fakeClock
 	random *rand.Rand
 	counts map[string]int
 	syncs  atomic.Int64
@@ -138,24 +138,24 @@ func (s *soak) fillHistory() {
 	}
 }
 
-// figures are what must be level after months.
-type figures struct {
+// measures are what must be level after months.
+type measures struct {
 	goroutines, files int
 	heap, state       int64
 }
 
-func (f figures) String() string {
+func (f measures) String() string {
 	return fmt.Sprintf("%d goroutines, %d open files, heap %d KiB, state file %d KiB", f.goroutines, f.files, f.heap>>10, f.state>>10)
 }
 
-func (s *soak) figures() figures {
+func (s *soak) measure() measures {
 	s.outside.Registry.ForgetCalls()
 	s.outside.Vault.ForgetCalls()
 	runtime.GC()
 	runtime.GC()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	f := figures{goroutines: runtime.NumGoroutine(), heap: int64(memory.HeapAlloc)}
+	f := measures{goroutines: runtime.NumGoroutine(), heap: int64(memory.HeapAlloc)}
 	if open, err := os.ReadDir("/proc/self/fd"); err == nil {
 		f.files = len(open)
 	}
@@ -179,7 +179,7 @@ func (s *soak) disturb() {
 	s.counts[what]++
 	switch what {
 	case "commit":
-		files := four()
+		files := fourBindings()
 		for name, text := range files {
 			files[name] = strings.Replace(text, "/build/Dockerfile", fmt.Sprintf("/v%d/Dockerfile", s.random.IntN(5)), 1)
 		}
@@ -206,7 +206,7 @@ func (s *soak) disturb() {
 
 func (s *soak) outage(what string, begins bool) {
 	// What is tried again within a call waits by the machine's time.
-	down := garbage(nil)
+	down := badGateway(nil)
 	switch what {
 	case "git out":
 		s.gitDown.Store(begins)
@@ -293,7 +293,7 @@ func TestSoak(t *testing.T) {
 		seed = n
 	}
 	t.Logf("RECONCILER_SEED=%d, %d days", seed, days)
-	clock := newSimTime()
+	clock := newFakeClock()
 	s := &soak{
 		// The world's own clock is the machine's, by which requests are signed.
 		world: newWorld(t), clock: clock,
@@ -302,8 +302,8 @@ func TestSoak(t *testing.T) {
 	s.config.Sync = config.Sync{Interval: 10 * time.Minute, DriftInterval: 30 * time.Minute, Jitter: 0.1}
 	s.config.Log.Level = "error"
 	s.config.Drift = config.Drift{MaxRepairs: 100, Within: time.Hour}
-	s.populate(four())
-	s.commit(four())
+	s.populate(fourBindings())
+	s.commit(fourBindings())
 	for platform, name := range map[string]string{"github": "web-bot", "bitbucket": "data-bot"} {
 		s.instance(prod).ConsoleBind(platform, "", name)
 	}
@@ -321,10 +321,10 @@ func TestSoak(t *testing.T) {
 	total := time.Duration(days) * 24 * time.Hour
 	s.until(begin.Add(total/6), true)
 	s.rest()
-	early := s.figures()
+	early := s.measure()
 	s.until(begin.Add(total), true)
 	s.rest()
-	late := s.figures()
+	late := s.measure()
 	t.Logf("%d syncs; happened: %v", s.syncs.Load(), s.counts)
 	t.Logf("after %s: %s", total/6, early)
 	t.Logf("after %s: %s", clock.Now().Sub(begin).Round(time.Hour), late)

@@ -81,7 +81,7 @@ func TestAStateFileThatFailsStopsWritesAndNotTheDaemon(t *testing.T) {
 	before := len(w.writes(prod))
 	w.instance(prod).ConsoleUnbind("gitlab")
 	p.await("syncs fail and go on", func() bool { return p.count(0, plan.SyncFailed, prod) >= 1 })
-	p.logged("source not read")
+	p.reported(plan.SourceNotRead, 1)
 	if after := w.writes(prod); len(after) != before {
 		t.Errorf("written without a memory of it: %v", after[before:])
 	}
@@ -90,19 +90,19 @@ func TestAStateFileThatFailsStopsWritesAndNotTheDaemon(t *testing.T) {
 	}
 }
 
-// panicking is a source with a fault.
-type panicking struct{}
+// panickingSource is a source with a fault.
+type panickingSource struct{}
 
-func (panicking) Snapshot(context.Context, string) (source.Snapshot, bool, error) {
+func (panickingSource) Snapshot(context.Context, string) (source.Snapshot, bool, error) {
 	panic("canary-of-a-panic")
 }
-func (panicking) Close() error { return nil }
+func (panickingSource) Close() error { return nil }
 
 func TestAPanicInTheSourceDoesNotEndTheDaemon(t *testing.T) {
 	w := newWorld(t)
 	p := w.process()
 	opts := w.options(p)
-	opts.Engine.Source = panicking{}
+	opts.Engine.Source = panickingSource{}
 	w.buildWith(p, opts)
 	f := p.daemon.currentRunner().follower
 	for range 2 {
@@ -151,7 +151,7 @@ func TestASecondDaemonIsRefusedWithWords(t *testing.T) {
 	w := newWorld(t)
 	w.commit(map[string]string{"pay.yaml": gitlabAt("pay", prod)})
 	p := w.start()
-	p.logged("snapshot")
+	p.reported(plan.SnapshotRead, 1)
 	_, err := New(t.Context(), w.options(w.process()))
 	if err == nil || !strings.Contains(err.Error(), "another process has it open") || !strings.Contains(err.Error(), w.config.State.Path) {
 		t.Errorf("on the same state: %v", err)

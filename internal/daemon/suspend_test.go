@@ -25,8 +25,8 @@ func suspendFor(name, of string, d time.Duration) client.SuspendRequest {
 // TestWhatIsSuspendedStaysAsItIs until a person resumes it, over a restart.
 func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	list, err := p.client().Suspend(t.Context(), suspendFor("pay", "", time.Hour))
@@ -104,8 +104,8 @@ func TestSuspensionsOfInstancesAndOfAll(t *testing.T) {
 
 func TestSuspensionsThatAreNotTaken(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	for name, tt := range map[string]struct {
@@ -153,13 +153,13 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 	}
 }
 
-// whileAsked is a log that does something at every line on what a person asks.
-type whileAsked struct {
+// hookedLog is a log that does something at every line on what a person asks.
+type hookedLog struct {
 	*lines
 	do func(line string)
 }
 
-func (l whileAsked) Write(p []byte) (int, error) {
+func (l hookedLog) Write(p []byte) (int, error) {
 	if strings.Contains(string(p), "a person asked for") {
 		l.do(string(p))
 	}
@@ -170,11 +170,11 @@ func (l whileAsked) Write(p []byte) (int, error) {
 // those of the next one have planned without the person's word.
 func TestAGenerationIsHeldWhileAPersonIsHeard(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.process()
 	opts, heard := w.options(p), make(chan string, 10)
-	opts.Engine.LogTo = whileAsked{p.log, func(line string) {
+	opts.Engine.LogTo = hookedLog{p.log, func(line string) {
 		if p.daemon.exchanging.TryLock() {
 			p.daemon.exchanging.Unlock()
 			t.Errorf("the generation may be exchanged at: %s", line)
@@ -200,8 +200,8 @@ func TestAGenerationIsHeldWhileAPersonIsHeard(t *testing.T) {
 // TestABindingCanBeSuspendedDuringTheFirstSync, which sees it only at its end.
 func TestABindingCanBeSuspendedDuringTheFirstSync(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.process()
 	release, planned := make(chan struct{}), make(chan struct{})
 	first := sync.OnceFunc(func() { close(planned); <-release })

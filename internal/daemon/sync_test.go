@@ -18,12 +18,12 @@ func (p *process) sync(request client.SyncRequest) (report.SyncResult, error) {
 func TestASyncLooksAtOnceAndTellsWhatItDid(t *testing.T) {
 	w := newWorld(t)
 	w.config.Sync.Interval, w.config.Sync.DriftInterval = patience, patience
-	w.populate(two())
-	w.commit(map[string]string{"pay.yaml": two()["pay.yaml"]})
+	w.populate(twoBindings())
+	w.commit(map[string]string{"pay.yaml": twoBindings()["pay.yaml"]})
 	p := w.start()
 	p.ready("pay")
 
-	revision := w.commit(map[string]string{"plat.yaml": two()["plat.yaml"]})
+	revision := w.commit(map[string]string{"plat.yaml": twoBindings()["plat.yaml"]})
 	result, err := p.sync(client.SyncRequest{By: "Ada", Reason: "cannot wait"})
 	if err != nil || result.Source != "" || len(result.Instances) != 2 || result.Has(report.SyncFailed) {
 		t.Fatalf("got %+v, %v", result, err)
@@ -69,12 +69,12 @@ func TestASyncLooksAtOnceAndTellsWhatItDid(t *testing.T) {
 func TestASyncTellsWhatFailed(t *testing.T) {
 	w := newWorld(t)
 	w.config.Sync.Interval, w.config.Sync.DriftInterval = patience, patience
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	w.gitDown.Store(true)
-	w.outside.Registry.Faults.Add(garbage(nil))
+	w.outside.Registry.Faults.Add(badGateway(nil))
 	result, err := p.sync(client.SyncRequest{By: "Ada"})
 	if err != nil || !strings.Contains(result.Source, "the last snapshot still applies") || !result.Has(report.SyncFailed) {
 		t.Errorf("got %+v, %v", result, err)
@@ -91,8 +91,8 @@ func TestASyncTellsWhatFailed(t *testing.T) {
 
 func TestASyncThatMeansNothingIsNotBegun(t *testing.T) {
 	w := newWorld(t)
-	w.populate(two())
-	w.commit(two())
+	w.populate(twoBindings())
+	w.commit(twoBindings())
 	p := w.start()
 	p.ready("pay", "plat")
 	for name, tt := range map[string]struct {

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// onePay is a world with one binding of gitlab at prod.
-func onePay(t *testing.T) (*world, map[string]string) {
+// payWorld is a world with one binding of gitlab at prod.
+func payWorld(t *testing.T) (*world, map[string]string) {
 	t.Helper()
 	w := newWorld(t)
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod)}
@@ -53,7 +53,7 @@ func TestKind5EndToEnd(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, _ := onePay(t)
+			w, _ := payWorld(t)
 			p := w.start()
 			p.ready("pay")
 			p.end()
@@ -74,7 +74,7 @@ func TestKind5EndToEnd(t *testing.T) {
 func TestKind6EndToEnd(t *testing.T) {
 	for name, versions := range map[string][2]int{"from version 1 to 2": {1, 2}, "from version 2 to 1": {2, 1}, "and one of version 1 that stays": {1, 1}} {
 		t.Run(name, func(t *testing.T) {
-			w, _ := onePay(t)
+			w, _ := payWorld(t)
 			w.outside.Vault.Mount("secret", versions[0])
 			w.newToken(binding.GitLab, "pay-bot", "acr/pay")
 			p := w.start()
@@ -93,7 +93,7 @@ func TestKind6EndToEnd(t *testing.T) {
 
 // TestKind2EndToEnd: the bound token is revoked while a newer one is held back.
 func TestKind2EndToEnd(t *testing.T) {
-	w, _ := onePay(t)
+	w, _ := payWorld(t)
 	p := w.start()
 	p.ready("pay")
 	if _, err := p.client().Suspend(t.Context(), suspendFor("pay", "", time.Hour)); err != nil {

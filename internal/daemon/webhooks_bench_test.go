@@ -28,7 +28,7 @@ func BenchmarkPushToPlan(b *testing.B) {
 			b.Fatalf("status %d", status)
 		}
 		p.await("the plan", func() bool {
-			for _, e := range p.heard() {
+			for _, e := range p.seenEvents() {
 				if e.Kind == plan.SyncDone && e.Revision == revision {
 					return true
 				}
@@ -45,7 +45,7 @@ func BenchmarkPushToCall(b *testing.B) {
 	w := newWorld(b)
 	w.hook()
 	called := make(chan struct{}, 1)
-	w.viaProxy(func(r *http.Request) {
+	w.useProxy(func(r *http.Request) {
 		if r.Method != http.MethodGet {
 			signal(called)
 		}
@@ -82,7 +82,7 @@ func BenchmarkPushToCall(b *testing.B) {
 		<-called
 		took = append(took, time.Since(began))
 		p.await("the end of the sync", func() bool {
-			return slices.ContainsFunc(p.heard(), func(e plan.Event) bool {
+			return slices.ContainsFunc(p.seenEvents(), func(e plan.Event) bool {
 				return e.Kind == plan.SyncDone && e.Instance == prod && e.Revision == revision
 			})
 		})

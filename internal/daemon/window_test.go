@@ -22,7 +22,7 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 	w.config.Instances[0].Windows = &config.Windows{TimeZone: "UTC", Allow: []config.Window{
 		{Schedule: fmt.Sprintf("%d %d * * *", opens.Minute(), opens.Hour()), Duration: time.Hour},
 	}}
-	files := map[string]string{"pay.yaml": two()["pay.yaml"]}
+	files := map[string]string{"pay.yaml": twoBindings()["pay.yaml"]}
 	w.populate(files)
 	w.commit(files)
 	p := w.start()

@@ -19,7 +19,7 @@ import (
 )
 
 // addGitLab makes an account with a project and a token that lasts a year.
-func (p *patient) addGitLab(username, project, path string) (token string) {
+func (p *world) addGitLab(username, project, path string) (token string) {
 	token = "glpat-" + username + "-" + canary
 	p.outside.Hosts.AddUser("gitlab", sandbox.HostUser{Username: username})
 	p.outside.Hosts.AddProject("gitlab", sandbox.HostProject{Path: project})
@@ -28,7 +28,7 @@ func (p *patient) addGitLab(username, project, path string) (token string) {
 	return token
 }
 
-func (p *patient) addCodeup(username, project, path string) (token string) {
+func (p *world) addCodeup(username, project, path string) (token string) {
 	token = "pt-" + username + "-" + canary
 	p.outside.Hosts.AddUser("codeup", sandbox.HostUser{Username: username})
 	p.outside.Hosts.AddProject("codeup", sandbox.HostProject{Path: project})
@@ -38,9 +38,9 @@ func (p *patient) addCodeup(username, project, path string) (token string) {
 }
 
 // healthy is a world in which nothing is wrong.
-func healthy(t *testing.T) *patient {
+func healthy(t *testing.T) *world {
 	t.Helper()
-	p := newPatient(t)
+	p := newWorld(t)
 	p.addGitLab("ci-bot", "payments/api", "acr/payments")
 	p.addCodeup("platform-ci", "platform/gateway", "acr/platform")
 	p.outside.Hosts.AddUser("github", sandbox.HostUser{Username: "octo-dev"})
@@ -59,7 +59,7 @@ func healthy(t *testing.T) *patient {
 }
 
 // day is a day so many days from the patient's today.
-func day(p *patient, days int) string { return binding.DateOf(p.now.AddDate(0, 0, days)).String() }
+func day(p *world, days int) string { return binding.DateOf(p.now.AddDate(0, 0, days)).String() }
 
 func TestDoctorRefutesNothingOfAHealthyWorld(t *testing.T) {
 	p := healthy(t)
@@ -73,7 +73,7 @@ func TestDoctorRefutesNothingOfAHealthyWorld(t *testing.T) {
 }
 
 func TestDoctorTellsEveryFaultInOneRun(t *testing.T) {
-	p := newPatient(t)
+	p := newWorld(t)
 	vault, hosts := p.outside.Vault, p.outside.Hosts
 	p.outside.Registry.Instance("key-prod").AddRepository("payments/api", "platform/gateway")
 	// The project moved into a subgroup, its token is pinned and ends soon.

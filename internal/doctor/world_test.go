@@ -30,8 +30,8 @@ const (
 	patientVaultToken = "hvs.vault-" + canary
 )
 
-// patient is an outside world to be looked at.
-type patient struct {
+// world is an outside world to be looked at.
+type world struct {
 	t       *testing.T
 	outside *sandbox.Sandbox
 	folder  string
@@ -41,11 +41,11 @@ type patient struct {
 	observer string
 }
 
-// newPatient starts a world with three instances, of which the identity of lab
+// newWorld starts a world with three instances, of which the identity of lab
 // has no registry.
-func newPatient(t *testing.T) *patient {
+func newWorld(t *testing.T) *world {
 	t.Helper()
-	p := &patient{t: t, folder: t.TempDir(), now: time.Now().UTC()}
+	p := &world{t: t, folder: t.TempDir(), now: time.Now().UTC()}
 	var err error
 	p.outside, err = sandbox.Start(t.Context(), sandbox.Options{
 		Principals: []sandbox.Principal{
@@ -63,7 +63,7 @@ func newPatient(t *testing.T) *patient {
 }
 
 // declare commits declarations, each in a file of its own.
-func (p *patient) declare(documents ...string) {
+func (p *world) declare(documents ...string) {
 	p.t.Helper()
 	files := map[string][]byte{}
 	for i, d := range documents {
@@ -95,7 +95,7 @@ func builds(image, source, trigger string) string {
 }
 
 // config writes the configuration and loads it.
-func (p *patient) config(gitURL string) (config.Config, string) {
+func (p *world) config(gitURL string) (config.Config, string) {
 	p.t.Helper()
 	text := fmt.Sprintf(`apiVersion: reconciler/v1alpha1
 kind: Configuration
@@ -131,7 +131,7 @@ instances:
 	return cfg, path
 }
 
-func (p *patient) write(name, content string) string {
+func (p *world) write(name, content string) string {
 	path := filepath.Join(p.folder, name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		p.t.Fatal(err)
@@ -140,12 +140,12 @@ func (p *patient) write(name, content string) string {
 }
 
 // diagnose looks at the world as it is.
-func (p *patient) diagnose(names ...string) []report.Check {
+func (p *world) diagnose(names ...string) []report.Check {
 	p.t.Helper()
 	return p.diagnoseFrom(p.outside.GitURL, names...)
 }
 
-func (p *patient) diagnoseFrom(gitURL string, names ...string) []report.Check {
+func (p *world) diagnoseFrom(gitURL string, names ...string) []report.Check {
 	p.t.Helper()
 	config, path := p.config(gitURL)
 	before := listFolder(p.t, p.folder)
@@ -168,7 +168,7 @@ func (p *patient) diagnoseFrom(gitURL string, names ...string) []report.Check {
 }
 
 // writes are the calls so far that were more than reads.
-func (p *patient) writes() []string {
+func (p *world) writes() []string {
 	var all []string
 	for _, c := range p.outside.Registry.Calls() {
 		if c.Operation != "" && !strings.HasPrefix(c.Operation, "Get") {
@@ -201,7 +201,7 @@ func listFolder(t *testing.T, folder string) map[string]string {
 }
 
 // noCanary holds everything that is printed free of secrets.
-func (p *patient) noCanary(checks []report.Check) {
+func (p *world) noCanary(checks []report.Check) {
 	p.t.Helper()
 	var out bytes.Buffer
 	if err := report.ChecklistJSON(&out, checks); err != nil {
@@ -217,7 +217,7 @@ func (p *patient) noCanary(checks []report.Check) {
 
 // golden compares checks with the golden text, and with the golden JSON of the
 // same name.
-func (p *patient) golden(name string, checks []report.Check) {
+func (p *world) golden(name string, checks []report.Check) {
 	p.t.Helper()
 	var text, object bytes.Buffer
 	if err := report.Checklist(&text, checks, report.Style{}); err != nil {
@@ -226,7 +226,7 @@ func (p *patient) golden(name string, checks []report.Check) {
 	if err := report.ChecklistJSON(&object, checks); err != nil {
 		p.t.Fatal(err)
 	}
-	for file, got := range map[string]string{name + ".txt": p.steady(text.String()), name + ".json": p.steady(object.String())} {
+	for file, got := range map[string]string{name + ".txt": p.normalize(text.String()), name + ".json": p.normalize(object.String())} {
 		path := filepath.Join("testdata", file)
 		if *update {
 			if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
@@ -243,8 +243,8 @@ func (p *patient) golden(name string, checks []report.Check) {
 	}
 }
 
-// steady puts a word in place of all that differs from run to run.
-func (p *patient) steady(text string) string {
+// normalize puts a word in place of all that differs from run to run.
+func (p *world) normalize(text string) string {
 	o := p.outside
 	text = strings.NewReplacer(
 		o.GitURL, "GIT", o.VaultURL, "VAULT", o.RegistryURL, "REGISTRY", o.CodeupURL, "CODEUP",

@@ -30,7 +30,7 @@ func checkOne(b testing.TB, file binding.File, others []binding.File) (findings 
 // TestOneFileFindsWhatAllFilesWouldTellOfIt holds the quick way to the whole
 // one.
 func TestOneFileFindsWhatAllFilesWouldTellOfIt(t *testing.T) {
-	others := smalls(200)
+	others := smallFiles(200)
 	base := string(small(7).Data)
 	all := manifest.Load(t.Context(), []binding.File{small(7)}, manifest.Options{Now: now}).Declarations
 	if len(all) != 1 {
@@ -105,7 +105,7 @@ func TestBesidePicksTheSameSecretForAnotherHost(t *testing.T) {
 // BenchmarkOneOf10000 is one changed file beside ten thousand, but for reading
 // them. It is to stay far below a second.
 func BenchmarkOneOf10000(b *testing.B) {
-	others := smalls(10_000)
+	others := smallFiles(10_000)
 	file := binding.File{Path: "changed.yaml", Data: bytes.Replace(small(7).Data, []byte("name:"), []byte("name: "), 1)}
 	for b.Loop() {
 		if findings, _ := checkOne(b, file, others); len(findings) == 0 {

@@ -20,8 +20,8 @@ const (
 	withToken      = ", token: {vault: {mount: m, path: q}}"
 )
 
-// onP is a declaration of an instance with what else its spec has.
-func onP(name, platform, rest string) binding.File {
+// declarationOnP is a declaration of an instance with what else its spec has.
+func declarationOnP(name, platform, rest string) binding.File {
 	return binding.File{Path: name + ".yaml", Data: fmt.Appendf(nil, "apiVersion: reconciler/v1alpha1\nkind: SourceBinding\n"+
 		"metadata: {name: %s}\nspec: {instance: p, platform: %s, username: u%s}\n", name, platform, rest)}
 }
@@ -50,32 +50,32 @@ func TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise(t *testing.T) {
 		personal, enterprise []string
 	}{
 		"gitee": {
-			onP("a", "gitee", ""),
+			declarationOnP("a", "gitee", ""),
 			[]string{"a.yaml:4:31 error platform-edition"},
 			nil,
 		},
 		"gitee with an address": {
-			onP("a", "gitee", ", address: 'https://gitee.com'"),
+			declarationOnP("a", "gitee", ", address: 'https://gitee.com'"),
 			[]string{"a.yaml:4:31 error platform-edition"},
 			[]string{"a.yaml:4:51 error gitee-address"},
 		},
 		"a subgroup that builds on a push": {
-			onP("a", "gitlab", ", address: 'https://g.example.com'"+withToken+repository("a/b/c")),
+			declarationOnP("a", "gitlab", ", address: 'https://g.example.com'"+withToken+repository("a/b/c")),
 			[]string{"a.yaml:4:164 error gitlab-subgroup-manual"},
 			nil,
 		},
 		"GitLab in a VPC": {
-			onP("a", "gitlab", ", address: 'http://10.1.2.3:8443'"+withToken),
+			declarationOnP("a", "gitlab", ", address: 'http://10.1.2.3:8443'"+withToken),
 			[]string{"a.yaml:4:61 error gitlab-public", "a.yaml:4:61 info gitlab-trigger-url"},
 			[]string{"a.yaml:4:61 info gitlab-trigger-url", "a.yaml:4:61 info gitlab-vpc", "a.yaml:4:61 warning token-over-http"},
 		},
 		"a port": {
-			onP("a", "gitlab", ", address: 'https://g.example.com:8443'"+withToken),
+			declarationOnP("a", "gitlab", ", address: 'https://g.example.com:8443'"+withToken),
 			[]string{"a.yaml:4:61 error gitlab-https-port"},
 			[]string{"a.yaml:4:61 warning gitlab-https-port"},
 		},
 		"a GitHub organization": {
-			onP("a", "github", repository("org/app")),
+			declarationOnP("a", "github", repository("org/app")),
 			[]string{"a.yaml:4:93 error github-personal"},
 			[]string{"a.yaml:4:93 warning github-personal"},
 		},
@@ -100,7 +100,7 @@ func TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise(t *testing.T) {
 
 func TestInstancesFileIsCheckedWithPlaces(t *testing.T) {
 	const head = "apiVersion: reconciler/v1alpha1\nkind: Instances\n"
-	gitee := onP("a", "gitee", "")
+	gitee := declarationOnP("a", "gitee", "")
 	tests := map[string]struct {
 		text string
 		want []string
@@ -126,7 +126,7 @@ func TestInstancesFileIsCheckedWithPlaces(t *testing.T) {
 // TestAnUnusableInstancesFileHoldsItsDeclarations holds that a declaration is not
 // applied by rules that may not be its own.
 func TestAnUnusableInstancesFileHoldsItsDeclarations(t *testing.T) {
-	codeup := onP("a", "codeup", withToken)
+	codeup := declarationOnP("a", "codeup", withToken)
 	broken := instancesFile("apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances: 7\n")
 	for name, tt := range map[string]struct {
 		files []binding.File
@@ -151,7 +151,7 @@ func TestAnUnusableInstancesFileHoldsItsDeclarations(t *testing.T) {
 }
 
 func TestADisagreementNamesBothSides(t *testing.T) {
-	files := []binding.File{onP("a", "codeup", withToken), instancesFile(enterpriseFile)}
+	files := []binding.File{declarationOnP("a", "codeup", withToken), instancesFile(enterpriseFile)}
 	got := manifest.Load(t.Context(), files, manifest.Options{
 		Now: now, Editions: map[string]binding.Edition{"p": binding.Personal}, Instances: []string{"p"},
 	})
@@ -173,7 +173,7 @@ func TestADisagreementNamesBothSides(t *testing.T) {
 // TestAChangedEditionChecksUnchangedFilesAgain holds that the cache knows by
 // which rules a file was checked.
 func TestAChangedEditionChecksUnchangedFilesAgain(t *testing.T) {
-	gitee := onP("a", "gitee", "")
+	gitee := declarationOnP("a", "gitee", "")
 	gitee.Digest = "1"
 	file := instancesFile(enterpriseFile)
 	file.Digest = "2"
@@ -206,7 +206,7 @@ func TestAMovedBindingIsToldWithWhatDiffers(t *testing.T) {
 		"only observed elsewhere":      {[]binding.Record{record("old", "a", false)}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := []binding.File{onP("a", "codeup", ", token: {vault: {mount: m, path: q}, expires: 2099-01-01}"), instancesFile(enterpriseFile)}
+			files := []binding.File{declarationOnP("a", "codeup", ", token: {vault: {mount: m, path: q}, expires: 2099-01-01}"), instancesFile(enterpriseFile)}
 			got := manifest.Load(t.Context(), files, manifest.Options{Now: now, Applied: tt.applied})
 			moved := slices.DeleteFunc(got.Findings, func(f finding.Finding) bool { return f.Code != "instance-moved" })
 			if len(moved) != tt.want {
@@ -223,7 +223,7 @@ func TestAMovedBindingIsToldWithWhatDiffers(t *testing.T) {
 func TestADisagreementHoldsItsInstanceOnly(t *testing.T) {
 	const entries = "apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances:\n"
 	on := func(name, instance string) string {
-		return strings.Replace(string(onP(name, "codeup", withToken).Data), "instance: p", "instance: "+instance, 1)
+		return strings.Replace(string(declarationOnP(name, "codeup", withToken).Data), "instance: p", "instance: "+instance, 1)
 	}
 	both := binding.File{Path: "both.yaml", Data: []byte(on("c", "p") + "---\n" + on("d", "q"))}
 	for name, tt := range map[string]struct {
@@ -286,9 +286,9 @@ func TestADisagreementHoldsItsInstanceOnly(t *testing.T) {
 func TestAChangeOfTheEditionIsAFinding(t *testing.T) {
 	const head = "apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances:"
 	entries := func(entries ...string) []binding.File {
-		return []binding.File{instancesFile(head + "\n  - {name: " + strings.Join(entries, "}\n  - {name: ") + "}\n"), onP("a", "codeup", withToken)}
+		return []binding.File{instancesFile(head + "\n  - {name: " + strings.Join(entries, "}\n  - {name: ") + "}\n"), declarationOnP("a", "codeup", withToken)}
 	}
-	none := []binding.File{onP("a", "codeup", withToken)}
+	none := []binding.File{declarationOnP("a", "codeup", withToken)}
 	const toEnterprise = `the edition of the instance "p" changes: Personal Edition → Enterprise Edition; 1 of its declarations are checked by the rules of the Enterprise Edition`
 	const toPersonal = `the edition of the instance "p" changes: Enterprise Edition → Personal Edition; 1 of its declarations are checked by the rules of the Personal Edition`
 	for name, tt := range map[string]struct {

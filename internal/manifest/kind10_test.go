@@ -35,8 +35,8 @@ func bound(name, instance, platform, username string, images ...string) string {
 	return document(name, spec+"}")
 }
 
-// payWas is what was applied last of the binding pay, declared in pay.yaml.
-func payWas() binding.Record {
+// payRecord is what was applied last of the binding pay, declared in pay.yaml.
+func payRecord() binding.Record {
 	return binding.Record{
 		Instance: "prod", Binding: "pay", Platform: binding.GitLab, Username: "ci", Address: "https://gitlab.example.com",
 		Managed: true, File: "pay.yaml", Applied: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
@@ -53,7 +53,7 @@ func TestKind10TheFirstOwnerKeepsWhatANewcomerTakes(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		files map[string]string
-		// applied replaces payWas.
+		// applied replaces payRecord.
 		applied []binding.Record
 		// declared are name@file of what is in force, broken the invalid files.
 		declared, broken []string
@@ -77,7 +77,7 @@ func TestKind10TheFirstOwnerKeepsWhatANewcomerTakes(t *testing.T) {
 		{"the owner's file is broken", map[string]string{"pay.yaml": brokenText, "a.yaml": bound("pay", "edge", "codeup", "x")}, nil, nil, []string{"a.yaml", "pay.yaml"}},
 		{"the owner's file is broken, another one is", map[string]string{"pay.yaml": pay, "b.yaml": brokenText}, nil, []string{"pay@pay.yaml"}, []string{"b.yaml"}},
 		{"an earlier owner comes back", map[string]string{"pay.yaml": pay, "old.yaml": bound("old", "prod", "gitlab", "ci")}, []binding.Record{
-			{Instance: "prod", Binding: "old", Platform: binding.GitLab, Username: "ci", File: "old.yaml", Managed: true}, payWas(),
+			{Instance: "prod", Binding: "old", Platform: binding.GitLab, Username: "ci", File: "old.yaml", Managed: true}, payRecord(),
 		}, []string{"pay@pay.yaml"}, []string{"old.yaml"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestKind10TheFirstOwnerKeepsWhatANewcomerTakes(t *testing.T) {
 			for path, text := range tt.files {
 				files = append(files, binding.File{Path: path, Data: []byte(text)})
 			}
-			opts := manifest.Options{Now: time.Now(), Applied: []binding.Record{payWas()}}
+			opts := manifest.Options{Now: time.Now(), Applied: []binding.Record{payRecord()}}
 			if tt.applied != nil {
 				opts.Applied = tt.applied
 			}
@@ -110,7 +110,7 @@ func TestKind10TheFirstOwnerKeepsWhatANewcomerTakes(t *testing.T) {
 func TestKind10AFileThatTheSourceCannotGiveHoldsItsName(t *testing.T) {
 	t.Parallel()
 	files := []binding.File{{Path: "a.yaml", Data: []byte(bound("pay", "edge", "codeup", "x"))}}
-	got := manifest.Load(t.Context(), files, manifest.Options{Now: time.Now(), Applied: []binding.Record{payWas()}, Unreadable: []string{"pay.yaml"}})
+	got := manifest.Load(t.Context(), files, manifest.Options{Now: time.Now(), Applied: []binding.Record{payRecord()}, Unreadable: []string{"pay.yaml"}})
 	if !slices.Equal(got.Broken, []string{"a.yaml"}) {
 		t.Errorf("invalid = %v, want a.yaml\n%s", got.Broken, render(got))
 	}
@@ -122,7 +122,7 @@ func TestKind10WhoIsFirstDoesNotDependOnWhereFilesAreReadFrom(t *testing.T) {
 	t.Parallel()
 	pay := bound("pay", "prod", "gitlab", "ci")
 	files := []binding.File{{Path: "acr/pay.yaml", Data: []byte(pay)}, {Path: "acr/a.yaml", Data: []byte(pay)}}
-	got := manifest.Load(t.Context(), files, manifest.Options{Now: time.Now(), Applied: []binding.Record{payWas()}, Roots: []string{"acr"}})
+	got := manifest.Load(t.Context(), files, manifest.Options{Now: time.Now(), Applied: []binding.Record{payRecord()}, Roots: []string{"acr"}})
 	if !slices.Equal(got.Broken, []string{"acr/a.yaml"}) {
 		t.Errorf("invalid = %v, want acr/a.yaml\n%s", got.Broken, render(got))
 	}

@@ -125,7 +125,7 @@ func small(i int) binding.File {
 	return binding.File{Path: fmt.Sprintf("d/%06d.yaml", i), Digest: fmt.Sprint(i), Data: []byte(text)}
 }
 
-func smalls(n int) []binding.File {
+func smallFiles(n int) []binding.File {
 	files := make([]binding.File, n)
 	for i := range files {
 		files[i] = small(i)
@@ -135,7 +135,7 @@ func smalls(n int) []binding.File {
 
 func TestLoadDoesNotDependOnTheOrderOfFiles(t *testing.T) {
 	t.Parallel()
-	files := smalls(20)
+	files := smallFiles(20)
 	files = append(files, binding.File{Path: "twice.yaml", Data: files[3].Data}, binding.File{Path: "bad.yaml", Data: []byte("a: [")})
 	want := manifest.Load(t.Context(), files, manifest.Options{Now: now, Instances: []string{"p1"}})
 	if len(want.Broken) != 22-1 {
@@ -153,7 +153,7 @@ func TestLoadDoesNotDependOnTheOrderOfFiles(t *testing.T) {
 
 func TestCacheChangesNothing(t *testing.T) {
 	t.Parallel()
-	files := smalls(30)
+	files := smallFiles(30)
 	files[7].Data = []byte("kind: Nothing\n")
 	cache := manifest.NewCache()
 	plain := manifest.Load(t.Context(), files, manifest.Options{Now: now})
@@ -181,7 +181,7 @@ func TestInterruptedLoadBreaksEveryFile(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	got := manifest.Load(ctx, smalls(3), manifest.Options{Now: now, Cache: manifest.NewCache()})
+	got := manifest.Load(ctx, smallFiles(3), manifest.Options{Now: now, Cache: manifest.NewCache()})
 	if len(got.Broken) != 3 || len(got.Declarations) != 0 {
 		t.Errorf("broken %v, %d declarations; want all three broken", got.Broken, len(got.Declarations))
 	}
@@ -190,7 +190,7 @@ func TestInterruptedLoadBreaksEveryFile(t *testing.T) {
 func TestLoadsRunAtOnce(t *testing.T) {
 	t.Parallel()
 	cache := manifest.NewCache()
-	files := smalls(60)
+	files := smallFiles(60)
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -252,7 +252,7 @@ func TestFindingsAreWhole(t *testing.T) {
 }
 
 func BenchmarkLoad10000(b *testing.B) {
-	files := smalls(10_000)
+	files := smallFiles(10_000)
 	for b.Loop() {
 		got := manifest.Load(b.Context(), files, manifest.Options{Now: now})
 		if len(got.Declarations) != 10_000 {

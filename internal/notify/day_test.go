@@ -33,13 +33,13 @@ func (m *memory) Notices(context.Context) ([]json.RawMessage, error) {
 	return slices.Collect(maps.Values(m.rows)), nil
 }
 
-// crashing is the store of one process.
-type crashing struct {
+// crashingStore is the store of one process.
+type crashingStore struct {
 	*memory
 	dead bool
 }
 
-func (m *crashing) PutNotices(_ context.Context, rows map[string]json.RawMessage) error {
+func (m *crashingStore) PutNotices(_ context.Context, rows map[string]json.RawMessage) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.dead {
@@ -155,7 +155,7 @@ func (d *day) facts() notify.Facts {
 
 // process runs until it is stopped: in order, or by a crash.
 func (d *day) process() (stop func(crash bool)) {
-	store := &crashing{memory: d.store}
+	store := &crashingStore{memory: d.store}
 	n, err := notify.New(d.t.Context(), notify.Options{
 		Store: store, Redact: func(s string) string { return s }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		After: func(p time.Duration) (<-chan time.Time, func()) {

@@ -281,7 +281,7 @@ func TestANumberThatIsSeenIsNoNewQuestion(t *testing.T) {
 func TestACallHasATimeOfItsOwn(t *testing.T) {
 	w := newSite()
 	o := observe.Options{
-		Instance: worldtest.Instance, Registry: hanging{worldtest.Registry{World: w.World}}, Tokens: worldtest.Vault{World: w.World}, CallTimeout: time.Millisecond, Now: w.Clock,
+		Instance: worldtest.Instance, Registry: hangingRegistry{worldtest.Registry{World: w.World}}, Tokens: worldtest.Vault{World: w.World}, CallTimeout: time.Millisecond, Now: w.Clock,
 	}
 	obs := observe.New(o).Observe(t.Context(), declare(worldtest.GitLab()), nil, binding.DepthLive)
 	if u := obs.Accounts[binding.GitLab].Unknown; u == nil || u.Reason != "Timeout" {
@@ -292,10 +292,10 @@ func TestACallHasATimeOfItsOwn(t *testing.T) {
 	}
 }
 
-// hanging never answers about accounts.
-type hanging struct{ worldtest.Registry }
+// hangingRegistry never answers about accounts.
+type hangingRegistry struct{ worldtest.Registry }
 
-func (hanging) Account(ctx context.Context, _ binding.Platform) (*binding.Account, error) {
+func (hangingRegistry) Account(ctx context.Context, _ binding.Platform) (*binding.Account, error) {
 	<-ctx.Done()
 	return nil, errors.Join(errors.New("account"), ctx.Err())
 }

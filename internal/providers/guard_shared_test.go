@@ -15,13 +15,13 @@ import (
 	"reconciler/internal/providers"
 )
 
-// dials fail with an error a second after they began, and are counted.
-type dials struct {
+// failingDials fail with an error a second after they began, and are counted.
+type failingDials struct {
 	count atomic.Int64
 	err   error
 }
 
-func (d *dials) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (d *failingDials) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	d.count.Add(1)
 	select {
 	case <-time.After(time.Second):
@@ -74,7 +74,7 @@ func TestWhoWaitsForAHostSharesItsFailedConnection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := &dials{err: c.err}
+				d := &failingDials{err: c.err}
 				client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, DialContext: d.dial, RequestsPerSecond: 0.5, Burst: 1})
 				took, reasons := waiting(client, "git.example.com", 12, c.token)
 				if took > 2*time.Second || reasons[c.reason] != 12 || d.count.Load() > 3 {
@@ -94,7 +94,7 @@ func TestWhoWaitsForAHostSharesItsFailedConnection(t *testing.T) {
 // and a caller that ends its own request says nothing about the host.
 func TestAFailedConnectionIsSharedWithNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &dials{err: refused(errors.New("connection refused"))}
+		d := &failingDials{err: refused(errors.New("connection refused"))}
 		client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, DialContext: d.dial, RequestsPerSecond: 0.5, Burst: 1})
 		ctx, cancel := context.WithCancel(t.Context())
 		var wait sync.WaitGroup

@@ -204,9 +204,9 @@ func TestLanguagesHaveTheSameMessages(t *testing.T) {
 	}
 }
 
-// madeUp is the catalogue with each word between markers, as a language: what
+// pseudoLanguage is the catalogue with each word between markers, as a language: what
 // a report shows outside of the markers does not come from the catalogue.
-func madeUp(t *testing.T) *Language {
+func pseudoLanguage(t *testing.T) *Language {
 	t.Helper()
 	marked := map[string]any{}
 	for id, e := range entries(t, english(t)) {
@@ -234,7 +234,7 @@ func outside(text string) string {
 
 func TestMadeUpLanguageMarksEveryText(t *testing.T) {
 	t.Parallel()
-	l := madeUp(t)
+	l := pseudoLanguage(t)
 	for id, e := range entries(t, english(t)) {
 		var args message.Args
 		for _, name := range slices.Sorted(maps.Keys(e.args)) {

@@ -15,8 +15,8 @@ import (
 	"reconciler/internal/report"
 )
 
-// aChange is a document of a change that brings one action of two.
-func aChange(depth report.Depth) report.Document {
+// sampleChange is a document of a change that brings one action of two.
+func sampleChange(depth report.Depth) report.Document {
 	link := plan.Action{Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Cause: plan.CauseAbsent, Reason: message.Verbatim("declared and not linked")}
 	bind := plan.Action{Instance: "i", Binding: "b\x1b[31m", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Cause: plan.CauseAbsent, Reason: message.Verbatim("drift")}
 	return report.Document{
@@ -42,7 +42,7 @@ func writeAs(t *testing.T, format report.Format, d report.Document) string {
 }
 
 func TestTextOfAChangeHasWhatItBringsApart(t *testing.T) {
-	d := aChange(report.Live)
+	d := sampleChange(report.Live)
 	want := `Base: main, Head: WORKTREE
   + added: b of i (x/a.yaml)
       - address: http://x
@@ -70,7 +70,7 @@ Asked: the registry and the secret store's metadata. The code hosts were not; --
 }
 
 func TestTextOfAChangeShowsManyFieldsOnlyInFull(t *testing.T) {
-	d := aChange(report.Offline)
+	d := sampleChange(report.Offline)
 	d.Change.Touched[0].Changes = nil
 	for i := range 23 {
 		d.Change.Touched[0].Changes = append(d.Change.Touched[0].Changes, plan.Change{Field: fmt.Sprintf("field%02d", i), To: "x"})
@@ -100,7 +100,7 @@ func TestTextOfAChangeThatDoesNothingSaysSo(t *testing.T) {
 }
 
 func TestJSONOfAChangeKeepsToThePublishedSchema(t *testing.T) {
-	validateOwn(t, []byte(writeAs(t, report.FormatJSON, aChange(report.Live))))
+	validateOwn(t, []byte(writeAs(t, report.FormatJSON, sampleChange(report.Live))))
 	nothing := writeAs(t, report.FormatJSON, report.Document{Plan: &plan.Plan{}, Change: &report.Change{}})
 	validateOwn(t, []byte(nothing))
 	for _, want := range []string{`"touched": []`, `"pending": []`} {
@@ -114,7 +114,7 @@ func TestJSONOfAChangeKeepsToThePublishedSchema(t *testing.T) {
 }
 
 func TestMarkdownOfAChangeHasBothParts(t *testing.T) {
-	d := aChange(report.Live)
+	d := sampleChange(report.Live)
 	got := writeAs(t, report.FormatMarkdown, d)
 	checkMarkdown(t, got, report.Marker("plan"), d.Change.Whole.Digest(), 65536)
 	for _, want := range []string{

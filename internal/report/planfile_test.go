@@ -16,8 +16,8 @@ import (
 	"reconciler/internal/report"
 )
 
-// aPlanFile has every field.
-func aPlanFile() report.PlanFile {
+// samplePlanFile has every field.
+func samplePlanFile() report.PlanFile {
 	return report.PlanFile{
 		Plan: plan.Plan{
 			Actions: []plan.Action{
@@ -44,7 +44,7 @@ func writePlanFile(t *testing.T, f report.PlanFile) string {
 }
 
 func TestAPlanFileIsReadAsItWasWritten(t *testing.T) {
-	want := aPlanFile()
+	want := samplePlanFile()
 	text := writePlanFile(t, want)
 	validateOwn(t, []byte(text))
 	got, err := report.ReadPlanFile(strings.NewReader(text))
@@ -60,7 +60,7 @@ func TestAPlanFileIsReadAsItWasWritten(t *testing.T) {
 }
 
 func TestWhatIsNoPlanFileIsRefused(t *testing.T) {
-	good := writePlanFile(t, aPlanFile())
+	good := writePlanFile(t, samplePlanFile())
 	for name, test := range map[string]struct{ text, want string }{
 		"empty":           {"", "it is not a plan file"},
 		"YAML":            {"kind: PlanFile\n", "it is not a plan file"},
@@ -84,7 +84,7 @@ func TestWhatIsNoPlanFileIsRefused(t *testing.T) {
 
 func TestPlanFileSchemaHasTheFieldsOfTheFile(t *testing.T) {
 	var written map[string]any
-	if err := json.Unmarshal([]byte(writePlanFile(t, aPlanFile())), &written); err != nil {
+	if err := json.Unmarshal([]byte(writePlanFile(t, samplePlanFile())), &written); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range properties(t, "planfile.json", "") {
@@ -95,7 +95,7 @@ func TestPlanFileSchemaHasTheFieldsOfTheFile(t *testing.T) {
 }
 
 func TestPlanDifferenceTellsEachKindOfDifference(t *testing.T) {
-	was, is := aPlanFile().Plan, aPlanFile().Plan
+	was, is := samplePlanFile().Plan, samplePlanFile().Plan
 	is.Actions = []plan.Action{is.Actions[0], {Instance: "j", Binding: "d", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Cause: plan.CauseAbsent, Reason: message.Verbatim("new")}}
 	is.Actions[0].Kind = plan.Rebind
 	is.Actions[0].Changes = []plan.Change{{Field: "username", From: "old", To: "ci-bot"}, {Field: "address", From: "gone"}}
@@ -124,7 +124,7 @@ i
 
 func FuzzReadPlanFile(f *testing.F) {
 	var out bytes.Buffer
-	if err := report.WritePlanFile(&out, aPlanFile()); err != nil {
+	if err := report.WritePlanFile(&out, samplePlanFile()); err != nil {
 		f.Fatal(err)
 	}
 	for _, seed := range []string{out.String(), "", "{}", `{"kind":"PlanFile","apiVersion":"reconciler/v1alpha1","plan":{"actions":[{}]}}`} {

@@ -89,7 +89,7 @@ func writeSnapshot(t *testing.T, s report.Published) []byte {
 	return out.Bytes()
 }
 
-func aSnapshot(t *testing.T) report.Published {
+func samplePublished(t *testing.T) report.Published {
 	t.Helper()
 	s := filled[report.Published](t)
 	s.APIVersion, s.Kind, s.Source = binding.APIVersion, report.KindPublished, "git"
@@ -98,7 +98,7 @@ func aSnapshot(t *testing.T) report.Published {
 }
 
 func TestASnapshotWithEveryFieldIsReadAsItWasWritten(t *testing.T) {
-	want := aSnapshot(t)
+	want := samplePublished(t)
 	text := writeSnapshot(t, want)
 	validateOwn(t, text)
 	got, err := report.ReadPublished(bytes.NewReader(text))
@@ -183,7 +183,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	if diff := cmp.Diff(suspension, held); diff != "" {
 		t.Errorf("suspension (-want +got)\n%s", diff)
 	}
-	if text := writeSnapshot(t, aSnapshot(t)); bytes.Contains(bytes.ToLower(text), []byte("fingerprint")) {
+	if text := writeSnapshot(t, samplePublished(t)); bytes.Contains(bytes.ToLower(text), []byte("fingerprint")) {
 		t.Errorf("it tells a fingerprint: %s", text)
 	}
 	for of, names := range map[reflect.Type]string{
@@ -206,12 +206,12 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 }
 
 func TestWhatIsNoSnapshotIsRefused(t *testing.T) {
-	good := string(writeSnapshot(t, aSnapshot(t)))
-	twice := aSnapshot(t)
+	good := string(writeSnapshot(t, samplePublished(t)))
+	twice := samplePublished(t)
 	twice.Instances = append(twice.Instances, twice.Instances[0])
-	binding2 := aSnapshot(t)
+	binding2 := samplePublished(t)
 	binding2.Instances[0].Bindings = append(binding2.Instances[0].Bindings, binding2.Instances[0].Bindings[0])
-	timeless := aSnapshot(t)
+	timeless := samplePublished(t)
 	timeless.Instances[0].Observed = time.Time{}
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "", "not a snapshot"},
@@ -230,7 +230,7 @@ func TestWhatIsNoSnapshotIsRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	if _, err := report.ReadPublished(endless{}); err == nil || !strings.Contains(err.Error(), "larger than") {
+	if _, err := report.ReadPublished(endlessReader{}); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("without end: %v", err)
 	}
 	more := strings.Replace(good, `"kind"`, `"later": {"a": 1}, "kind"`, 1)
@@ -239,10 +239,10 @@ func TestWhatIsNoSnapshotIsRefused(t *testing.T) {
 	}
 }
 
-// endless is a text without end.
-type endless struct{}
+// endlessReader is a text without end.
+type endlessReader struct{}
 
-func (endless) Read(p []byte) (int, error) {
+func (endlessReader) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}

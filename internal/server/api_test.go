@@ -60,8 +60,8 @@ func writePair(t *testing.T, dir string, until time.Time) *x509.CertPool {
 	return roots
 }
 
-// overTLS serves the API with a certificate that is good until a time.
-func overTLS(t *testing.T, until time.Time, token func(string) (*Token, error)) (s *Server, dir string, roots *x509.CertPool) {
+// serveTLS serves the API with a certificate that is good until a time.
+func serveTLS(t *testing.T, until time.Time, token func(string) (*Token, error)) (s *Server, dir string, roots *x509.CertPool) {
 	t.Helper()
 	dir = t.TempDir()
 	roots = writePair(t, dir, until)
@@ -81,8 +81,8 @@ func overTLS(t *testing.T, until time.Time, token func(string) (*Token, error)) 
 
 const readingToken = "reading-token-of-the-test"
 
-// isRight knows one token without a name, and one that may only read.
-func isRight(candidate string) (*Token, error) {
+// checkToken knows one token without a name, and one that may only read.
+func checkToken(candidate string) (*Token, error) {
 	switch candidate {
 	case rightToken:
 		return &Token{}, nil
@@ -106,7 +106,7 @@ func tlsClient(t *testing.T, address, token string, roots *x509.CertPool) *clien
 }
 
 func TestTheAPIAnswersWhoHasTheToken(t *testing.T) {
-	s, dir, roots := overTLS(t, time.Now().Add(time.Hour), isRight)
+	s, dir, roots := serveTLS(t, time.Now().Add(time.Hour), checkToken)
 	if s.Address() == s.APIAddress() || s.Address() == "" {
 		t.Fatalf("health is at %q, the API at %q", s.Address(), s.APIAddress())
 	}
@@ -134,7 +134,7 @@ func TestTheAPIAnswersWhoHasTheToken(t *testing.T) {
 }
 
 func TestTheAPIAnswersNobodyElse(t *testing.T) {
-	s, _, roots := overTLS(t, time.Now().Add(time.Hour), isRight)
+	s, _, roots := serveTLS(t, time.Now().Add(time.Hour), checkToken)
 	https := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	for name, headers := range map[string][]string{
 		"no token":             nil,
@@ -176,7 +176,7 @@ func TestTheAPIAnswersNobodyElse(t *testing.T) {
 }
 
 func TestWrongTokensAreSlowedDown(t *testing.T) {
-	s, _, roots := overTLS(t, time.Now().Add(time.Hour), isRight)
+	s, _, roots := serveTLS(t, time.Now().Add(time.Hour), checkToken)
 	wrong := tlsClient(t, s.APIAddress(), "wrong", roots)
 	for range wrongTokens {
 		if _, err := wrong.Bindings(t.Context()); err == nil || !strings.Contains(err.Error(), "401") {
@@ -193,7 +193,7 @@ func TestWrongTokensAreSlowedDown(t *testing.T) {
 
 func TestATokenThatCannotBeReadLetsNobodyIn(t *testing.T) {
 	broken := false
-	s, _, roots := overTLS(t, time.Now().Add(time.Hour), func(string) (*Token, error) {
+	s, _, roots := serveTLS(t, time.Now().Add(time.Hour), func(string) (*Token, error) {
 		if broken {
 			return nil, errors.New("no such file /etc/secret")
 		}
@@ -209,18 +209,18 @@ func TestATokenThatCannotBeReadLetsNobodyIn(t *testing.T) {
 	if _, err := Listen(t.Context(), Options{API: bad, Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), "too short") {
 		t.Errorf("a server without a token starts: %v", err)
 	}
-	bad.Token, bad.KeyFile = isRight, filepath.Join(dir, "none.pem")
+	bad.Token, bad.KeyFile = checkToken, filepath.Join(dir, "none.pem")
 	if _, err := Listen(t.Context(), Options{API: bad, Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), "none.pem") {
 		t.Errorf("a server without a key starts: %v", err)
 	}
 }
 
 func TestTheClientSendsItsTokenToTheDaemonAlone(t *testing.T) {
-	expired, _, roots := overTLS(t, time.Now().Add(-time.Hour), isRight)
+	expired, _, roots := serveTLS(t, time.Now().Add(-time.Hour), checkToken)
 	if _, err := tlsClient(t, expired.APIAddress(), rightToken, roots).Bindings(t.Context()); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("an expired certificate: %v", err)
 	}
-	good, _, _ := overTLS(t, time.Now().Add(time.Hour), isRight)
+	good, _, _ := serveTLS(t, time.Now().Add(time.Hour), checkToken)
 	if _, err := tlsClient(t, good.APIAddress(), rightToken, roots).Bindings(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of nobody known: %v", err)
 	}

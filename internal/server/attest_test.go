@@ -18,13 +18,13 @@ import (
 	"reconciler/internal/message"
 )
 
-// takes is an Attester that keeps what it was told.
-type takes struct {
+// recordingAttester is an Attester that keeps what it was told.
+type recordingAttester struct {
 	words []client.Attestation
 	err   error
 }
 
-func (a *takes) Attest(_ context.Context, _ Caller, attestation client.Attestation) (message.Message, error) {
+func (a *recordingAttester) Attest(_ context.Context, _ Caller, attestation client.Attestation) (message.Message, error) {
 	a.words = append(a.words, attestation)
 	return message.Verbatim("it is written"), a.err
 }
@@ -52,7 +52,7 @@ func listening(t *testing.T, attester Attester) (*Server, string) {
 
 func TestAWordIsTakenOverTheSocket(t *testing.T) {
 	attestation := client.Attestation{Binding: "payments-gitlab", By: "Ada", Instance: "prod"}
-	attester := new(takes)
+	attester := new(recordingAttester)
 	_, socket := listening(t, attester)
 	answer, err := client.New(socket).Attest(t.Context(), attestation)
 	if err != nil || message.English(answer) != "it is written" {
@@ -68,7 +68,7 @@ func TestAWordIsTakenOverTheSocket(t *testing.T) {
 }
 
 func TestAWordIsNotTakenOtherwise(t *testing.T) {
-	attester := new(takes)
+	attester := new(recordingAttester)
 	s, socket := listening(t, attester)
 	_, deaf := start(t, fakeState{})
 	port := http.Client{}

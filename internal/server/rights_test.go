@@ -18,7 +18,7 @@ import (
 // TestATokenThatReadsChangesNothing: whatever a holder of a token that may only
 // read sends, nothing is done, and the answer says why.
 func TestATokenThatReadsChangesNothing(t *testing.T) {
-	s, _, roots := overTLS(t, time.Now().Add(time.Hour), isRight)
+	s, _, roots := serveTLS(t, time.Now().Add(time.Hour), checkToken)
 	reader := tlsClient(t, s.APIAddress(), readingToken, roots)
 	if _, err := reader.Bindings(t.Context()); err != nil {
 		t.Errorf("a question: %v", err)
@@ -99,8 +99,8 @@ func TestTheRightTokenIsNeverLockedOut(t *testing.T) {
 				}
 			}
 		},
-		"connections that say nothing": func(t *testing.T, address string, _ *http.Client) { crowd(t, address, "") },
-		"handshakes that never finish": func(t *testing.T, address string, _ *http.Client) { crowd(t, address, "\x16\x03\x01\x02\x00\x01") },
+		"connections that say nothing": func(t *testing.T, address string, _ *http.Client) { openMany(t, address, "") },
+		"handshakes that never finish": func(t *testing.T, address string, _ *http.Client) { openMany(t, address, "\x16\x03\x01\x02\x00\x01") },
 		"requests that wait for events": func(t *testing.T, address string, client *http.Client) {
 			var begun sync.WaitGroup
 			for range 300 {
@@ -117,7 +117,7 @@ func TestTheRightTokenIsNeverLockedOut(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, _, roots := overTLS(t, time.Now().Add(time.Hour), isRight)
+			s, _, roots := serveTLS(t, time.Now().Add(time.Hour), checkToken)
 			https := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
 			others(t, s.APIAddress(), https)
 			begin := time.Now()
@@ -130,8 +130,8 @@ func TestTheRightTokenIsNeverLockedOut(t *testing.T) {
 
 const syncPath = client.SyncPath
 
-// crowd opens more connections than there are slots, and leaves them open.
-func crowd(t *testing.T, address, begins string) {
+// openMany opens more connections than there are slots, and leaves them open.
+func openMany(t *testing.T, address, begins string) {
 	t.Helper()
 	for range 520 {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)

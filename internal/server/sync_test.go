@@ -73,9 +73,9 @@ type syncAnswer struct {
 	err    error
 }
 
-// askImpatient has a sync asked of a server whose own limits are as short as
+// askWithShortLimits has a sync asked of a server whose own limits are as short as
 // this machine can take a request within, and gives these limits.
-func askImpatient(t *testing.T, syncer *syncs, request client.SyncRequest) (limit time.Duration, asked client.SyncRequest, answers chan syncAnswer) {
+func askWithShortLimits(t *testing.T, syncer *syncs, request client.SyncRequest) (limit time.Duration, asked client.SyncRequest, answers chan syncAnswer) {
 	t.Helper()
 	for limit = 20 * time.Millisecond; limit < time.Minute; limit *= 2 {
 		_, socket := syncing(t, syncer, func(s *Server) {
@@ -101,7 +101,7 @@ func askImpatient(t *testing.T, syncer *syncs, request client.SyncRequest) (limi
 func TestASyncIsWaitedForLongerThanTheServersOwnLimits(t *testing.T) {
 	syncer := newSyncs()
 	request := client.SyncRequest{Binding: "pay", Instance: "prod", By: "Ada", Reason: "mended"}
-	limit, asked, answers := askImpatient(t, syncer, request)
+	limit, asked, answers := askWithShortLimits(t, syncer, request)
 	if diff := cmp.Diff(request, asked); diff != "" {
 		t.Error(diff)
 	}

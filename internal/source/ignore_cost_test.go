@@ -10,13 +10,13 @@ import (
 	"reconciler/internal/source"
 )
 
-// wide is a tree of folders with the same files in each, without keeping them.
-type wide struct {
+// wideTree is a tree of folders with the same files in each, without keeping them.
+type wideTree struct {
 	folders, files int
 	ignore         string
 }
 
-func (w wide) List(dir source.Entry) ([]source.Entry, error) {
+func (w wideTree) List(dir source.Entry) ([]source.Entry, error) {
 	var entries []source.Entry
 	if dir.ID == "" {
 		entries = append(entries, source.Entry{Name: ".reconcilerignore", ID: "ignore"})
@@ -31,7 +31,7 @@ func (w wide) List(dir source.Entry) ([]source.Entry, error) {
 	return entries, nil
 }
 
-func (w wide) Read(file source.Entry, _ int64) ([]byte, string, error) {
+func (w wideTree) Read(file source.Entry, _ int64) ([]byte, string, error) {
 	if file.ID == "ignore" {
 		return []byte(w.ignore), "", nil
 	}
@@ -53,7 +53,7 @@ func BenchmarkIgnoreFiles(b *testing.B) {
 	for _, format := range []string{"name-%d.yaml", "folder/name-%d.yaml", "*-%d.yml", "draft-%d-*", "**/tmp-%d/**"} {
 		b.Run(strings.ReplaceAll(format, "/", "_"), func(b *testing.B) {
 			for b.Loop() {
-				in := wide{990, 1000, lines(1990, format)}
+				in := wideTree{990, 1000, lines(1990, format)}
 				if files, findings, err := source.Select(b.Context(), in, source.DefaultLimits()); err != nil || len(files) > 0 || len(findings) > 0 {
 					b.Fatal(len(files), findings, err)
 				}
@@ -90,7 +90,7 @@ func TestManyIgnorePatternsOverAMillionEntries(t *testing.T) {
 		t.Run(strings.ReplaceAll(format, "/", "_"), func(t *testing.T) {
 			var before, after syscall.Rusage
 			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
-			_, findings, err := source.Select(t.Context(), wide{990, 1000, lines(1990, format)}, source.DefaultLimits())
+			_, findings, err := source.Select(t.Context(), wideTree{990, 1000, lines(1990, format)}, source.DefaultLimits())
 			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
 			if err != nil {
 				t.Fatal(err)

@@ -37,7 +37,7 @@ func TestKind8AStateFileBesideAJournalOfSomethingElseReplacesNothing(t *testing.
 			must(t, os.Remove(path))
 			other := filepath.Join(t.TempDir(), "state.db")
 			must(t, open(t, other).Close())
-			fromBefore(t, other)
+			downgrade(t, other)
 			must(t, os.Rename(other, path))
 		},
 		"an older copy that an earlier version wrote to": func(t *testing.T, path string) {

@@ -128,7 +128,7 @@ func damages() map[string]func(t *testing.T, path string) {
 		"another journal's segment":   func(t *testing.T, path string) { splice(t, path, first(t, path), true) },
 		"another journal's last":      func(t *testing.T, path string) { splice(t, path, last(t, path), true) },
 		"another journal altogether":  func(t *testing.T, path string) { other(t, path) },
-		"segments are exchanged":      exchange,
+		"segments are exchanged":      swapSegments,
 		"a bit of the very last byte": func(t *testing.T, path string) { flip(t, last(t, path), -2) },
 	}
 	for n := range 12 {
@@ -202,7 +202,7 @@ func splice(t *testing.T, path, file string, whole bool) {
 	must(t, os.WriteFile(file, data, 0o600))
 }
 
-func exchange(t *testing.T, path string) {
+func swapSegments(t *testing.T, path string) {
 	t.Helper()
 	a, b := segments(t, path)[0], segments(t, path)[1]
 	must(t, errors.Join(os.Rename(a, a+".x"), os.Rename(b, a), os.Rename(a+".x", b)))

@@ -44,7 +44,7 @@ func TestAFileFromBeforeEffortsIsKept(t *testing.T) {
 	s := open(t, path)
 	must(t, s.PutRecord(t.Context(), record("one", "a")))
 	must(t, s.Close())
-	fromBefore(t, path, "efforts")
+	downgrade(t, path, "efforts")
 
 	must(t, state.Probe(path))
 	s = open(t, path)

@@ -299,9 +299,9 @@ func edit(t *testing.T, path string, change func(tx *bbolt.Tx) error) {
 	must(t, db.Close())
 }
 
-// fromBefore makes a state file one of a version that had no journal, nor these
+// downgrade makes a state file one of a version that had no journal, nor these
 // buckets.
-func fromBefore(t *testing.T, path string, later ...string) {
+func downgrade(t *testing.T, path string, later ...string) {
 	t.Helper()
 	edit(t, path, func(tx *bbolt.Tx) error {
 		for _, name := range append(later, "targets") {

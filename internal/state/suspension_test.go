@@ -46,7 +46,7 @@ func TestAFileFromBeforeALaterBucketIsKept(t *testing.T) {
 	s := open(t, path)
 	must(t, s.PutRecord(t.Context(), record("one", "a")))
 	must(t, s.Close())
-	fromBefore(t, path, "suspensions")
+	downgrade(t, path, "suspensions")
 	if err := state.Probe(path); err != nil {
 		t.Errorf("probe: %v", err)
 	}

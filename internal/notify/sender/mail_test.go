@@ -130,7 +130,7 @@ func (m *mailServer) sender(t *testing.T) notify.Sender {
 	return made
 }
 
-func (m *mailServer) said() string {
+func (m *mailServer) transcript() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return strings.Join(m.commands, "\n")
@@ -144,11 +144,11 @@ func TestMailIsSentOverSTARTTLSAsPlainText(t *testing.T) {
 	if _, err := m.sender(t).Send(t.Context(), note); err != nil {
 		t.Fatal(err)
 	}
-	if said := m.said(); !strings.Contains(said, "<bob@example.com>") || strings.Contains(said, "stranger") {
+	if said := m.transcript(); !strings.Contains(said, "<bob@example.com>") || strings.Contains(said, "stranger") {
 		t.Errorf("who is named gets no mail, or a stranger does:\n%s", said)
 	}
 	login := "AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00robot\x00"+secret))
-	if said := m.said(); !strings.Contains(said, "STARTTLS") || !strings.Contains(said, login) || strings.Contains(said, "evil") {
+	if said := m.transcript(); !strings.Contains(said, "STARTTLS") || !strings.Contains(said, login) || strings.Contains(said, "evil") {
 		t.Errorf("commands:\n%s", said)
 	}
 	for _, want := range []string{"Message-ID: <msg_1@example.com>", "Auto-Submitted: auto-generated", "Content-Type: text/plain", "Date: Sun, 29 Nov 2026"} {
@@ -175,7 +175,7 @@ func TestWhoIsNamedKeepsNobodyFromTheMail(t *testing.T) {
 			note := text()
 			note.Mentions = []string{person}
 			if retry, err := m.sender(t).Send(t.Context(), note); err != nil || !strings.Contains(m.mail, "ada@example.com") {
-				t.Errorf("got %+v, %v; commands:\n%s", retry, err, m.said())
+				t.Errorf("got %+v, %v; commands:\n%s", retry, err, m.transcript())
 			}
 		})
 	}
@@ -202,7 +202,7 @@ func TestMailServersErrors(t *testing.T) {
 				t.Errorf("got %+v, %v", retry, err)
 			}
 			plain := base64.StdEncoding.EncodeToString([]byte("\x00robot\x00" + secret))
-			if said := m.said(); (name == "without STARTTLS" || name == "an unknown root") && strings.Contains(said, plain) {
+			if said := m.transcript(); (name == "without STARTTLS" || name == "an unknown root") && strings.Contains(said, plain) {
 				t.Errorf("the password was sent:\n%s", said)
 			}
 		})
@@ -217,7 +217,7 @@ func TestAMailServerMustBePublicUnlessAllowed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := made.Send(context.WithoutCancel(t.Context()), text()); err == nil || m.said() != "" {
-		t.Errorf("got %v; commands: %s", err, m.said())
+	if _, err := made.Send(context.WithoutCancel(t.Context()), text()); err == nil || m.transcript() != "" {
+		t.Errorf("got %v; commands: %s", err, m.transcript())
 	}
 }

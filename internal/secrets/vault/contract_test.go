@@ -18,7 +18,7 @@ import (
 )
 
 func TestContractWithTheSandbox(t *testing.T) {
-	runContract(t, func(t *testing.T) world { t.Helper(); return newPretend(t, nil) })
+	runContract(t, func(t *testing.T) world { t.Helper(); return newFakeVault(t, nil) })
 }
 
 // runContract is what holds of any Vault.

@@ -150,7 +150,7 @@ func TestSeveralProcessesDoNotLockARoleOut(t *testing.T) {
 }
 
 func TestAPathOfTheAPIIsNamed(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	m := w.mount(t, 2)
 	w.put(t, m, "p", map[string]string{"token": canary})
 	c := newClient(t, w.options(t, w.root()))

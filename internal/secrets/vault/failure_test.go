@@ -49,7 +49,7 @@ func TestAnswersOfTheServerAreToldApart(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newPretend(t, nil)
+			w := newFakeVault(t, nil)
 			w.Put("secret", "a", map[string]string{"token": canary})
 			o := w.options(t, rootToken)
 			o.KVVersions = map[string]int{"secret": 2}
@@ -85,7 +85,7 @@ func TestAnswersOfTheServerAreToldApart(t *testing.T) {
 
 func TestAServerCannotSilenceUsForEver(t *testing.T) {
 	for _, after := range []string{"99999999", "9223372036854775807", "18446744073709551615"} {
-		w := newPretend(t, nil)
+		w := newFakeVault(t, nil)
 		o := w.options(t, rootToken)
 		o.KVVersions = map[string]int{"secret": 2}
 		c := newClient(t, o)
@@ -104,7 +104,7 @@ func TestAServerCannotSilenceUsForEver(t *testing.T) {
 // TestClosingWhileAReadIsRefused: the daemon closes the client while a worker
 // may still be told 403.
 func TestClosingWhileAReadIsRefused(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	o := w.options(t, rootToken)
 	o.KVVersions = map[string]int{"secret": 2}
 	var c *vault.Client
@@ -131,7 +131,7 @@ func TestReadsAreTriedAgain(t *testing.T) {
 		"after a broken connection": {Cut: true, Times: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newPretend(t, nil)
+			w := newFakeVault(t, nil)
 			w.Put("secret", "a", map[string]string{"token": canary})
 			c := newClient(t, w.options(t, rootToken))
 			if err := c.Check(t.Context()); err != nil {
@@ -144,7 +144,7 @@ func TestReadsAreTriedAgain(t *testing.T) {
 }
 
 func TestALoginIsNotSentTwice(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	roleID, secretID := w.role(t, sandbox.VaultToken{})
 	w.Faults.Add(sandbox.Fault{Match: func(r *http.Request) bool { return r.Method != http.MethodGet }, DropResponse: true})
 	c := newClient(t, withAppRole(t, w.options(t, ""), roleID, secretID))
@@ -155,7 +155,7 @@ func TestALoginIsNotSentTwice(t *testing.T) {
 }
 
 func TestAStandbyMayRedirectToAPeerOnly(t *testing.T) {
-	leader := newPretend(t, nil)
+	leader := newFakeVault(t, nil)
 	leader.Put("secret", "a", map[string]string{"token": canary})
 	standby := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, leader.server.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
@@ -176,7 +176,7 @@ func TestAStandbyMayRedirectToAPeerOnly(t *testing.T) {
 }
 
 func TestTheCallersContextEndsACall(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	w.Faults.Add(sandbox.Fault{Delay: time.Hour})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -194,7 +194,7 @@ func TestTheCallersContextEndsACall(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	w.Put("secret", "a", map[string]string{"token": canary})
 	w.SetRole(sandbox.VaultRole{Mount: "cert", Credentials: map[string]string{"name": "daemon"}, Token: sandbox.VaultToken{Paths: []string{"secret/"}}})
 	server := httptest.NewUnstartedServer(w.Handler())
@@ -238,7 +238,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestReferencesStayBelowTheirMount(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	c := newClient(t, w.options(t, rootToken))
 	for _, ref := range []secrets.Ref{
 		{},

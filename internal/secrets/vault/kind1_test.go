@@ -42,7 +42,7 @@ func TestKind1ANoOfTheSecretStoreIsSomebodysFault(t *testing.T) {
 		"502 of a proxy":                 {page(502), vault.CodeUnreachable, binding.FaultService},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newPretend(t, nil)
+			w := newFakeVault(t, nil)
 			w.Put("secret", "a", map[string]string{"token": canary})
 			o := w.options(t, rootToken)
 			o.KVVersions = map[string]int{"secret": 2}

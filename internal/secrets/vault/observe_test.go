@@ -18,7 +18,7 @@ import (
 // word of a fixed set, and never where the secret is kept.
 func TestEveryRequestIsToldByItsOperation(t *testing.T) {
 	clock := newClock()
-	w := newPretend(t, clock.Now)
+	w := newFakeVault(t, clock.Now)
 	w.Put("secret", "auth/login", map[string]string{"token": canary})
 	roleID, secretID := w.role(t, sandbox.VaultToken{TTL: time.Hour, Renewable: true, Paths: []string{"secret/"}})
 	var mu sync.Mutex

@@ -22,7 +22,7 @@ import (
 )
 
 func TestContractWithARealVault(t *testing.T) {
-	runContract(t, func(t *testing.T) world { t.Helper(); return newReal(t) })
+	runContract(t, func(t *testing.T) world { t.Helper(); return newRealVault(t) })
 }
 
 func TestRealVaultLoginsLiveShortLives(t *testing.T) {
@@ -42,7 +42,7 @@ func TestRealVaultLoginsLiveShortLives(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newReal(t)
+			w := newRealVault(t)
 			m := w.mount(t, 2)
 			w.put(t, m, "a", map[string]string{"token": canary})
 			tc.lifetime.Paths = []string{m + "/"}
@@ -88,7 +88,7 @@ func TestRealVaultLoginsLiveShortLives(t *testing.T) {
 }
 
 func TestRealVaultExpiredTokenOfAFileIsForbidden(t *testing.T) {
-	w := newReal(t)
+	w := newRealVault(t)
 	m := w.mount(t, 2)
 	w.put(t, m, "a", map[string]string{"token": canary})
 	ref := secrets.Ref{Mount: m, Path: "a", Key: "token"}
@@ -120,7 +120,7 @@ func TestRealVaultExpiredTokenOfAFileIsForbidden(t *testing.T) {
 }
 
 func TestRealVaultJWTLogin(t *testing.T) {
-	w := newReal(t)
+	w := newRealVault(t)
 	m := w.mount(t, 2)
 	w.put(t, m, "a", map[string]string{"token": canary})
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -171,7 +171,7 @@ func signJWT(t *testing.T, key *rsa.PrivateKey, audience string) string {
 }
 
 func TestRealVaultTLSAndCertificateLogin(t *testing.T) {
-	w := &real{Server: vaulttest.Start(t, vaulttest.Options{TLS: true})}
+	w := &realVault{Server: vaulttest.Start(t, vaulttest.Options{TLS: true})}
 	m := w.mount(t, 2)
 	w.put(t, m, "a", map[string]string{"token": canary})
 	ref := secrets.Ref{Mount: m, Path: "a", Key: "token"}
@@ -216,7 +216,7 @@ func TestRealVaultTLSAndCertificateLogin(t *testing.T) {
 }
 
 func TestRealVaultRotationIsSeenInTheMetadata(t *testing.T) {
-	w := newReal(t)
+	w := newRealVault(t)
 	m := w.mount(t, 2)
 	c := newClient(t, w.options(t, w.root()))
 	ref := secrets.Ref{Mount: m, Path: "a", Key: "token"}
@@ -229,7 +229,7 @@ func TestRealVaultRotationIsSeenInTheMetadata(t *testing.T) {
 }
 
 func TestRealVaultRateLimitsAreThrottling(t *testing.T) {
-	w := newReal(t)
+	w := newRealVault(t)
 	m := w.mount(t, 2)
 	w.put(t, m, "a", map[string]string{"token": canary})
 	w.Write(t, "sys/quotas/config", map[string]any{"enable_rate_limit_response_headers": true})

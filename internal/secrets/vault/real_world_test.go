@@ -13,30 +13,30 @@ import (
 	"reconciler/internal/secrets/vault/vaulttest"
 )
 
-// real is a real Vault server as a world.
-type real struct {
+// realVault is a real Vault server as a world.
+type realVault struct {
 	*vaulttest.Server
 	policies int
 }
 
-func newReal(t *testing.T) *real {
+func newRealVault(t *testing.T) *realVault {
 	t.Helper()
-	return &real{Server: vaulttest.Start(t, vaulttest.Options{})}
+	return &realVault{Server: vaulttest.Start(t, vaulttest.Options{})}
 }
 
-func (r *real) options(t *testing.T, token string) vault.Options {
+func (r *realVault) options(t *testing.T, token string) vault.Options {
 	t.Helper()
 	return vault.Options{Address: r.Address, CAFile: r.CAFile, Auth: vault.Auth{TokenFile: writeFile(t, token)}, Timeout: time.Minute}
 }
 
-func (r *real) root() string { return r.RootToken }
+func (r *realVault) root() string { return r.RootToken }
 
-func (r *real) mount(t *testing.T, version int) string {
+func (r *realVault) mount(t *testing.T, version int) string {
 	t.Helper()
 	return r.Mount(t, version)
 }
 
-func (r *real) put(t *testing.T, mount, path string, data map[string]string) int {
+func (r *realVault) put(t *testing.T, mount, path string, data map[string]string) int {
 	t.Helper()
 	values := map[string]any{}
 	for k, v := range data {
@@ -55,7 +55,7 @@ func (r *real) put(t *testing.T, mount, path string, data map[string]string) int
 	return written.VersionMetadata.Version
 }
 
-func (r *real) putCustom(t *testing.T, mount, path string, custom map[string]string) {
+func (r *realVault) putCustom(t *testing.T, mount, path string, custom map[string]string) {
 	t.Helper()
 	values := map[string]any{}
 	for k, v := range custom {
@@ -67,7 +67,7 @@ func (r *real) putCustom(t *testing.T, mount, path string, custom map[string]str
 }
 
 // newest are the versions meant: those named, else the newest.
-func (r *real) newest(t *testing.T, mount, path string, versions []int) []int {
+func (r *realVault) newest(t *testing.T, mount, path string, versions []int) []int {
 	t.Helper()
 	if len(versions) > 0 {
 		return versions
@@ -79,28 +79,28 @@ func (r *real) newest(t *testing.T, mount, path string, versions []int) []int {
 	return []int{meta.CurrentVersion}
 }
 
-func (r *real) remove(t *testing.T, mount, path string, versions ...int) {
+func (r *realVault) remove(t *testing.T, mount, path string, versions ...int) {
 	t.Helper()
 	if err := r.API.KVv2(mount).DeleteVersions(t.Context(), path, r.newest(t, mount, path, versions)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (r *real) undelete(t *testing.T, mount, path string, versions ...int) {
+func (r *realVault) undelete(t *testing.T, mount, path string, versions ...int) {
 	t.Helper()
 	if err := r.API.KVv2(mount).Undelete(t.Context(), path, versions); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (r *real) destroy(t *testing.T, mount, path string, versions ...int) {
+func (r *realVault) destroy(t *testing.T, mount, path string, versions ...int) {
 	t.Helper()
 	if err := r.API.KVv2(mount).Destroy(t.Context(), path, r.newest(t, mount, path, versions)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (r *real) seal(t *testing.T, sealed bool) {
+func (r *realVault) seal(t *testing.T, sealed bool) {
 	t.Helper()
 	if sealed {
 		r.Seal(t)
@@ -110,7 +110,7 @@ func (r *real) seal(t *testing.T, sealed bool) {
 }
 
 // policy writes one that allows to read below the prefixes, and names it.
-func (r *real) policy(t *testing.T, prefixes []string) string {
+func (r *realVault) policy(t *testing.T, prefixes []string) string {
 	t.Helper()
 	r.policies++
 	name := fmt.Sprintf("test-%d", r.policies)
@@ -124,7 +124,7 @@ func (r *real) policy(t *testing.T, prefixes []string) string {
 	return name
 }
 
-func (r *real) token(t *testing.T, lifetime sandbox.VaultToken) string {
+func (r *realVault) token(t *testing.T, lifetime sandbox.VaultToken) string {
 	t.Helper()
 	made, err := r.API.Auth().Token().CreateWithContext(t.Context(), &api.TokenCreateRequest{
 		Policies: []string{r.policy(t, lifetime.Paths)}, TTL: lifetime.TTL.String(), Renewable: &lifetime.Renewable, NoParent: true,
@@ -135,7 +135,7 @@ func (r *real) token(t *testing.T, lifetime sandbox.VaultToken) string {
 	return made.Auth.ClientToken
 }
 
-func (r *real) revoke(t *testing.T, token string) {
+func (r *realVault) revoke(t *testing.T, token string) {
 	t.Helper()
 	if err := r.API.Auth().Token().RevokeTreeWithContext(t.Context(), token); err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func (r *real) revoke(t *testing.T, token string) {
 }
 
 // tokenFields are a role's fields for such tokens.
-func (r *real) tokenFields(t *testing.T, lifetime sandbox.VaultToken) map[string]any {
+func (r *realVault) tokenFields(t *testing.T, lifetime sandbox.VaultToken) map[string]any {
 	t.Helper()
 	fields := map[string]any{"token_policies": r.policy(t, lifetime.Paths), "token_ttl": lifetime.TTL.String(), "token_max_ttl": lifetime.MaxTTL.String()}
 	if lifetime.Batch {
@@ -152,7 +152,7 @@ func (r *real) tokenFields(t *testing.T, lifetime sandbox.VaultToken) map[string
 	return fields
 }
 
-func (r *real) role(t *testing.T, lifetime sandbox.VaultToken) (roleID, secretID string) {
+func (r *realVault) role(t *testing.T, lifetime sandbox.VaultToken) (roleID, secretID string) {
 	t.Helper()
 	r.EnableAuth(t, "approle")
 	r.Write(t, "auth/approle/role/test", r.tokenFields(t, lifetime))
@@ -164,7 +164,7 @@ func (r *real) role(t *testing.T, lifetime sandbox.VaultToken) (roleID, secretID
 	return fmt.Sprint(id.Data["role_id"]), fmt.Sprint(secret.Data["secret_id"])
 }
 
-func (r *real) openRole(t *testing.T, lifetime sandbox.VaultToken) (roleID string) {
+func (r *realVault) openRole(t *testing.T, lifetime sandbox.VaultToken) (roleID string) {
 	t.Helper()
 	r.EnableAuth(t, "approle")
 	fields := r.tokenFields(t, lifetime)
@@ -178,7 +178,7 @@ func (r *real) openRole(t *testing.T, lifetime sandbox.VaultToken) (roleID strin
 	return fmt.Sprint(id.Data["role_id"])
 }
 
-func (r *real) wrap(t *testing.T) string {
+func (r *realVault) wrap(t *testing.T) string {
 	t.Helper()
 	client, err := r.API.CloneWithHeaders()
 	if err != nil {
@@ -193,7 +193,7 @@ func (r *real) wrap(t *testing.T) string {
 	return answer.WrapInfo.Token
 }
 
-func (r *real) outage(t *testing.T, down bool) {
+func (r *realVault) outage(t *testing.T, down bool) {
 	t.Helper()
 	r.Pause(t, down)
 }

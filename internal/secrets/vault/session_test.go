@@ -37,10 +37,10 @@ func (c *clock) add(d time.Duration) {
 
 // aged is a sandbox and a client that share a clock and an AppRole whose
 // tokens have the given life.
-func aged(t *testing.T, lifetime sandbox.VaultToken) (*pretend, *vault.Client, *clock, secrets.Ref) {
+func aged(t *testing.T, lifetime sandbox.VaultToken) (*fakeVault, *vault.Client, *clock, secrets.Ref) {
 	t.Helper()
 	time := newClock()
-	w := newPretend(t, time.Now)
+	w := newFakeVault(t, time.Now)
 	w.Put("secret", "a", map[string]string{"token": canary})
 	lifetime.Paths = []string{"secret/"}
 	roleID, secretID := w.role(t, lifetime)
@@ -218,7 +218,7 @@ func TestEveryLoginMethodSendsItsCredential(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			w := newPretend(t, nil)
+			w := newFakeVault(t, nil)
 			w.Put("secret", "a", map[string]string{"token": canary})
 			w.SetRole(sandbox.VaultRole{Mount: tc.mount, Credentials: tc.wants, Token: sandbox.VaultToken{Paths: []string{"secret/"}}})
 			o := w.options(t, "")
@@ -231,7 +231,7 @@ func TestEveryLoginMethodSendsItsCredential(t *testing.T) {
 }
 
 func TestATokenOfTheEnvironmentIsNamedByItsVariable(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	w.Put("secret", "a", map[string]string{"token": canary})
 	// What the api package would take from the environment must not count.
 	t.Setenv("VAULT_TOKEN", "hvs.wrong")
@@ -257,7 +257,7 @@ func TestATokenOfTheEnvironmentIsNamedByItsVariable(t *testing.T) {
 }
 
 func TestAWrappingTokenFromElsewhereIsNotOpened(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	roleID, _ := w.role(t, sandbox.VaultToken{})
 	foreign := w.Wrap("cubbyhole/response", map[string]any{"secret_id": canary + "-foreign"})
 	o := withAppRole(t, w.options(t, ""), roleID, foreign)
@@ -273,7 +273,7 @@ func TestAWrappingTokenFromElsewhereIsNotOpened(t *testing.T) {
 
 func TestAnUnwrappedSecretIDServesLaterLogins(t *testing.T) {
 	clock := newClock()
-	w := newPretend(t, clock.Now)
+	w := newFakeVault(t, clock.Now)
 	w.Put("secret", "a", map[string]string{"token": canary})
 	roleID, _ := w.role(t, sandbox.VaultToken{TTL: time.Minute, Paths: []string{"secret/"}})
 	o := withAppRole(t, w.options(t, ""), roleID, w.wrap(t))
@@ -291,7 +291,7 @@ func TestAnUnwrappedSecretIDServesLaterLogins(t *testing.T) {
 }
 
 func TestATokenThatMayNotLookItselfUpIsUsed(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	w.Put("secret", "a", map[string]string{"token": canary})
 	refuse := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "lookup-self") {
@@ -308,7 +308,7 @@ func TestATokenThatMayNotLookItselfUpIsUsed(t *testing.T) {
 }
 
 func TestCredentialFilesThatCannotBeReadSayWhich(t *testing.T) {
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	for name, file := range map[string]string{"missing": "/no/such/file", "empty": writeFile(t, " \n"), "a folder": t.TempDir()} {
 		t.Run(name, func(t *testing.T) {
 			o := w.options(t, "")
@@ -324,7 +324,7 @@ func TestCredentialFilesThatCannotBeReadSayWhich(t *testing.T) {
 func TestValuesAreKnownToTheRedactorWhileTheyLive(t *testing.T) {
 	clock := newClock()
 	r := secrets.NewRedactor(clock.Now)
-	w := newPretend(t, nil)
+	w := newFakeVault(t, nil)
 	w.Put("secret", "a", map[string]string{"token": canary})
 	o := w.options(t, rootToken)
 	o.Redactor = r
@@ -345,7 +345,7 @@ func TestValuesAreKnownToTheRedactorWhileTheyLive(t *testing.T) {
 
 func TestABadWrappingTokenDoesNotTakeAwayAGoodSecretID(t *testing.T) {
 	clock := newClock()
-	w := newPretend(t, clock.Now)
+	w := newFakeVault(t, clock.Now)
 	w.Put("secret", "a", map[string]string{"token": canary})
 	roleID, _ := w.role(t, sandbox.VaultToken{TTL: time.Minute, Paths: []string{"secret/"}})
 	o := withAppRole(t, w.options(t, ""), roleID, w.wrap(t))

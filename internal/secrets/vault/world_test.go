@@ -47,68 +47,68 @@ type world interface {
 	outage(t *testing.T, down bool)
 }
 
-// pretend is the sandbox as a world.
-type pretend struct {
+// fakeVault is the sandbox as a world.
+type fakeVault struct {
 	*sandbox.Vault
 	server   *httptest.Server
 	tokens   int
 	lastRole sandbox.VaultRole
 }
 
-func newPretend(t *testing.T, now func() time.Time) *pretend {
+func newFakeVault(t *testing.T, now func() time.Time) *fakeVault {
 	t.Helper()
-	p := &pretend{Vault: sandbox.NewVault(rootToken, now)}
+	p := &fakeVault{Vault: sandbox.NewVault(rootToken, now)}
 	p.server = httptest.NewServer(p.Handler())
 	t.Cleanup(p.server.Close)
 	return p
 }
 
-func (p *pretend) options(t *testing.T, token string) vault.Options {
+func (p *fakeVault) options(t *testing.T, token string) vault.Options {
 	t.Helper()
 	return vault.Options{Address: p.server.URL, Auth: vault.Auth{TokenFile: writeFile(t, token)}, Timeout: time.Minute}
 }
 
-func (*pretend) root() string { return rootToken }
+func (*fakeVault) root() string { return rootToken }
 
-func (p *pretend) mount(t *testing.T, version int) string {
+func (p *fakeVault) mount(t *testing.T, version int) string {
 	t.Helper()
 	name := "kv" + string(rune('0'+version))
 	p.Mount(name, version)
 	return name
 }
 
-func (p *pretend) put(_ *testing.T, mount, path string, data map[string]string) int {
+func (p *fakeVault) put(_ *testing.T, mount, path string, data map[string]string) int {
 	return p.Put(mount, path, data)
 }
 
-func (p *pretend) putCustom(_ *testing.T, mount, path string, custom map[string]string) {
+func (p *fakeVault) putCustom(_ *testing.T, mount, path string, custom map[string]string) {
 	p.PutCustom(mount, path, custom)
 }
 
-func (p *pretend) remove(_ *testing.T, mount, path string, versions ...int) {
+func (p *fakeVault) remove(_ *testing.T, mount, path string, versions ...int) {
 	p.Delete(mount, path, versions...)
 }
 
-func (p *pretend) undelete(_ *testing.T, mount, path string, versions ...int) {
+func (p *fakeVault) undelete(_ *testing.T, mount, path string, versions ...int) {
 	p.Undelete(mount, path, versions...)
 }
 
-func (p *pretend) destroy(_ *testing.T, mount, path string, versions ...int) {
+func (p *fakeVault) destroy(_ *testing.T, mount, path string, versions ...int) {
 	p.Destroy(mount, path, versions...)
 }
 
-func (p *pretend) seal(_ *testing.T, sealed bool) { p.Seal(sealed) }
+func (p *fakeVault) seal(_ *testing.T, sealed bool) { p.Seal(sealed) }
 
-func (p *pretend) token(_ *testing.T, lifetime sandbox.VaultToken) string {
+func (p *fakeVault) token(_ *testing.T, lifetime sandbox.VaultToken) string {
 	p.tokens++
 	token := "hvs.sandboxtoken00000000" + string(rune('a'+p.tokens))
 	p.AddToken(token, lifetime)
 	return token
 }
 
-func (p *pretend) revoke(_ *testing.T, token string) { p.Revoke(token) }
+func (p *fakeVault) revoke(_ *testing.T, token string) { p.Revoke(token) }
 
-func (p *pretend) role(_ *testing.T, lifetime sandbox.VaultToken) (roleID, secretID string) {
+func (p *fakeVault) role(_ *testing.T, lifetime sandbox.VaultToken) (roleID, secretID string) {
 	p.lastRole = sandbox.VaultRole{
 		Mount:       "approle",
 		Credentials: map[string]string{"role_id": "sandbox-role", "secret_id": canary + "-secret-id"},
@@ -118,16 +118,16 @@ func (p *pretend) role(_ *testing.T, lifetime sandbox.VaultToken) (roleID, secre
 	return p.lastRole.Credentials["role_id"], p.lastRole.Credentials["secret_id"]
 }
 
-func (p *pretend) openRole(_ *testing.T, lifetime sandbox.VaultToken) (roleID string) {
+func (p *fakeVault) openRole(_ *testing.T, lifetime sandbox.VaultToken) (roleID string) {
 	p.SetRole(sandbox.VaultRole{Mount: "approle", Credentials: map[string]string{"role_id": "open-role"}, Token: lifetime})
 	return "open-role"
 }
 
-func (p *pretend) wrap(*testing.T) string {
+func (p *fakeVault) wrap(*testing.T) string {
 	return p.Wrap("auth/approle/role/test/secret-id", map[string]any{"secret_id": p.lastRole.Credentials["secret_id"]})
 }
 
-func (p *pretend) outage(_ *testing.T, down bool) {
+func (p *fakeVault) outage(_ *testing.T, down bool) {
 	p.Faults.Clear()
 	if down {
 		p.Faults.Add(sandbox.Fault{Cut: true})

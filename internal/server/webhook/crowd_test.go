@@ -16,8 +16,8 @@ import (
 	_ "reconciler/internal/report" // The texts of errors.
 )
 
-// crowd opens n connections to address, and has each send what it begins with.
-func crowd(t *testing.T, address string, n int, begins string) {
+// openMany opens n connections to address, and has each send what it begins with.
+func openMany(t *testing.T, address string, n int, begins string) {
 	t.Helper()
 	for range n {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
@@ -40,23 +40,23 @@ func TestOneAddressDoesNotStarveThePort(t *testing.T) {
 		"idle after 404": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlace(t)
+			p := newWorld(t)
 			s := p.serve(func(o *ListenOptions) { o.arrival = time.Minute })
-			crowd(t, s.Address(), 520, begins)
+			openMany(t, s.Address(), 520, begins)
 			delivers(t, p, "http://"+s.Address(), http.DefaultClient)
 		})
 	}
 	t.Run("handshakes that never finish", func(t *testing.T) {
-		p := newPlace(t)
+		p := newWorld(t)
 		certFile, keyFile := pair(t, t.TempDir(), "here")
 		s := p.serve(func(o *ListenOptions) { o.arrival, o.CertFile, o.KeyFile = time.Minute, certFile, keyFile })
-		crowd(t, s.Address(), 520, "\x16\x03\x01\x02\x00\x01")
+		openMany(t, s.Address(), 520, "\x16\x03\x01\x02\x00\x01")
 		delivers(t, p, "https://"+s.Address(), &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}})
 	})
 }
 
 // delivers sends one good delivery, which has to be accepted soon.
-func delivers(t *testing.T, p *place, base string, client *http.Client) {
+func delivers(t *testing.T, p *world, base string, client *http.Client) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -83,7 +83,7 @@ func delivers(t *testing.T, p *place, base string, client *http.Client) {
 func TestWhatIsProvenIsNotHeldUp(t *testing.T) {
 	body := fixture(t, "github-push")
 	forged := map[string]string{"X-Hub-Signature-256": "sha256=" + strings.Repeat("0", 64)}
-	from := func(p *place, address, method, path string, headers map[string]string) int {
+	from := func(p *world, address, method, path string, headers map[string]string) int {
 		r := httptest.NewRequest(method, path, bytes.NewReader(body))
 		r.RemoteAddr = address
 		for h, v := range headers {
@@ -93,20 +93,20 @@ func TestWhatIsProvenIsNotHeldUp(t *testing.T) {
 		p.handler.ServeHTTP(w, r)
 		return w.Code
 	}
-	for name, flood := range map[string]func(p *place, i int) int{
-		"no signature":     func(p *place, _ int) int { return from(p, "192.0.2.1:1", "POST", "/hooks/github", nil) },
-		"wrong signatures": func(p *place, _ int) int { return from(p, "192.0.2.1:1", "POST", "/hooks/github", forged) },
-		"unknown paths":    func(p *place, _ int) int { return from(p, "192.0.2.1:1", "GET", "/wp-login.php", nil) },
-		"unknown senders":  func(p *place, i int) int { return from(p, "192.0.2.1:1", "POST", fmt.Sprintf("/hooks/%d", i), forged) },
-		"wrong signatures from all sides": func(p *place, i int) int {
+	for name, flood := range map[string]func(p *world, i int) int{
+		"no signature":     func(p *world, _ int) int { return from(p, "192.0.2.1:1", "POST", "/hooks/github", nil) },
+		"wrong signatures": func(p *world, _ int) int { return from(p, "192.0.2.1:1", "POST", "/hooks/github", forged) },
+		"unknown paths":    func(p *world, _ int) int { return from(p, "192.0.2.1:1", "GET", "/wp-login.php", nil) },
+		"unknown senders":  func(p *world, i int) int { return from(p, "192.0.2.1:1", "POST", fmt.Sprintf("/hooks/%d", i), forged) },
+		"wrong signatures from all sides": func(p *world, i int) int {
 			return from(p, fmt.Sprintf("[2001:db8:%x::1]:1", i), "POST", "/hooks/github", forged)
 		},
-		"to another sender": func(p *place, _ int) int {
+		"to another sender": func(p *world, _ int) int {
 			return from(p, "192.0.2.1:1", "POST", "/hooks/gitlab", map[string]string{"X-Gitlab-Token": "x"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, limited := newPlace(t), 0
+			p, limited := newWorld(t), 0
 			for i := range 2000 {
 				if flood(p, i) == http.StatusTooManyRequests {
 					limited++
@@ -133,7 +133,7 @@ func (s stuck) Read([]byte) (int, error) { <-s.until; return 0, io.ErrUnexpected
 // TestSlowBodiesLeaveRoom: bodies that do not come, from many addresses, keep
 // none out that does.
 func TestSlowBodiesLeaveRoom(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	until := make(chan struct{})
 	defer close(until)
 	for i := range 1000 {

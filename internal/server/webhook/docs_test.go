@@ -28,7 +28,7 @@ func TestTheDocumentedRequestIsAccepted(t *testing.T) {
 	if !ok || !closed {
 		t.Fatal("docs/webhooks.md has no example")
 	}
-	p := newPlace(t)
+	p := newWorld(t)
 	p.pass(time.Since(p.clock()))
 	s := p.serve()
 	run := func(secret string) (string, error) {
@@ -41,7 +41,7 @@ func TestTheDocumentedRequestIsAccepted(t *testing.T) {
 	if out, err := run(testSecret + "\n"); err != nil || out != "accepted\n" {
 		t.Errorf("%v: %s\n%s", err, out, p.logged())
 	}
-	if diff := cmp.Diff([]Push{{Sender: "generic", Commit: pushed}}, p.heard()); diff != "" {
+	if diff := cmp.Diff([]Push{{Sender: "generic", Commit: pushed}}, p.received()); diff != "" {
 		t.Errorf("pushes -want +got:\n%s", diff)
 	}
 	if out, err := run("another-secret-of-22-bytes"); err == nil {

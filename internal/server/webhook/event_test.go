@@ -105,7 +105,7 @@ func TestAFieldThatIsReadHasItsType(t *testing.T) {
 		GitHub: `{"ref": 1}`, GitLab: `{"object_kind": "push", "project": "x"}`,
 		Bitbucket: `{"push": []}`, Codeup: `{"object_kind": "push", "repository": 1}`,
 	} {
-		p := newPlace(t)
+		p := newWorld(t)
 		if status, _ := p.send(string(kind), []byte(body), sign(kind, testSecret, []byte(body), p.clock())); status != http.StatusBadRequest {
 			t.Errorf("%s: %s: status %d, want 400", kind, body, status)
 		}

@@ -81,7 +81,7 @@ func TestWhatEachHostSends(t *testing.T) {
 	} {
 		kind, _, _ := strings.Cut(tt.fixture, "-")
 		t.Run(fmt.Sprintf("%s for %s %s", tt.fixture, tt.url, tt.ref), func(t *testing.T) {
-			p := newPlace(t, at(tt.url, tt.ref))
+			p := newWorld(t, at(tt.url, tt.ref))
 			body := fixture(t, tt.fixture)
 			headers := sign(Kind(kind), testSecret, body, p.clock())
 			for h, v := range tt.headers {
@@ -105,7 +105,7 @@ func TestWhatEachHostSends(t *testing.T) {
 					want[0].Commit = ""
 				}
 			}
-			if diff := cmp.Diff(want, p.heard()); diff != "" || text != wantText {
+			if diff := cmp.Diff(want, p.received()); diff != "" || text != wantText {
 				t.Errorf("answer %q, pushes -want +got:\n%s", text, diff)
 			}
 		})
@@ -121,7 +121,7 @@ func TestGitHubsForm(t *testing.T) {
 		status int
 		result string
 	}{"push": {http.StatusAccepted, Accepted}, "ping": {http.StatusOK, Ignored}} {
-		p := newPlace(t)
+		p := newWorld(t)
 		body := []byte(url.Values{"payload": {string(fixture(t, "github-"+event))}}.Encode())
 		headers := sign(GitHub, testSecret, body, p.clock())
 		headers["X-GitHub-Event"] = event
@@ -142,7 +142,7 @@ func TestGiteaSendsWhatGitHubSends(t *testing.T) {
 		"repository": {"id": 140, "full_name": "platform/bindings", "html_url": "https://git.example.com/platform/bindings",
 			"ssh_url": "ssh://git@git.example.com/platform/bindings.git", "clone_url": "https://git.example.com/platform/bindings.git"},
 		"pusher": {"id": 1, "login": "gitea"}, "sender": {"id": 1, "login": "gitea"}}`)
-	p := newPlace(t)
+	p := newWorld(t)
 	headers := sign(GitHub, testSecret, body, p.clock())
 	for name, value := range map[string]string{
 		"X-Gitea-Event": "push", "X-Gitea-Delivery": "f6266f16-1bf3-46a5-9ea4-602e06ead473", "X-Gitea-Signature": "not looked at",
@@ -153,7 +153,7 @@ func TestGiteaSendsWhatGitHubSends(t *testing.T) {
 	if status, _ := p.send("github", body, headers); status != http.StatusAccepted {
 		t.Errorf("status %d\n%s", status, p.logged())
 	}
-	if diff := cmp.Diff([]Push{{Sender: "github", Commit: pushed}}, p.heard()); diff != "" {
+	if diff := cmp.Diff([]Push{{Sender: "github", Commit: pushed}}, p.received()); diff != "" {
 		t.Errorf("pushes -want +got:\n%s", diff)
 	}
 }
@@ -166,9 +166,9 @@ func TestATagIsNotTakenForACommit(t *testing.T) {
 		GitLab: `{"object_kind": "tag_push", "ref": "refs/tags/v1", "after": "` + pushed + `", "checkout_sha": null, "project": {"git_http_url": "` + atExample + `"}}`,
 		Codeup: `{"object_kind": "tag_push", "ref": "refs/tags/v1", "after": "` + pushed + `", "repository": {"git_http_url": "` + atExample + `"}}`,
 	} {
-		p := newPlace(t, at(atExample, tag))
+		p := newWorld(t, at(atExample, tag))
 		status, _ := p.send(string(kind), []byte(body), sign(kind, testSecret, []byte(body), p.clock()))
-		if diff := cmp.Diff([]Push{{Sender: string(kind)}}, p.heard()); status != http.StatusAccepted || diff != "" {
+		if diff := cmp.Diff([]Push{{Sender: string(kind)}}, p.received()); status != http.StatusAccepted || diff != "" {
 			t.Errorf("%s: status %d, pushes -want +got:\n%s%s", kind, status, diff, p.logged())
 		}
 	}
@@ -180,13 +180,13 @@ func TestAliasesNameTheSameServer(t *testing.T) {
 		{"https://git.internal:8443/platform/bindings.git", "git.example.com", "GIT.internal:8443"},
 		{"ssh://git@git.internal:2222/platform/bindings.git", "git.internal:2222", "git.example.com:443"},
 	} {
-		p := newPlace(t, at(tt.source, branch), func(s *Settings) { s.Aliases = map[string]string{tt.from: tt.to} })
+		p := newWorld(t, at(tt.source, branch), func(s *Settings) { s.Aliases = map[string]string{tt.from: tt.to} })
 		body := fixture(t, "github-push")
 		if status, _ := p.send("github", body, sign(GitHub, testSecret, body, p.clock())); status != http.StatusAccepted {
 			t.Errorf("%+v: status %d\n%s", tt, status, p.logged())
 		}
 	}
-	p := newPlace(t)
+	p := newWorld(t)
 	for from, to := range map[string]string{"git.example.com/x": "a", "a": "", "user@a": "b", "c": "b c"} {
 		p.settings.Aliases = map[string]string{from: to}
 		if err := p.take(p.settings); err == nil {

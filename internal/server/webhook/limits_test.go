@@ -15,7 +15,7 @@ import (
 )
 
 func TestTheListenerServesNothingElse(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	for _, request := range []struct{ method, path string }{
 		{"GET", "/"},
 		{"GET", "/healthz"},
@@ -49,7 +49,7 @@ func TestTheListenerServesNothingElse(t *testing.T) {
 }
 
 func TestTooManyRequestsAreTurnedAway(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	from := func(address string) int {
 		r := httptest.NewRequest(http.MethodPost, "/hooks/github", strings.NewReader("{}"))
 		r.RemoteAddr = address
@@ -122,7 +122,7 @@ func TestTheLimitsNeedBoundedMemory(t *testing.T) {
 }
 
 func TestAFaultCostsOneRequest(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	p.handler.opts.Pushed = func(Push) { panic("with " + testSecret) }
 	body := fixture(t, "github-push")
 	if status, _ := p.send("github", body, sign(GitHub, testSecret, body, p.clock())); status != http.StatusInternalServerError {
@@ -138,7 +138,7 @@ func TestAFaultCostsOneRequest(t *testing.T) {
 
 // TestAStorm sends from many sides at once while the settings change.
 func TestAStorm(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	body := fixture(t, "github-push")
 	headers := sign(GitHub, testSecret, body, p.clock())
 	headers["X-GitHub-Delivery"] = "one"
@@ -165,13 +165,13 @@ func TestAStorm(t *testing.T) {
 		})
 	}
 	storm.Wait()
-	if n := len(p.heard()); n != 1 {
+	if n := len(p.received()); n != 1 {
 		t.Errorf("one delivery was accepted %d times", n)
 	}
 }
 
 func TestNoSecretIsShown(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	for _, kind := range []Kind{GitHub, GitLab, Bitbucket, Codeup, Generic} {
 		for _, body := range []string{testSecret, `{"ref": "` + testSecret + `"}`, `{"object_kind": "push", "repository": "https://x:` + testSecret + `@h/a", "ref": "r"}`} {
 			_, text := p.send(string(kind), []byte(body), sign(kind, testSecret, []byte(body), p.clock()))

@@ -43,7 +43,7 @@ func TestWhatIsNotProvenIsRefused(t *testing.T) {
 	}
 	for _, a := range attempts {
 		t.Run(string(a.kind)+" "+a.name, func(t *testing.T) {
-			p := newPlace(t)
+			p := newWorld(t)
 			body := []byte(`{"repository": "https://git.example.com/platform/bindings", "ref": "refs/heads/main"}`)
 			secret := testSecret
 			if a.secret != "" {
@@ -58,8 +58,8 @@ func TestWhatIsNotProvenIsRefused(t *testing.T) {
 			}
 			p.pass(a.ahead)
 			status, text := p.send(string(a.kind), body, headers)
-			if status != http.StatusUnauthorized || text != "" || p.last() != string(a.kind)+" unauthorized" || len(p.heard()) > 0 {
-				t.Errorf("status %d, answer %q, counted %q, pushes %v", status, text, p.last(), p.heard())
+			if status != http.StatusUnauthorized || text != "" || p.last() != string(a.kind)+" unauthorized" || len(p.received()) > 0 {
+				t.Errorf("status %d, answer %q, counted %q, pushes %v", status, text, p.last(), p.received())
 			}
 			if log := p.logged(); !strings.Contains(log, a.reason) || strings.Contains(log, secret) {
 				t.Errorf("the log has no %q, or it has the secret:\n%s", a.reason, log)
@@ -73,7 +73,7 @@ func TestADoubledHeaderIsRefused(t *testing.T) {
 		GitHub: "X-Hub-Signature-256", Bitbucket: "X-Hub-Signature", GitLab: "X-Gitlab-Token", Codeup: "X-Codeup-Token",
 		Generic: "X-Reconciler-Signature",
 	} {
-		p := newPlace(t)
+		p := newWorld(t)
 		body := fixture(t, "generic")
 		r := httptest.NewRequest(http.MethodPost, "/hooks/"+string(kind), bytes.NewReader(body))
 		for h, v := range sign(kind, testSecret, body, p.clock()) {
@@ -89,7 +89,7 @@ func TestADoubledHeaderIsRefused(t *testing.T) {
 }
 
 func TestTheSmallestBodyIsNotReadBeforeItIsProven(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	for _, kind := range []Kind{GitHub, GitLab, Bitbucket, Codeup, Generic} {
 		if status, _ := p.send(string(kind), []byte("{"), nil); status != http.StatusUnauthorized {
 			t.Errorf("%s: garbage without a proof gets %d, want 401: it was parsed first", kind, status)
@@ -104,7 +104,7 @@ func TestABodyThatIsNoDeliveryIsRejected(t *testing.T) {
 		"empty": "", "trailing": `{} {}`,
 	} {
 		for _, kind := range []Kind{GitHub, GitLab, Bitbucket, Codeup, Generic} {
-			p := newPlace(t)
+			p := newWorld(t)
 			status, text := p.send(string(kind), []byte(body), sign(kind, testSecret, []byte(body), p.clock()))
 			if status != http.StatusBadRequest || text != "" || p.last() != string(kind)+" rejected" {
 				t.Errorf("%s from %s: status %d, answer %q, counted %q", name, kind, status, text, p.last())
@@ -126,21 +126,21 @@ func TestFieldsThatAreNotThere(t *testing.T) {
 		`{"object_kind": "push"}`, `{"object_kind": "push", "project": null, "repository": null}`, `{"object_kind": "push", "repository": {}}`,
 	} {
 		for _, kind := range []Kind{GitHub, GitLab, Bitbucket, Codeup, Generic} {
-			p := newPlace(t)
+			p := newWorld(t)
 			status, _ := p.send(string(kind), []byte(body), sign(kind, testSecret, []byte(body), p.clock()))
 			want := http.StatusOK
 			if kind == Generic {
 				want = http.StatusBadRequest // Its two fields are the format.
 			}
-			if status != want || len(p.heard()) > 0 {
-				t.Errorf("%s from %s: status %d, want %d; pushes %v\n%s", body, kind, status, want, p.heard(), p.logged())
+			if status != want || len(p.received()) > 0 {
+				t.Errorf("%s from %s: status %d, want %d; pushes %v\n%s", body, kind, status, want, p.received(), p.logged())
 			}
 		}
 	}
 }
 
 func TestALargeBodyIsRefused(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	body := bytes.Repeat([]byte(" "), maxBodyBytes+1)
 	status, _ := p.send("github", body, sign(GitHub, testSecret, body, p.clock()))
 	if status != http.StatusRequestEntityTooLarge || p.last() != "github rejected" || !strings.Contains(p.logged(), "larger than 1048576 bytes") {

@@ -41,7 +41,7 @@ func TestDocumentedSignatures(t *testing.T) {
 		}
 	})
 	t.Run("Standard Webhooks, which GitLab's signing tokens follow", func(t *testing.T) {
-		p := &place{t: t}
+		p := &world{t: t}
 		f := &secretFile{kind: GitLab, path: p.file("s", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
 		k, err := f.load()
 		if err != nil {
@@ -78,7 +78,7 @@ func TestGitLabsSigningToken(t *testing.T) {
 	signed := func(s *Settings) {
 		for i := range s.Senders {
 			if s.Senders[i].Kind == GitLab {
-				s.Senders[i].SecretFile = (&place{t: t}).file("signing", signingToken())
+				s.Senders[i].SecretFile = (&world{t: t}).file("signing", signingToken())
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func TestGitLabsSigningToken(t *testing.T) {
 		}, want: 401, reason: "missing"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newPlace(t, signed)
+			p := newWorld(t, signed)
 			body := fixture(t, "gitlab-push")
 			headers := standard(t, signingToken(), "msg_1", body, p.clock())
 			tt.edit(headers)
@@ -135,7 +135,7 @@ func TestGitLabsSigningToken(t *testing.T) {
 // TestTheWayToASigningToken: with the secret token as the previous secret both
 // are taken, and where a signature is sent it has to be right.
 func TestTheWayToASigningToken(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	for i := range p.settings.Senders {
 		if s := &p.settings.Senders[i]; s.Kind == GitLab {
 			s.PreviousSecretFile, s.SecretFile = s.SecretFile, p.file("signing", signingToken())

@@ -21,7 +21,7 @@ func TestADeliveryIsAcceptedOnce(t *testing.T) {
 			if kind == Generic {
 				name = "generic"
 			}
-			p := newPlace(t, at(url, "refs/heads/other"))
+			p := newWorld(t, at(url, "refs/heads/other"))
 			body := fixture(t, name)
 			headers := sign(kind, testSecret, body, p.clock())
 			if header != "" {
@@ -42,7 +42,7 @@ func TestADeliveryIsAcceptedOnce(t *testing.T) {
 			send(http.StatusOK)
 			p.apply() // A reload forgets no delivery.
 			send(http.StatusOK)
-			if n := len(p.heard()); n != 1 || !strings.Contains(p.logged(), "accepted before") {
+			if n := len(p.received()); n != 1 || !strings.Contains(p.logged(), "accepted before") {
 				t.Errorf("%d pushes from one delivery\n%s", n, p.logged())
 			}
 			if header != "" {
@@ -62,7 +62,7 @@ func TestADeliveryIsAcceptedOnce(t *testing.T) {
 
 func TestTheClocksMayDifferByFiveMinutes(t *testing.T) {
 	for _, skew := range []time.Duration{-window, 0, window} {
-		p := newPlace(t)
+		p := newWorld(t)
 		body := fixture(t, "generic")
 		headers := sign(Generic, testSecret, body, p.clock())
 		p.pass(skew)

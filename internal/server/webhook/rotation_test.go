@@ -14,7 +14,7 @@ func TestARotationHasNoGap(t *testing.T) {
 	const next = "the-next-webhook-secret"
 	for _, kind := range []Kind{GitHub, GitLab, Bitbucket, Codeup, Generic} {
 		t.Run(string(kind), func(t *testing.T) {
-			p := newPlace(t)
+			p := newWorld(t)
 			send := func(secret string, want int) {
 				t.Helper()
 				body := []byte(`{}`)
@@ -51,7 +51,7 @@ func TestASecretThatCannotBeReadCostsItsOwnDeliveriesOnly(t *testing.T) {
 	const next = "the-next-webhook-secret"
 	body := fixture(t, "github-push")
 	for name, tt := range map[string]struct {
-		current, previous func(p *place) string
+		current, previous func(p *world) string
 		byNext, byOld     int
 	}{
 		"both": {file(next), file(testSecret), http.StatusAccepted, http.StatusAccepted},
@@ -65,7 +65,7 @@ func TestASecretThatCannotBeReadCostsItsOwnDeliveriesOnly(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlace(t)
+			p := newWorld(t)
 			p.settings.Senders[0].SecretFile, p.settings.Senders[0].PreviousSecretFile = tt.current(p), tt.previous(p)
 			p.apply()
 			for secret, want := range map[string]int{next: tt.byNext, testSecret: tt.byOld} {
@@ -76,7 +76,7 @@ func TestASecretThatCannotBeReadCostsItsOwnDeliveriesOnly(t *testing.T) {
 		})
 	}
 	t.Run("the current file vanishes", func(t *testing.T) {
-		p := newPlace(t)
+		p := newWorld(t)
 		s := &p.settings.Senders[0]
 		s.SecretFile, s.PreviousSecretFile = p.file("next", next), p.file("old", testSecret)
 		p.apply()
@@ -91,17 +91,17 @@ func TestASecretThatCannotBeReadCostsItsOwnDeliveriesOnly(t *testing.T) {
 	})
 }
 
-func file(text string) func(*place) string {
-	return func(p *place) string { return p.file("secret-"+text, text) }
+func file(text string) func(*world) string {
+	return func(p *world) string { return p.file("secret-"+text, text) }
 }
 
-func missing(p *place) string { return filepath.Join(p.t.TempDir(), "missing") }
+func missing(p *world) string { return filepath.Join(p.t.TempDir(), "missing") }
 
-func folder(p *place) string { return p.t.TempDir() }
+func folder(p *world) string { return p.t.TempDir() }
 
 func TestASecretIsReadAgainWhenItsFileChanges(t *testing.T) {
 	const next = "the-next-webhook-secret"
-	p := newPlace(t)
+	p := newWorld(t)
 	path := p.settings.Senders[0].SecretFile
 	body := fixture(t, "github-push")
 	send := func(secret string, want int) {
@@ -152,7 +152,7 @@ func TestASecretIsReadAgainWhenItsFileChanges(t *testing.T) {
 }
 
 func TestSettingsThatCannotBeStoodForAreRefused(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	for name, s := range map[string]Sender{
 		"the file is missing":          {Name: "x", Kind: GitHub, SecretFile: filepath.Join(t.TempDir(), "missing")},
 		"the file is a folder":         {Name: "x", Kind: GitHub, SecretFile: t.TempDir()},
@@ -180,7 +180,7 @@ func TestSettingsThatCannotBeStoodForAreRefused(t *testing.T) {
 }
 
 func TestAReloadTakesNewSendersAndDropsOldOnes(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	p.settings.Senders = []Sender{{Name: "renamed", Kind: GitHub, SecretFile: p.settings.Senders[0].SecretFile}}
 	p.apply()
 	body := fixture(t, "github-push")

@@ -24,7 +24,7 @@ import (
 )
 
 // serve opens the port of a place.
-func (p *place) serve(edit ...func(*ListenOptions)) *Server {
+func (p *world) serve(edit ...func(*ListenOptions)) *Server {
 	p.t.Helper()
 	opts := ListenOptions{Address: "127.0.0.1:0", Handler: p.handler, Log: p.handler.opts.Log}
 	for _, f := range edit {
@@ -40,7 +40,7 @@ func (p *place) serve(edit ...func(*ListenOptions)) *Server {
 }
 
 func TestADeliveryOverTheWire(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	s := p.serve()
 	body := fixture(t, "github-push")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.Address()+"/hooks/github", bytes.NewReader(body))
@@ -62,7 +62,7 @@ func TestADeliveryOverTheWire(t *testing.T) {
 }
 
 func TestABodyThatComesTooSlowlyIsCutOff(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	s := p.serve(func(o *ListenOptions) { o.arrival = time.Second })
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Address())
 	if err != nil {
@@ -86,7 +86,7 @@ func TestABodyThatComesTooSlowlyIsCutOff(t *testing.T) {
 }
 
 func TestTheServerAnswersNoGeneralOptions(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	s := p.serve()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Address())
 	if err != nil {
@@ -153,7 +153,7 @@ func presented(t *testing.T, address string) string {
 func TestTheCertificateIsExchangedWithItsFiles(t *testing.T) {
 	folder := t.TempDir()
 	certFile, keyFile := pair(t, folder, "first")
-	p := newPlace(t)
+	p := newWorld(t)
 	s := p.serve(func(o *ListenOptions) { o.CertFile, o.KeyFile = certFile, keyFile })
 	if got := presented(t, s.Address()); got != "first" {
 		t.Errorf("presented %s", got)
@@ -169,7 +169,7 @@ func TestTheCertificateIsExchangedWithItsFiles(t *testing.T) {
 }
 
 func TestListenFailsBeforeAnyWork(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	first := p.serve()
 	missing := filepath.Join(t.TempDir(), "missing.pem")
 	for name, opts := range map[string]ListenOptions{
@@ -188,7 +188,7 @@ func TestListenFailsBeforeAnyWork(t *testing.T) {
 }
 
 func TestCloseWithoutServe(t *testing.T) {
-	p := newPlace(t)
+	p := newWorld(t)
 	s, err := Listen(t.Context(), ListenOptions{Address: "127.0.0.1:0", Handler: p.handler, Log: p.handler.opts.Log})
 	if err != nil {
 		t.Fatal(err)

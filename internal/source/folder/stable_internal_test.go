@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/source"
 )
 
-func lay(t *testing.T, root string, files ...string) {
+func writeFiles(t *testing.T, root string, files ...string) {
 	t.Helper()
 	for _, name := range files {
 		at := filepath.Join(root, name)
@@ -28,7 +28,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func exchange(t *testing.T, target, link string) {
+func swapLink(t *testing.T, target, link string) {
 	t.Helper()
 	must(t, os.Symlink(target, link+"-new"))
 	must(t, os.Rename(link+"-new", link))
@@ -43,33 +43,33 @@ func TestAReadThatSawTwoTreesIsNone(t *testing.T) {
 		stable bool
 	}{
 		{"nothing", func(*testing.T, string) {}, true},
-		{"a link in the middle of the path", func(t *testing.T, root string) { exchange(t, "h2", filepath.Join(root, "link")) }, false},
+		{"a link in the middle of the path", func(t *testing.T, root string) { swapLink(t, "h2", filepath.Join(root, "link")) }, false},
 		{"a folder in the middle of the path", func(t *testing.T, root string) {
 			must(t, os.Rename(filepath.Join(root, "h1"), filepath.Join(root, "h0")))
 			must(t, os.Rename(filepath.Join(root, "h2"), filepath.Join(root, "h1")))
 		}, false},
-		{"a ConfigMap's link", func(t *testing.T, root string) { exchange(t, "..2", filepath.Join(root, "h1/bindings/..data")) }, false},
+		{"a ConfigMap's link", func(t *testing.T, root string) { swapLink(t, "..2", filepath.Join(root, "h1/bindings/..data")) }, false},
 		{"a file moved to a folder that was read", func(t *testing.T, root string) {
 			must(t, os.Rename(filepath.Join(root, "h1/bindings/z/b.yaml"), filepath.Join(root, "h1/bindings/a/b.yaml")))
 		}, false},
-		{"a file written", func(t *testing.T, root string) { lay(t, root, "h1/bindings/a/a.yaml") }, false},
+		{"a file written", func(t *testing.T, root string) { writeFiles(t, root, "h1/bindings/a/a.yaml") }, false},
 		{"a file's time", func(t *testing.T, root string) {
 			must(t, os.Chtimes(filepath.Join(root, "h1/bindings/z/b.yaml"), later, later))
 		}, false},
-		{"an ignore file", func(t *testing.T, root string) { lay(t, root, "h1/bindings/.reconcilerignore") }, false},
-		{"a policy", func(t *testing.T, root string) { lay(t, root, "h1/bindings/policy/a.cue") }, false},
+		{"an ignore file", func(t *testing.T, root string) { writeFiles(t, root, "h1/bindings/.reconcilerignore") }, false},
+		{"a policy", func(t *testing.T, root string) { writeFiles(t, root, "h1/bindings/policy/a.cue") }, false},
 		{"the folder removed", func(t *testing.T, root string) { must(t, os.RemoveAll(filepath.Join(root, "h1"))) }, false},
-		{"an editor's file beside", func(t *testing.T, root string) { lay(t, root, "h1/bindings/a/.a.yaml.swp") }, true},
+		{"an editor's file beside", func(t *testing.T, root string) { writeFiles(t, root, "h1/bindings/a/.a.yaml.swp") }, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			base := t.TempDir()
 			for _, h := range []string{"h1", "h2"} {
-				lay(t, base, h+"/bindings/a/a.yaml", h+"/bindings/z/b.yaml", h+"/bindings/..1/c.yaml", h+"/bindings/..2/c.yaml")
-				exchange(t, "..1", filepath.Join(base, h, "bindings/..data"))
-				exchange(t, "..data/c.yaml", filepath.Join(base, h, "bindings/c.yaml"))
+				writeFiles(t, base, h+"/bindings/a/a.yaml", h+"/bindings/z/b.yaml", h+"/bindings/..1/c.yaml", h+"/bindings/..2/c.yaml")
+				swapLink(t, "..1", filepath.Join(base, h, "bindings/..data"))
+				swapLink(t, "..data/c.yaml", filepath.Join(base, h, "bindings/c.yaml"))
 			}
-			exchange(t, "h1", filepath.Join(base, "link"))
+			swapLink(t, "h1", filepath.Join(base, "link"))
 			s, err := New(Options{Path: filepath.Join(base, "link/bindings")})
 			must(t, err)
 			resolved, err := filepath.EvalSymlinks(s.options.Path)
@@ -95,8 +95,8 @@ func TestAReadThatSawTwoTreesIsNone(t *testing.T) {
 func TestAFolderThatIsNotWatchedIsPolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := t.TempDir()
-		lay(t, base, "h1/bindings/a.yaml", "h2/bindings/a.yaml")
-		exchange(t, "h1", filepath.Join(base, "link"))
+		writeFiles(t, base, "h1/bindings/a.yaml", "h2/bindings/a.yaml")
+		swapLink(t, "h1", filepath.Join(base, "link"))
 		s, err := New(Options{Path: filepath.Join(base, "link/bindings"), Debounce: time.Millisecond})
 		must(t, err)
 		var reports []error
@@ -106,8 +106,8 @@ func TestAFolderThatIsNotWatchedIsPolled(t *testing.T) {
 			t.Errorf("reported: %v", reports)
 		}
 		for _, change := range []func(){
-			func() { lay(t, base, "h1/bindings/deep/er/b.yaml") },
-			func() { exchange(t, "h2", filepath.Join(base, "link")) },
+			func() { writeFiles(t, base, "h1/bindings/deep/er/b.yaml") },
+			func() { swapLink(t, "h2", filepath.Join(base, "link")) },
 			func() { must(t, os.Remove(filepath.Join(base, "h2/bindings/a.yaml"))) },
 		} {
 			change()
@@ -129,15 +129,15 @@ func TestAFileThatIsNotWatchedIsPolled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			base := t.TempDir()
-			lay(t, base, "h1/c.yaml", "h2/c.yaml")
-			exchange(t, "h1", filepath.Join(base, "link"))
+			writeFiles(t, base, "h1/c.yaml", "h2/c.yaml")
+			swapLink(t, "h1", filepath.Join(base, "link"))
 			file := &watchedFile{path: filepath.Join(base, "link/c.yaml"), watcher: watcher}
 			must(t, file.add())
 			for _, change := range []func(){
-				func() { exchange(t, "h2", filepath.Join(base, "link")) },
+				func() { swapLink(t, "h2", filepath.Join(base, "link")) },
 				func() { must(t, os.WriteFile(filepath.Join(base, "h2/c.yaml"), []byte("longer"), 0o600)) },
 				func() { must(t, os.Remove(filepath.Join(base, "h2/c.yaml"))) },
-				func() { lay(t, base, "h2/c.yaml") },
+				func() { writeFiles(t, base, "h2/c.yaml") },
 			} {
 				if file.polled() {
 					t.Error("a change is seen where there is none")
@@ -151,7 +151,7 @@ func TestAFileThatIsNotWatchedIsPolled(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				changes, err := watchFile(t.Context(), file.path, nil)
 				must(t, err)
-				exchange(t, "h1", filepath.Join(base, "link"))
+				swapLink(t, "h1", filepath.Join(base, "link"))
 				select {
 				case <-changes:
 				case <-time.After(30 * time.Second):
@@ -168,7 +168,7 @@ func TestWhatWasListedAndIsGoneIsNoRead(t *testing.T) {
 	for name, moved := range map[string]string{"a folder": "a", "a folder below": "a/b", "a file": "a/b/c.yaml"} {
 		t.Run(name, func(t *testing.T) {
 			at := t.TempDir()
-			lay(t, at, "a/b/c.yaml", "z.yaml")
+			writeFiles(t, at, "a/b/c.yaml", "z.yaml")
 			resolved, err := filepath.EvalSymlinks(at)
 			must(t, err)
 			root, err := os.OpenRoot(at)

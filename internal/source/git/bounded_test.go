@@ -124,13 +124,13 @@ func TestTheSandboxServerAnswersAsARealOne(t *testing.T) {
 	}
 }
 
-// counting counts the bytes of all answers.
-type counting struct {
+// countingTransport counts the bytes of all answers.
+type countingTransport struct {
 	http.ResponseWriter
 	n *int
 }
 
-func (c counting) Write(p []byte) (int, error) {
+func (c countingTransport) Write(p []byte) (int, error) {
 	*c.n += len(p)
 	return c.ResponseWriter.Write(p)
 }
@@ -146,7 +146,7 @@ func TestAFetchCostsWhatChanged(t *testing.T) {
 	served := 0
 	backend := repo.Handler()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		backend.ServeHTTP(counting{w, &served}, r)
+		backend.ServeHTTP(countingTransport{w, &served}, r)
 	}))
 	defer web.Close()
 	s := open(t, git.Options{URL: web.URL + "/repo.git"})

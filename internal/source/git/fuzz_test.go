@@ -152,15 +152,19 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
-// said is a server that says what a fuzzer wants, whatever it is asked.
-type said struct {
+// scriptedServer is a server that says what a fuzzer wants, whatever it is asked.
+type scriptedServer struct {
 	session
 	io.Reader
 }
 
-func (s said) advertisement(context.Context) (io.ReadCloser, error) { return io.NopCloser(s), nil }
+func (s scriptedServer) advertisement(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(s), nil
+}
 
-func (s said) request(context.Context, []byte) (io.ReadCloser, error) { return io.NopCloser(s), nil }
+func (s scriptedServer) request(context.Context, []byte) (io.ReadCloser, error) {
+	return io.NopCloser(s), nil
+}
 
 // FuzzConversation lets the server say anything: the list of refs and the
 // answer to a fetch are read without a panic, and nothing but errors comes of
@@ -176,7 +180,7 @@ func FuzzConversation(f *testing.F) {
 	f.Add([]byte("0000"), []byte("fff0"))
 	f.Add([]byte("<html>"), []byte(line("ACK "+id+"\n")))
 	f.Fuzz(func(t *testing.T, listed, sent []byte) {
-		refs, err := listRefs(t.Context(), said{Reader: bytes.NewReader(listed)})
+		refs, err := listRefs(t.Context(), scriptedServer{Reader: bytes.NewReader(listed)})
 		if err != nil {
 			return
 		}
@@ -186,7 +190,7 @@ func FuzzConversation(f *testing.F) {
 		s := newStore()
 		defer s.release()
 		const limit = 1 << 16
-		err = fetch(t.Context(), said{Reader: bytes.NewReader(sent)}, refs, order{want: plumbing.NewHash(id), depth: 1}, s, bounds{limit, limit})
+		err = fetch(t.Context(), scriptedServer{Reader: bytes.NewReader(sent)}, refs, order{want: plumbing.NewHash(id), depth: 1}, s, bounds{limit, limit})
 		if _, size := contents(s); size > limit {
 			t.Errorf("%d bytes are kept, error %v", size, err)
 		}

@@ -175,7 +175,7 @@ func TestAPartialCloneFetchesWhatIsRead(t *testing.T) {
 			served := 0
 			backend := repo.Handler()
 			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				backend.ServeHTTP(counting{w, &served}, r)
+				backend.ServeHTTP(countingTransport{w, &served}, r)
 			}))
 			defer web.Close()
 			s := open(t, git.Options{URL: web.URL + "/repo.git", Branch: "main"})

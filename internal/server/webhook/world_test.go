@@ -28,8 +28,8 @@ func signingToken() string {
 	return "whsec_" + base64.StdEncoding.EncodeToString([]byte("canary-signing-key-of-32-bytes!!"))
 }
 
-// place is a handler in a world of its own.
-type place struct {
+// world is a handler in a world of its own.
+type world struct {
 	t        *testing.T
 	handler  *Handler
 	settings Settings
@@ -42,11 +42,11 @@ type place struct {
 	results []string
 }
 
-// newPlace has one sender of each kind, named as its kind, for a repository at
+// newWorld has one sender of each kind, named as its kind, for a repository at
 // git.example.com.
-func newPlace(t *testing.T, edit ...func(*Settings)) *place {
+func newWorld(t *testing.T, edit ...func(*Settings)) *world {
 	t.Helper()
-	p := &place{t: t, now: time.Unix(1764097200, 0)}
+	p := &world{t: t, now: time.Unix(1764097200, 0)}
 	p.redactor = secrets.NewRedactor(p.clock)
 	p.handler = New(Options{
 		Pushed: func(push Push) {
@@ -73,7 +73,7 @@ func newPlace(t *testing.T, edit ...func(*Settings)) *place {
 }
 
 // take has the handler take settings.
-func (p *place) take(s Settings) error {
+func (p *world) take(s Settings) error {
 	take, err := p.handler.Prepare(s)
 	if err == nil {
 		take()
@@ -81,14 +81,14 @@ func (p *place) take(s Settings) error {
 	return err
 }
 
-func (p *place) apply() {
+func (p *world) apply() {
 	p.t.Helper()
 	if err := p.take(p.settings); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
-func (p *place) file(name, text string) string {
+func (p *world) file(name, text string) string {
 	p.t.Helper()
 	path := filepath.Join(p.t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -97,40 +97,40 @@ func (p *place) file(name, text string) string {
 	return path
 }
 
-func (p *place) clock() time.Time {
+func (p *world) clock() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now
 }
 
-func (p *place) pass(d time.Duration) {
+func (p *world) pass(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now = p.now.Add(d)
 }
 
 // Write takes the log.
-func (p *place) Write(b []byte) (int, error) {
+func (p *world) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.Write(b)
 }
 
-func (p *place) logged() string {
+func (p *world) logged() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.String()
 }
 
-// heard are the pushes so far.
-func (p *place) heard() []Push {
+// received are the pushes so far.
+func (p *world) received() []Push {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.pushes)
 }
 
 // last is the last result.
-func (p *place) last() string {
+func (p *world) last() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.results) == 0 {
@@ -140,7 +140,7 @@ func (p *place) last() string {
 }
 
 // send delivers; it gives the status and the body of the answer.
-func (p *place) send(name string, body []byte, headers map[string]string) (int, string) {
+func (p *world) send(name string, body []byte, headers map[string]string) (int, string) {
 	r := httptest.NewRequest(http.MethodPost, "/hooks/"+name, bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	for h, v := range headers {
