@@ -7,41 +7,43 @@ import (
 	"cuelang.org/go/cue"
 )
 
-// Field is what the schema says of one field, as plain data that any goroutine
-// may read. The root is the document itself.
+// Field is what the schema defines for one field, as plain data. It is safe for
+// concurrent use. The root is the document itself.
 type Field struct {
 	Name string
-	// Kind is the kind of value that the field takes.
+	// Kind is the kind of value that the field accepts.
 	Kind cue.Kind
 	// Doc is the field's comment.
 	Doc string
-	// Want is what the field takes: the identifier of a message, below want in
-	// the catalogue; empty where the kind or the choices say it.
+	// Want describes what the field accepts: the identifier of a message, below
+	// want in the catalogue. It is empty if the kind or the choices say enough.
 	Want string
-	// Required says that the field must be written; Forbidden, if not empty,
-	// is the code of the rule by which it may not be.
+	// Required is true if the field must be written. Forbidden, if not empty, is
+	// the code of the rule that forbids writing it.
 	Required  bool
 	Forbidden string
-	// Rule is the code of the rule that a breach at this field breaks; empty
-	// where there is none of its own. RuleAt is a neighbouring field to show
-	// it at, RuleNeeds the path of a field that must be right itself.
+	// Rule is the code of the rule that a fault at this field violates; empty if
+	// the field has no rule of its own. RuleAt is a neighbouring field at which to
+	// show the fault. RuleNeeds is the path of a field that must be right before
+	// the rule is checked.
 	Rule, RuleAt, RuleNeeds string
-	// Private keeps the value and everything below it out of messages.
+	// Private is true if messages must not show the value or anything below it.
 	Private bool
-	// Date says that the text is a day, which YAML takes without quotes.
+	// Date is true if the text is a day, which YAML allows without quotes.
 	Date bool
 	// Choices are the texts of an enumeration, in order; nil for others.
 	Choices []string
-	// OneOf are fields of which exactly one is written, by rule OneOfRule.
+	// OneOf are fields: the rule OneOfRule requires that exactly one of them is
+	// written.
 	OneOf     []string
 	OneOfRule string
-	// Fields are a struct's, in the order of the schema.
+	// Fields are the fields of a struct, in the order of the schema.
 	Fields []*Field
-	// Elem is what a list is made of.
+	// Elem describes the items of a list.
 	Elem *Field
 }
 
-// Lookup is the field called name of a struct, or nil.
+// Lookup returns the field called name of a struct, or nil.
 func (f *Field) Lookup(name string) *Field {
 	for _, child := range f.Fields {
 		if child.Name == name {
@@ -51,7 +53,8 @@ func (f *Field) Lookup(name string) *Field {
 	return nil
 }
 
-// Place is the index of the field called name, or the number of fields.
+// Place returns the index of the field called name, or the number of fields if
+// there is none.
 func (f *Field) Place(name string) int {
 	for i, child := range f.Fields {
 		if child.Name == name {
@@ -61,7 +64,8 @@ func (f *Field) Place(name string) int {
 	return len(f.Fields)
 }
 
-// Innermost says that the field is a struct without structs and lists in it.
+// Innermost reports whether the field is a struct that contains no structs or
+// lists.
 func (f *Field) Innermost() bool {
 	for _, child := range f.Fields {
 		if child.Kind&(cue.StructKind|cue.ListKind) != 0 {
@@ -71,7 +75,7 @@ func (f *Field) Innermost() bool {
 	return len(f.Fields) > 0
 }
 
-// maxDepth bounds the walk through the schema, which is about seven deep.
+// maxDepth limits the walk through the schema, which is about seven levels deep.
 const maxDepth = 32
 
 // Describe reads a definition of the compiled schema, for example "#GitLab",
@@ -81,8 +85,8 @@ func Describe(root cue.Value, definition string) (*Field, error) {
 	if !value.Exists() {
 		return nil, fmt.Errorf("schema: no definition %s", definition)
 	}
-	// A platform's constraint can depend on a neighbour's value, and then has
-	// no kind before there is one; the shared definition knows it.
+	// A platform's constraint can depend on the value of a neighbouring field.
+	// Without that value it has no kind, but the shared definition has one.
 	shared := value
 	if Narrows(definition) {
 		shared = root.LookupPath(cue.ParsePath(SourceBinding))
@@ -103,7 +107,7 @@ func (f *Field) read(value, shared cue.Value, depth int) error {
 		f.Kind = shared.IncompleteKind()
 	}
 	if f.Kind == cue.BottomKind && value.LookupPath(cue.MakePath(cue.AnyIndex)).Exists() {
-		f.Kind = cue.ListKind // with a first element that must be there
+		f.Kind = cue.ListKind // with a first element that must exist
 	}
 	f.readAttributes(value)
 	f.readOneOf(value)
@@ -141,7 +145,8 @@ func (f *Field) readAttributes(value cue.Value) {
 }
 
 func (f *Field) readOneOf(value cue.Value) {
-	// A declaration's attribute belongs to the definition that is referred to.
+	// An attribute of a declaration belongs to the definition that a reference
+	// leads to.
 	for _, a := range cue.Dereference(value).Attributes(cue.DeclAttr) {
 		if a.Name() != "oneof" {
 			continue
@@ -164,8 +169,8 @@ func (f *Field) readElem(value, shared cue.Value, depth int) error {
 	return f.Elem.read(elem(value), elem(shared), depth+1)
 }
 
-// elem is what a list is made of; of a choice, such as a list or its default,
-// what the first open list is made of.
+// elem returns the type of a list's items. For a disjunction, such as a list or its
+// default, it is that of the first open list.
 func elem(value cue.Value) cue.Value {
 	at := cue.MakePath(cue.AnyIndex)
 	found := value.LookupPath(at)
@@ -195,7 +200,7 @@ func (f *Field) readFields(value, shared cue.Value, depth int) error {
 	return nil
 }
 
-// lookup finds a field however it is constrained.
+// lookup finds a field, whether it is regular, required or optional.
 func lookup(value cue.Value, name string) cue.Value {
 	for _, selector := range []cue.Selector{cue.Str(name), cue.Str(name).Required(), cue.Str(name).Optional()} {
 		if found := value.LookupPath(cue.MakePath(selector)); found.Exists() {
@@ -205,7 +210,7 @@ func lookup(value cue.Value, name string) cue.Value {
 	return cue.Value{}
 }
 
-// choices are the texts of a disjunction of texts.
+// choices returns the texts of a disjunction of texts.
 func choices(value cue.Value) []string {
 	op, parts := value.Expr()
 	if op != cue.OrOp {

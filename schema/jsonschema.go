@@ -13,15 +13,15 @@ import (
 	"cuelang.org/go/encoding/jsonschema"
 )
 
-// JSONSchema is the JSON Schema (draft 2020-12) of a declaration, made from
-// the CUE for editors: completion, the meaning of a field under the pointer,
-// and most faults while typing. The platform chooses which part holds. What a
-// JSON Schema cannot say is left to validation: an address's port, and that a
-// GitHub repository belongs to the bound account. It has the rules of the
-// Personal Edition.
+// JSONSchema returns the JSON Schema (draft 2020-12) of a declaration, made from
+// the CUE for editors: they complete fields, explain the field under the pointer,
+// and show most faults while typing. The platform decides which part applies. Rules
+// that a JSON Schema cannot express are left to validation: the port of an address,
+// and that a GitHub repository belongs to the bound account. It has the rules of
+// the Personal Edition.
 func JSONSchema() ([]byte, error) { return declarationSchema("personal") }
 
-// EnterpriseJSONSchema is JSONSchema with the rules of the Enterprise Edition.
+// EnterpriseJSONSchema returns the same with the rules of the Enterprise Edition.
 func EnterpriseJSONSchema() ([]byte, error) { return declarationSchema("enterprise") }
 
 func declarationSchema(edition string) ([]byte, error) {
@@ -72,14 +72,14 @@ func declarationSchema(edition string) ([]byte, error) {
 	return json.MarshalIndent(schema, "", "  ")
 }
 
-// ConfigurationJSONSchema is the JSON Schema (draft 2020-12) of the
+// ConfigurationJSONSchema returns the JSON Schema (draft 2020-12) of the
 // configuration file, made from the CUE for editors.
 func ConfigurationJSONSchema() ([]byte, error) { return documentSchema(Configuration) }
 
-// InstancesJSONSchema is that of instances.yaml.
+// InstancesJSONSchema returns the JSON Schema of instances.yaml.
 func InstancesJSONSchema() ([]byte, error) { return documentSchema(Instances) }
 
-// documentSchema is the JSON Schema of a document that has one form.
+// documentSchema returns the JSON Schema of a document with a single definition.
 func documentSchema(definition string) ([]byte, error) {
 	root, err := Compile(cuecontext.New())
 	if err != nil {
@@ -116,7 +116,7 @@ func generate(root cue.Value, definition string) (object, error) {
 	return schema, nil
 }
 
-// generated is what the library makes of a value.
+// generated returns the JSON Schema that the library generates from a value.
 func generated(value cue.Value) (object, error) {
 	expr, err := jsonschema.Generate(value, nil)
 	if err != nil {
@@ -130,9 +130,9 @@ func generated(value cue.Value) (object, error) {
 	return schema, json.Unmarshal(data, &schema)
 }
 
-// completer adds what the generator leaves out, walking the CUE and the JSON
-// Schema side by side: defaults, the pattern beside a default, closedness
-// where a struct has a validator, and descriptions in one line.
+// completer walks the CUE and the JSON Schema together and adds what the generator
+// omits: defaults, the pattern next to a default, that a struct with a validator is
+// closed, and descriptions on one line.
 type completer struct{ defs object }
 
 func (c completer) complete(value cue.Value, node object) error {
@@ -181,8 +181,8 @@ func (c completer) completeStruct(value cue.Value, node object) error {
 	return nil
 }
 
-// oneLine writes the description of a definition, which begins with its name
-// as Go's comments do, as a sentence.
+// oneLine turns the description of a definition, which begins with its name like a
+// Go comment, into one sentence.
 func oneLine(def object) {
 	text, _ := def["description"].(string)
 	if !strings.HasPrefix(text, "#") {
@@ -201,7 +201,7 @@ func (c completer) resolve(node object) object {
 	return node
 }
 
-// addDefault writes the default that the generator drops.
+// addDefault adds the default that the generator omits.
 func addDefault(value cue.Value, node object) {
 	def, ok := Default(value)
 	if !ok {
@@ -213,8 +213,8 @@ func addDefault(value cue.Value, node object) {
 	}
 }
 
-// addConstraint writes what a value other than the default must be, which the
-// generator leaves out beside a default.
+// addConstraint adds the constraint for values other than the default, which the
+// generator omits if there is a default.
 func addConstraint(value cue.Value, node object) error {
 	def, ok := Default(value)
 	if !ok || node["enum"] != nil {
@@ -255,8 +255,8 @@ func flattenInteger(node object) {
 	node["type"] = "integer"
 }
 
-// narrow is the shared spec as a platform narrows it: fields that it requires,
-// forbids or speaks of in its own words.
+// narrow returns the shared spec with a platform's constraints: fields that the
+// platform requires, forbids or describes itself.
 func narrow(shared object, platform cue.Value) (object, error) {
 	var narrowed object
 	data, err := json.Marshal(shared)
@@ -292,9 +292,9 @@ func narrow(shared object, platform cue.Value) (object, error) {
 	return narrowed, nil
 }
 
-// addRules says what no generator can read from the CUE: a build rule names a
-// branch or a tag (build-rule-ref), and a repository in a GitLab subgroup is
-// built by hand (gitlab-subgroup-manual).
+// addRules adds the rules that no generator can read from the CUE: a build rule
+// names a branch or a tag (build-rule-ref), and a repository in a GitLab subgroup
+// is built manually (gitlab-subgroup-manual).
 func addRules(defs object) error {
 	rule, ok := defs["BuildRule"].(object)
 	if !ok {
@@ -318,8 +318,8 @@ func addRules(defs object) error {
 	return nil
 }
 
-// Description is what the comments say of a field: of several, the one nearest
-// to the field, as one paragraph a line.
+// Description returns the comment of a field, with each paragraph on one line. If
+// there are several comments, it is the one nearest to the field.
 func Description(value cue.Value) string {
 	docs := value.Doc()
 	if len(docs) == 0 {
@@ -332,10 +332,11 @@ func Description(value cue.Value) string {
 	return strings.Join(paragraphs, "\n")
 }
 
-// Default is the value that a field has when it is left out.
+// Default returns the value of a field that is not written.
 func Default(value cue.Value) (cue.Value, bool) {
 	def, ok := value.Default()
-	// An open list is its own shortest default, so a list's says nothing.
+	// CUE reports a default for every open list, so the default of a list means
+	// nothing.
 	scalar := def.Kind() != cue.StructKind && def.Kind() != cue.ListKind
 	return def, ok && scalar && def.IsConcrete()
 }

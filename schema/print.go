@@ -9,7 +9,7 @@ import (
 	"cuelang.org/go/cue/format"
 )
 
-// CUE is the whole schema as one CUE file that the cue tool can read.
+// CUE returns the whole schema as one CUE file that the cue tool can read.
 func CUE() ([]byte, error) {
 	parsed, err := parse()
 	if err != nil {

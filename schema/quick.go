@@ -15,32 +15,33 @@ import (
 )
 
 // Quick is one definition of the schema as a plain check, made from the same CUE
-// (see CompileQuick). It accepts the common document without CUE. Whatever it
-// does not accept is for CUE to check: Quick never says that a document is
-// wrong. Many goroutines may use it at once.
+// (see CompileQuick). It accepts a common document without CUE. It never decides
+// that a document is wrong: CUE has to check whatever Quick does not accept. It is
+// safe for concurrent use.
 type Quick struct {
 	root quickNode
-	// Unknown are the constructs that the compiler does not know, with where
-	// they stand; a document that reaches one is not accepted.
+	// Unknown are the constructs that the compiler does not know, with their
+	// places. A document that needs one is not accepted.
 	Unknown []string
 }
 
-// quickNode is what the definition says of one value: the conjunction of all
-// that was written of it.
+// quickNode is what the definition requires of one value: the conjunction of all
+// its constraints.
 type quickNode struct {
 	// tests check a scalar.
 	tests []quickTest
-	// fallback is the value that stands where nothing is written; nil for none.
+	// fallback is the default value; nil for none.
 	fallback any
-	// unknown says that something is written of the value that the compiler
-	// does not know; never that the value may not be there.
+	// unknown is true if the value has a constraint that the compiler does not
+	// know. never is true if the value must not be written.
 	unknown, never bool
-	// fields are a struct's. isStruct is true of one without fields, too.
+	// fields are the fields of a struct. isStruct is also true for a struct without
+	// fields.
 	fields   []*quickField
 	isStruct bool
-	// when are more constraints, under conditions.
+	// when are conditional constraints.
 	when []quickWhen
-	// elem is what a list is made of; nil for what is no list.
+	// elem describes the items of a list; nil if the value is not a list.
 	elem *quickNode
 }
 
@@ -48,8 +49,8 @@ type quickNode struct {
 type quickField struct {
 	name string
 	quickNode
-	// present says that the field has a value in every document; required that
-	// it must be written.
+	// present is true if the field has a value in every document. required is true
+	// if it must be written.
 	present, required bool
 }
 
@@ -57,20 +58,21 @@ type quickField struct {
 // document first.
 type quickTest func(value any, enclosing []map[string]any) bool
 
-// quickWhen is what holds for a struct while one of its values is as given.
+// quickWhen is a constraint of a struct that applies if the text at from is equal
+// to is.
 type quickWhen struct {
 	from quickPath
 	is   string
 	then quickNode
 }
 
-// quickPath is a value of a struct so many levels deep.
+// quickPath is the path of a value, from the enclosing struct at a level.
 type quickPath struct {
 	level int
 	names []string
 }
 
-// text is the text at the path, from the structs around a value.
+// text returns the text at the path, from the structs that enclose a value.
 func (p quickPath) text(enclosing []map[string]any) (string, bool) {
 	if p.level >= len(enclosing) {
 		return "", false
@@ -87,10 +89,10 @@ func (p quickPath) text(enclosing []map[string]any) (string, bool) {
 	return text, ok
 }
 
-// Accept says whether the definition certainly accepts a document. If so it has
-// written the schema's defaults into data; if not, data is as it was. Fields
-// that the definition does not have are not its concern: whoever calls it has
-// compared them with Field.
+// Accept reports whether the definition certainly accepts a document. If it does,
+// Accept has written the schema's defaults into data; otherwise, data is not
+// changed. It ignores fields that the definition does not have: the caller must
+// have checked them with Field.
 func (q *Quick) Accept(data map[string]any) bool {
 	const usual = 8
 	run := quickRun{enclosing: make([]map[string]any, 0, usual), filled: make([]quickDefault, 0, usual)}
@@ -105,7 +107,7 @@ func (q *Quick) Accept(data map[string]any) bool {
 
 // quickRun is the check of one document.
 type quickRun struct {
-	// enclosing are the structs that the value at hand is in.
+	// enclosing are the structs that the current value is in.
 	enclosing []map[string]any
 	// filled are the defaults that were written.
 	filled []quickDefault
@@ -152,7 +154,7 @@ func (r *quickRun) acceptStruct(n *quickNode, data map[string]any) bool {
 	return r.acceptFields(n, data)
 }
 
-// acceptFields checks what is there, after the defaults are.
+// acceptFields checks the fields after the defaults are written.
 func (r *quickRun) acceptFields(n *quickNode, data map[string]any) bool {
 	for _, field := range n.fields {
 		value, written := data[field.name]
@@ -181,7 +183,7 @@ func (n *quickNode) field(name string) *quickField {
 	return f
 }
 
-// add makes a test of the value's kind and what is asked of it.
+// add adds a test of the value's kind and of a condition.
 func add[T any](n *quickNode, is func(T) bool) {
 	n.tests = append(n.tests, func(value any, _ []map[string]any) bool {
 		typed, ok := value.(T)
@@ -189,12 +191,12 @@ func add[T any](n *quickNode, is func(T) bool) {
 	})
 }
 
-// exactNumber is the largest whole number that is compared with a fraction: Go
-// rounds larger ones.
+// exactNumber is the largest whole number that is compared with a fraction, because
+// a float64 rounds larger ones.
 const exactNumber = 1 << 53
 
-// compareNumber compares two numbers; false if one is not an int or a float64, or
-// is too large to be compared exactly.
+// compareNumber compares two numbers; ok is false if one is not an int or a
+// float64, or is too large to be compared exactly.
 func compareNumber(a, b any) (order int, ok bool) {
 	x, isInt := a.(int)
 	y, isToo := b.(int)
@@ -216,8 +218,8 @@ func asFloat(value any) (number float64, ok bool) {
 	return 0, false
 }
 
-// quickKinds are the kinds that the schema names. A number that is not a plain
-// Go int or float64 is left to CUE.
+// quickKinds are the kinds that the schema uses. A number that is not a Go int or
+// float64 is left to CUE.
 var quickKinds = map[string]func(n *quickNode){
 	"string": func(n *quickNode) { add(n, func(string) bool { return true }) },
 	"bool":   func(n *quickNode) { add(n, func(bool) bool { return true }) },
@@ -248,13 +250,13 @@ var quickCalls = map[string]func(n *quickNode, argument any) bool{
 	},
 }
 
-// quickPattern is a regular expression, with values of the document in it
+// quickPattern is a regular expression that may contain values of the document
 // between its parts.
 type quickPattern struct {
 	parts  []string
 	values []quickPath
-	// whole is the expression where it holds no values; recent are texts that
-	// matched it: the same ones stand in many documents.
+	// whole is the expression if it contains no values. recent are texts that
+	// matched it, because many documents contain the same ones.
 	whole  *regexp.Regexp
 	recent *[64]atomic.Pointer[string]
 }
@@ -276,11 +278,11 @@ func newQuickPattern(parts []string, values []quickPath) (quickPattern, error) {
 	return p, nil
 }
 
-// wholePatterns are those without values, by their text: definitions share most of
-// them, and what matched in one matches in the others.
+// wholePatterns are the patterns without values, by their text. Definitions share
+// most of them, so they share their recent matches too.
 var wholePatterns sync.Map
 
-// matches says whether text matches; known is false where that cannot be said.
+// matches reports whether text matches; known is false if that cannot be decided.
 func (p quickPattern) matches(text string, enclosing []map[string]any) (matches, known bool) {
 	if p.whole != nil {
 		return p.matchesWhole(text), true

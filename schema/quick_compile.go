@@ -30,7 +30,7 @@ func CompileQuick(definition string) (*Quick, error) {
 	return q, nil
 }
 
-// expressions are the definitions as they are written. Nobody changes them.
+// expressions are the definitions as they are written. They are never changed.
 var expressions = sync.OnceValues(func() (map[string]ast.Expr, error) {
 	files, err := parse()
 	if err != nil {
@@ -52,11 +52,11 @@ var expressions = sync.OnceValues(func() (map[string]ast.Expr, error) {
 type quickCompiler struct {
 	definitions map[string]ast.Expr
 	unknown     []string
-	// depth bounds references that lead back to themselves.
+	// depth limits references that lead back to themselves.
 	depth int
 }
 
-// quickScope is a struct of the source that an expression stands in.
+// quickScope is a struct of the source that contains an expression.
 type quickScope struct {
 	outer *quickScope
 	level int
@@ -72,13 +72,13 @@ func (s *quickScope) find(name string) (level int, ok bool) {
 	return 0, false
 }
 
-// fail notes a construct that is not known, so that CUE checks the value.
+// fail notes an unknown construct, so that CUE checks the value.
 func (c *quickCompiler) fail(n *quickNode, at ast.Node) {
 	n.unknown = true
 	c.unknown = append(c.unknown, fmt.Sprintf("%s: %T", at.Pos(), at))
 }
 
-// compile adds what expr says to n, whose structs stand level structs deep.
+// compile adds the constraints of expr to n. level is how many structs enclose n.
 func (c *quickCompiler) compile(n *quickNode, expr ast.Expr, scope *quickScope, level int) {
 	c.depth++
 	defer func() { c.depth-- }()
@@ -134,7 +134,7 @@ func (c *quickCompiler) binary(n *quickNode, x *ast.BinaryExpr, scope *quickScop
 	}
 }
 
-// choice compiles a disjunction of scalars, of which one may be the default.
+// choice compiles a disjunction of scalars. One of them may be the default.
 func (c *quickCompiler) choice(n *quickNode, x *ast.BinaryExpr, scope *quickScope, level int) {
 	var parts []quickNode
 	for _, alternative := range alternatives(x) {
@@ -167,8 +167,8 @@ func alternatives(expr ast.Expr) []ast.Expr {
 	return []ast.Expr{expr}
 }
 
-// scalarOf is the value of a literal text, number or boolean. A number that Go
-// would round is none.
+// scalarOf returns the value of a literal text, number or boolean. It returns false
+// for a number that Go would round.
 func scalarOf(expr ast.Expr) (any, bool) {
 	x, ok := expr.(*ast.BasicLit)
 	if !ok {
@@ -191,7 +191,7 @@ func scalarOf(expr ast.Expr) (any, bool) {
 	}
 }
 
-// numberOf is the value of a literal number.
+// numberOf returns the value of a literal number.
 func numberOf(expr ast.Expr) (any, bool) {
 	limit, ok := scalarOf(expr)
 	if ok {
@@ -200,7 +200,8 @@ func numberOf(expr ast.Expr) (any, bool) {
 	return limit, ok
 }
 
-// within says whether a comparison with a bound is as an operator asks.
+// within reports whether the result of a comparison with a limit satisfies an
+// operator.
 func within(op token.Token, order int) bool {
 	switch op {
 	case token.GEQ:
@@ -308,7 +309,7 @@ func (c *quickCompiler) structure(n *quickNode, x *ast.StructLit, outer *quickSc
 		case *ast.Comprehension:
 			c.comprehension(n, d, scope, level)
 		case *ast.Attribute, *ast.Ellipsis, *ast.CommentGroup:
-			// Which fields there may be is compared with Field.
+			// Field decides which fields may be written.
 		default:
 			c.fail(n, d)
 		}

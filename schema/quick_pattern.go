@@ -5,8 +5,8 @@ import (
 	"cuelang.org/go/cue/literal"
 )
 
-// pattern reads a regular expression: a text, or one with values of the
-// document in it.
+// pattern reads a regular expression: a text, which may contain values of the
+// document.
 func (c *quickCompiler) pattern(expr ast.Expr, scope *quickScope) (quickPattern, bool) {
 	if text, ok := scalarOf(expr); ok {
 		pattern, isText := text.(string)
@@ -31,7 +31,7 @@ func (c *quickCompiler) pattern(expr ast.Expr, scope *quickScope) (quickPattern,
 	return compiled, err == nil
 }
 
-// interpolated are the texts of "…\(value)…" around its values.
+// interpolated returns the texts of "…\(value)…" around its values.
 func interpolated(x *ast.Interpolation) ([]string, bool) {
 	first, isFirst := x.Elts[0].(*ast.BasicLit)
 	last, isLast := x.Elts[len(x.Elts)-1].(*ast.BasicLit)
@@ -57,7 +57,8 @@ func interpolated(x *ast.Interpolation) ([]string, bool) {
 	return parts, true
 }
 
-// reference is the path of a value that a field of a struct around names.
+// reference returns the path of a value, beginning at a field of an enclosing
+// struct.
 func reference(expr ast.Expr, scope *quickScope) (quickPath, bool) {
 	var names []string
 	for {

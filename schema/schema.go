@@ -1,7 +1,7 @@
-// Package schema holds the format of declarations, of the configuration and of
-// wire profiles as CUE: one file per platform, what they share, and one for each
-// of the others.
-// The files are embedded; the comments on their fields are the reference.
+// Package schema has the format of declarations, of the configuration and of wire
+// profiles as CUE: one file per platform, one for what the platforms share, and one
+// for each other document. The files are embedded, and the comments on their fields
+// are the reference.
 package schema
 
 import (
@@ -24,23 +24,23 @@ var files embed.FS
 const (
 	// SourceBinding is what the declarations of all platforms share.
 	SourceBinding = "#SourceBinding"
-	// Configuration is the configuration file's.
+	// Configuration is the definition of the configuration file.
 	Configuration = "#Configuration"
-	// WireProfile is the wire profile's.
+	// WireProfile is the definition of a wire profile.
 	WireProfile = "#WireProfile"
-	// Instances is that of the file which names the instances' editions.
+	// Instances is the definition of the file with the instances' editions.
 	Instances = "#Instances"
 )
 
-// Narrows says whether a definition is a platform's, which narrows what the
-// declarations of all platforms share.
+// Narrows reports whether a definition is a platform's, which adds constraints to
+// what the declarations of all platforms share.
 func Narrows(definition string) bool {
 	return definition != SourceBinding && definition != Configuration && definition != WireProfile && definition != Instances
 }
 
-// Platform is the name of the definition of a platform's declarations for an
+// Platform returns the name of the definition of a platform's declarations for an
 // instance of an edition ("personal" or "enterprise"), such as "#GitLab" for
-// "gitlab". It is false for a platform that the edition does not have.
+// "gitlab". ok is false for a platform that the edition does not have.
 func Platform(platform, edition string) (definition string, ok bool) {
 	enterprise := edition == "enterprise"
 	switch platform {
@@ -64,19 +64,21 @@ func Platform(platform, edition string) (definition string, ok bool) {
 	return "", false
 }
 
-// Definition is a definition of the schema as plain data, which any goroutine
-// may read.
+// Definition is a definition of the schema as plain data. It is safe for concurrent
+// use.
 type Definition struct {
-	// Field is what the schema says of each field.
+	// Field is what the schema defines for each field.
 	Field *Field
-	// Quick accepts the common document without CUE.
+	// Quick accepts a common document without CUE.
 	Quick *Quick
 }
 
-// definitions are those that were asked for, by name: func() (Definition, error).
+// definitions are the definitions that were looked up, by name: func() (Definition,
+// error).
 var definitions sync.Map
 
-// Lookup reads a definition, for example "#GitLab". It is made once in a process.
+// Lookup returns a definition, for example "#GitLab". A process reads each
+// definition only once.
 func Lookup(definition string) (Definition, error) {
 	made, ok := definitions.Load(definition)
 	if !ok {
@@ -98,23 +100,23 @@ func read(definition string) (Definition, error) {
 		return Definition{}, err
 	}
 	if definition == WireProfile {
-		// Its values have any shape: CUE checks it.
+		// Its values can have any form, so CUE checks it.
 		return Definition{field, &Quick{root: quickNode{unknown: true}}}, nil
 	}
 	quick, err := CompileQuick(definition)
 	return Definition{field, quick}, err
 }
 
-// compiled is the schema that the definitions are read from, by one goroutine
-// at a time.
+// compiled is the schema that the definitions are read from. Only one goroutine at
+// a time may read it.
 var (
 	compiled   = sync.OnceValues(func() (cue.Value, error) { return Compile(cuecontext.New()) })
 	describing sync.Mutex
 )
 
-// Compile builds the schema in ctx. The value belongs to ctx: it must not be
-// used by two goroutines at once, nor outlive a run, because a CUE context
-// keeps what was ever built in it.
+// Compile builds the schema in ctx. The value belongs to ctx: only one goroutine at
+// a time may use it, and it must be dropped after a run, because a CUE context
+// keeps everything that was ever built in it.
 func Compile(ctx *cue.Context) (cue.Value, error) {
 	files, err := parse()
 	if err != nil {
