@@ -96,8 +96,8 @@ func (x *run) second(ctx context.Context, i int) plan.OutcomeState {
 	if a.Kind != plan.Unbind {
 		for _, j := range x.follows(i) {
 			b := x.round.Plan.Actions[j]
-			if b.Settled() {
-				continue
+			if b.Settled() || b.Reported() {
+				continue // Drift that is only reported stays, whatever precedes it.
 			}
 			if b.Kind == plan.Forbidden || b.Kind == plan.Noop {
 				return plan.Skipped

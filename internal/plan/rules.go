@@ -25,13 +25,20 @@ func (m *maker) rules(r image) {
 }
 
 // droppedRules collects the rules of ours that are no longer declared, and the
-// surplus ones with the same key.
+// surplus ones with the same key. Those that somebody changed into other rules are
+// drift.
 func (m *maker) droppedRules(r image, declared []binding.BuildRule) {
 	named := map[binding.Object]bool{}
 	for _, have := range m.madeOf(r.name, r.memory, r.state.Rules) {
 		i := slices.IndexFunc(declared, func(d binding.BuildRule) bool { return d.Key() == have.Key() })
 		object, plain := binding.CopyObject(r.name, have), binding.RuleObject(r.name, have.BuildRule)
+		was, moved := m.movedFrom(r, have, declared)
 		switch {
+		case moved && (i < 0 || m.kept(r, declared[i]).ID != have.ID):
+			if i < 0 && !named[plain] {
+				object, named[plain] = plain, true
+			}
+			m.movedRule(r, object, have, was)
 		case i < 0:
 			if !named[plain] {
 				object, named[plain] = plain, true
@@ -41,6 +48,58 @@ func (m *maker) droppedRules(r image, declared []binding.BuildRule) {
 			m.droppedRule(r, object, have, CauseDuplicateRule, message.New("reason.rule-copy", "tag", have.ImageTag))
 		}
 	}
+}
+
+// movedFrom returns the declared rule that an observed rule of ours was before
+// somebody changed its branch, tag or image tag. It has none if the declaration of
+// that rule changed since and nothing else replaces it: then the old rule makes way.
+func (m *maker) movedFrom(r image, have binding.ObservedRule, declared []binding.BuildRule) (was binding.BuildRule, moved bool) {
+	made := m.recordedRule(r.name, have)
+	if made == nil || made.Key == have.Key() {
+		return binding.BuildRule{}, false
+	}
+	i := slices.IndexFunc(declared, func(d binding.BuildRule) bool { return d.Key() == made.Key })
+	if i < 0 {
+		return binding.BuildRule{}, false
+	}
+	applied := made.Dockerfile == binding.NormalDockerfile(declared[i].Dockerfile)
+	return declared[i], applied || m.kept(r, declared[i]).ID != ""
+}
+
+// recordedRule finds what we remember about an observed rule by its ID, under any
+// binding; nil if it is not ours or we removed it.
+func (m *maker) recordedRule(image string, have binding.ObservedRule) *binding.RecordedRule {
+	for _, r := range m.in.Records {
+		img := m.recordedImage(&r, image)
+		if img == nil || !img.Knows(have.ID) {
+			continue
+		}
+		if made := img.Made(have); !made.Removed {
+			return made
+		}
+	}
+	return nil
+}
+
+// movedRule plans a rule of ours that somebody changed into a different one. It is
+// removed, unless drift is only reported or repairs of the rule that it was are
+// stopped.
+func (m *maker) movedRule(r image, object binding.Object, have binding.ObservedRule, was binding.BuildRule) {
+	reason := message.New("reason.rule-moved", "rule", was.Key())
+	_, stopped := m.repairs(r.d.Name, binding.RuleObject(r.name, was))
+	reported := r.d.Spec.DriftPolicy == binding.Report
+	if r.observesOnly() || !reported && !stopped {
+		m.droppedRule(r, object, have, CauseDrift, reason)
+		return
+	}
+	if reported {
+		reason = onlyReported(reason)
+	}
+	m.act(r.subject, takeRule, Action{
+		Object: object, Kind: Noop, Cause: CauseDrift, Target: Target{Image: r.name, Rule: have}, Reason: reason,
+	})
+	m.find(r.d, r.path+".rules", finding.New("drift", message.New("plan.rule-moved", "name", r.d.Name, "rule", was.Key(),
+		"image", r.name, "is", have.Key(), "id", have.ID)))
 }
 
 // duplicateRules reports rules of others that also build the image tag of a
@@ -132,7 +191,8 @@ type keptRule struct {
 }
 
 // kept finds the observed rule that matches a declared one. Among several copies it
-// prefers ours, then those that mean the same.
+// prefers ours, then those that nobody changed into it, then those that mean the
+// same.
 func (m *maker) kept(r image, rule binding.BuildRule) keptRule {
 	all := slices.DeleteFunc(sortedRules(r.state.Rules), func(have binding.ObservedRule) bool { return have.Key() != rule.Key() })
 	if len(all) == 0 {
@@ -142,6 +202,9 @@ func (m *maker) kept(r image, rule binding.BuildRule) keptRule {
 	rank := func(have binding.ObservedRule) int {
 		n := 0
 		if !slices.Contains(ours, have) {
+			n += 4
+		}
+		if made := m.recordedRule(r.name, have); made != nil && made.Key != have.Key() {
 			n += 2
 		}
 		if !have.Same(rule) {
@@ -223,10 +286,17 @@ func (m *maker) adoptedLink(r image) bool {
 	return img != nil && img.Link != nil && len(linkChanges(r, img.Link)) == 0
 }
 
-// remembers reports whether the record already has a rule.
+// remembers reports whether the record already has a rule. If drift is only
+// reported, a rule that somebody changed into this one stays the one that it was,
+// as long as that one is declared.
 func (m *maker) remembers(r image, have binding.ObservedRule) bool {
 	if r.own != nil {
-		return r.own.Made(have) != nil
+		made := r.own.Made(have)
+		if made == nil || made.Key == have.Key() {
+			return made != nil
+		}
+		return r.d.Spec.DriftPolicy == binding.Report &&
+			slices.ContainsFunc(r.Rules, func(d binding.BuildRule) bool { return d.Key() == made.Key })
 	}
 	img := m.adopted(r)
 	if img == nil {
