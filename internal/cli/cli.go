@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,9 +76,7 @@ func (s Streams) warn(m message.Message) error {
 func (s Streams) words(w io.Writer, m message.Message) string { return s.style(w).Language.Text(m) }
 
 func newRoot(streams Streams) *cobra.Command {
-	if streams.text == nil {
-		streams.text = new(textOptions)
-	}
+	streams.text = cmp.Or(streams.text, new(textOptions))
 	root := &cobra.Command{
 		Use:   "reconciler",
 		Short: "Keep registry bindings to code hosts as declared in git",
@@ -219,10 +218,7 @@ func (o *outputFlag) object(w io.Writer, v any) (bool, error) {
 
 // configFlag is --config of the commands that need the configuration.
 func configFlag(cmd *cobra.Command, path *string) {
-	def := os.Getenv("RECONCILER_CONFIG")
-	if def == "" {
-		def = "reconciler.yaml"
-	}
+	def := cmp.Or(os.Getenv("RECONCILER_CONFIG"), "reconciler.yaml")
 	cmd.Flags().StringVarP(path, "config", "c", def, "configuration `FILE` (environment RECONCILER_CONFIG)")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }

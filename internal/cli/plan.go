@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -239,9 +240,7 @@ func showDaemonPlan(ctx context.Context, opts *planOptions, targets []report.Tar
 func (s *session) document(ctx context.Context, opts *planOptions) (report.Document, error) {
 	depth, word := opts.depth()
 	basis := s.basis
-	if basis.Depth == "" {
-		basis.Depth = word
-	}
+	basis.Depth = cmp.Or(basis.Depth, word)
 	if opts.change.base != "" {
 		c, err := readChange(ctx, opts.change, s.source)
 		if err != nil {

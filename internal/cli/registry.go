@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -131,9 +132,7 @@ func (o *recordOptions) record(ctx context.Context) (report.RegistryRecord, erro
 	} else if instance.Driver == "enterprise" {
 		options.Base = enterprise.Profile()
 	}
-	if options.InstanceID == "" {
-		options.InstanceID = instance.InstanceID
-	}
+	options.InstanceID = cmp.Or(options.InstanceID, instance.InstanceID)
 	driver, err := engine.NewPersonal(instance, o.streams.redactor)
 	if err != nil {
 		return report.RegistryRecord{}, err

@@ -138,13 +138,8 @@ func RedirectedID(base *url.URL, location, prefix string) (id string, ok bool) {
 		return "", false
 	}
 	id, ok = strings.CutPrefix(u.Path, strings.TrimSuffix(base.Path, "/")+prefix)
-	if !ok || id == "" || len(id) > 20 {
+	if !ok || id == "" || len(id) > 20 || strings.Trim(id, "0123456789") != "" {
 		return "", false
-	}
-	for _, r := range id {
-		if r < '0' || r > '9' {
-			return "", false
-		}
 	}
 	return id, true
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"io"
 
 	"reconciler/internal/finding"
@@ -35,16 +36,12 @@ func writeCodeQuality(w io.Writer, d Document, o Options) error {
 	prints := Fingerprints(findings)
 	issues := make([]codeQualityIssue, 0, len(findings))
 	for i, f := range findings {
-		path := clean(f.File)
-		if path == "" {
-			path = "."
-		}
 		issues = append(issues, codeQualityIssue{
 			Description: described(English(), f),
 			CheckName:   clean(f.Code),
 			Fingerprint: prints[i],
 			Severity:    codeQualitySeverity(f.Severity),
-			Location:    codeQualityLocation{Path: path, Lines: codeQualityLines{Begin: max(f.Line, 1)}},
+			Location:    codeQualityLocation{Path: cmp.Or(clean(f.File), "."), Lines: codeQualityLines{Begin: max(f.Line, 1)}},
 		})
 	}
 	return JSON(w, issues)

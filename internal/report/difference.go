@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"io"
 	"slices"
 
@@ -15,10 +16,7 @@ func PlanDifference(w io.Writer, was, is plan.Plan, style Style) error {
 	p := &page{style: style}
 	instance := ""
 	for _, d := range plan.Compare(was, is) {
-		a := d.Is
-		if a == nil {
-			a = d.Was
-		}
+		a := cmp.Or(d.Is, d.Was)
 		if a.Instance != instance {
 			instance = a.Instance
 			p.line(p.style.paint(bold, clean(instance)))

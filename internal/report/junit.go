@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -75,9 +76,7 @@ func junitSuites(findings []finding.Finding, files []string, l *Language) []juni
 	var suites []junitSuite
 	at := map[string]int{}
 	suite := func(file string) *junitSuite {
-		if file == "" {
-			file = tool
-		}
+		file = cmp.Or(file, tool)
 		i, ok := at[file]
 		if !ok {
 			i = len(suites)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -34,9 +35,7 @@ type Language struct {
 
 // In returns the language with times in a time zone.
 func (l *Language) In(location *time.Location) *Language {
-	if l == nil {
-		l = English()
-	}
+	l = cmp.Or(l, English())
 	return &Language{l.catalogue, location}
 }
 
@@ -129,9 +128,7 @@ func (l *Language) Text(m message.Message) string {
 }
 
 func (l *Language) text(m message.Message) (string, error) {
-	if l == nil {
-		l = English()
-	}
+	l = cmp.Or(l, English())
 	data := make(map[string]any, len(m.Args))
 	for _, arg := range m.Args {
 		data[arg.Name] = l.value(arg.Value)

@@ -42,10 +42,7 @@ func (s slack) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	for _, text := range packed(people, slackBlock) {
 		blocks = append(blocks, map[string]any{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": text}})
 	}
-	a, err := s.post(ctx, request{body: map[string]any{"text": slackEscape.Replace(t.Title), "blocks": blocks, "unfurl_links": false}})
-	if err == nil {
-		err = s.verdict(a)
-	}
+	_, err := s.post(ctx, request{body: map[string]any{"text": slackEscape.Replace(t.Title), "blocks": blocks, "unfurl_links": false}})
 	return outcome(err)
 }
 
@@ -80,14 +77,11 @@ func (s teams) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	for _, row := range t.Rows(s.Type.Limit()) {
 		body = append(body, block(row, "Default", "Default"))
 	}
-	a, err := s.post(ctx, request{body: map[string]any{"type": "message", "attachments": []map[string]any{{
+	_, err := s.post(ctx, request{body: map[string]any{"type": "message", "attachments": []map[string]any{{
 		"contentType": "application/vnd.microsoft.card.adaptive",
 		"content": map[string]any{
 			"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body,
 		},
 	}}}})
-	if err == nil {
-		err = s.verdict(a)
-	}
 	return outcome(err)
 }

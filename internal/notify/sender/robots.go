@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -38,36 +39,28 @@ type codes struct {
 
 // robot sends a request and interprets the code in the answer.
 func (o Options) robot(ctx context.Context, r request, c codes) (notify.Retry, error) {
-	a, err := o.post(ctx, r)
-	if err == nil {
-		err = o.verdict(a)
-	}
+	body, err := o.post(ctx, r)
 	if err != nil {
 		return outcome(err)
 	}
 	var said robotAnswer
-	if err := json.Unmarshal(a.body, &said); err != nil || (said.ErrCode == nil && said.Code == nil) {
+	err = json.Unmarshal(body, &said)
+	code := cmp.Or(said.ErrCode, said.Code)
+	if err != nil || code == nil {
 		return outcome(o.failed(binding.Unreadable, "NotItsAnswer", message.NewError("sender.no-code")))
-	}
-	code := said.ErrCode
-	if code == nil {
-		code = said.Code
 	}
 	return outcome(o.coded(*code, c))
 }
 
 // coded returns the error of a code; nil for 0.
 func (o Options) coded(code int, c codes) error {
-	is := func(list []int) bool {
-		return slices.Contains(list, code)
-	}
 	name := strconv.Itoa(code)
 	switch {
 	case code == 0:
 		return nil
-	case is(c.throttled):
+	case slices.Contains(c.throttled, code):
 		return o.throttled(name, c.pause)
-	case is(c.busy):
+	case slices.Contains(c.busy, code):
 		return o.failed(binding.Transient, name, message.NewError("sender.busy"))
 	}
 	f := o.refused(name, message.NewError("sender.rejects"))

@@ -102,39 +102,32 @@ type request struct {
 	header http.Header
 }
 
-// answer is the answer to a request.
-type answer struct {
-	status int
-	body   []byte
-	// asked is how long the service asked to wait.
-	asked time.Duration
-}
-
 // maxAnswer limits what is read of an answer.
 const maxAnswer = 64 << 10
 
-// post sends JSON to the receiver's URL. The URL is a secret, so errors name the
+// post sends JSON to the receiver's URL, and returns the body of a successful
+// answer. The URL is a secret, so errors name the
 // receiver only.
-func (o Options) post(ctx context.Context, r request) (answer, error) {
+func (o Options) post(ctx context.Context, r request) ([]byte, error) {
 	data, err := encode(r.body)
 	if err != nil {
-		return answer{}, o.refused("", err)
+		return nil, o.refused("", err)
 	}
 	secret, err := o.URL(ctx)
 	if err != nil {
-		return answer{}, o.failed(binding.Transient, "", message.NewError("sender.url", "why", err))
+		return nil, o.failed(binding.Transient, "", message.NewError("sender.url", "why", err))
 	}
 	defer secret.Wipe()
 	u, err := url.Parse(secret.Expose())
 	if err != nil || u.Host == "" || !binding.MayGetSecrets(u) {
-		return answer{}, o.refused("BadURL", message.NewError("sender.url-https"))
+		return nil, o.refused("BadURL", message.NewError("sender.url-https"))
 	}
 	query := u.Query()
 	maps.Copy(query, r.query)
 	u.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(data))
 	if err != nil {
-		return answer{}, o.refused("BadURL", message.NewError("sender.url-unusable"))
+		return nil, o.refused("BadURL", message.NewError("sender.url-unusable"))
 	}
 	if r.header != nil {
 		req.Header = r.header
@@ -156,40 +149,41 @@ func encode(body any) ([]byte, error) {
 	return bytes.TrimRight(out.Bytes(), "\n"), err
 }
 
-func (o Options) do(req *http.Request) (answer, error) {
+func (o Options) do(req *http.Request) ([]byte, error) {
 	resp, err := o.Client.Do(req) //nolint:gosec // The operator names the address, and the client checks it.
 	if err != nil {
 		// The text of a *url.Error contains the URL.
 		if e, is := errors.AsType[*url.Error](err); is {
 			err = e.Err
 		}
-		return answer{}, o.failed(binding.KindOf(err), "", err)
+		return nil, o.failed(binding.KindOf(err), "", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	a := answer{status: resp.StatusCode, asked: providers.Pause(resp.StatusCode, resp.Header, o.Now())}
-	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil && a.ok() {
-		return a, o.failed(binding.Transient, "", message.NewError("sender.cut"))
+	body, unread := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err := o.verdict(resp.StatusCode, providers.Pause(resp.StatusCode, resp.Header, o.Now())); err != nil {
+		return nil, err
 	}
-	return a, nil
+	if unread != nil {
+		return nil, o.failed(binding.Transient, "", message.NewError("sender.cut"))
+	}
+	return body, nil
 }
 
-func (a answer) ok() bool { return a.status >= 200 && a.status <= 299 }
-
 // verdict returns the error of an answer's status; nil for 2xx. It shows nothing
-// of the body, which may repeat the URL.
-func (o Options) verdict(a answer) error {
-	code := fmt.Sprintf("HTTP%d", a.status)
+// of the body, which may repeat the URL. asked is how long the service asked to
+// wait.
+func (o Options) verdict(status int, asked time.Duration) error {
+	code := fmt.Sprintf("HTTP%d", status)
 	switch {
-	case a.ok():
+	case status >= 200 && status <= 299:
 		return nil
-	case a.status == http.StatusTooManyRequests:
-		return o.throttled(code, a.asked)
-	case a.status >= 500, a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly:
+	case status == http.StatusTooManyRequests:
+		return o.throttled(code, asked)
+	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		f := o.failed(binding.Transient, code, message.NewError("sender.failed"))
-		f.RetryAfter = a.asked
+		f.RetryAfter = asked
 		return f
-	case a.status < 400:
+	case status < 400:
 		return o.refused(code, message.NewError("sender.redirects"))
 	}
 	return o.refused(code, message.NewError("sender.refused"))

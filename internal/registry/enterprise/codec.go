@@ -89,13 +89,6 @@ func decodeRule(r *listedRule) (rule binding.ObservedRule, err error) {
 	return rule, err
 }
 
-// splitProject splits a project's path at its last slash.
-func splitProject(path string) (namespace, name string) {
-	path = strings.Trim(path, "/")
-	at := strings.LastIndexByte(path, '/')
-	return path[:max(at, 0)], path[at+1:]
-}
-
 func isID(id *string) bool { return id != nil && wire.IsIdentifier(*id) }
 
 func text(s *string) string {

@@ -5,6 +5,7 @@
 package enterprise
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -64,9 +65,7 @@ func New(o Options) (*Driver, error) {
 	if !instanceID.MatchString(o.InstanceID) {
 		return nil, message.NewError("registry.instance-id", "instance", o.Line.Instance, "id", o.InstanceID)
 	}
-	if o.Profile == nil {
-		o.Profile = Profile()
-	}
+	o.Profile = cmp.Or(o.Profile, Profile())
 	o.Line.Signature, o.Line.WireProfile, o.Line.InstanceID = line.ACS3, o.Profile, o.InstanceID
 	l, err := line.New(o.Line)
 	if err != nil {

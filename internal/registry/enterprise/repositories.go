@@ -14,6 +14,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/registry/line"
+	"reconciler/internal/registry/wire"
 )
 
 const (
@@ -201,7 +202,7 @@ func (d *Driver) Link(ctx context.Context, image string, link binding.Link) erro
 	if err != nil {
 		return err
 	}
-	namespace, name := splitProject(link.Source)
+	namespace, name := wire.SplitPath(link.Source)
 	if namespace == "" || name == "" {
 		return d.line.Failure(binding.Refused, op, image, message.Message{}, message.NewError("registry.source-needs"))
 	}

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/url"
@@ -59,24 +60,12 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Signature == "" {
-		o.Signature = ACS3
-	}
-	if o.RequestsPerSecond == 0 {
-		o.RequestsPerSecond = 3
-	}
-	if o.WireProfile == nil {
-		o.WireProfile = wire.Personal()
-	}
-	if o.Burst == 0 {
-		o.Burst = 5
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 30 * time.Second
-	}
-	if o.Credentials.Kind == "" {
-		o.Credentials.Kind = DefaultChain
-	}
+	o.Signature = cmp.Or(o.Signature, ACS3)
+	o.RequestsPerSecond = cmp.Or(o.RequestsPerSecond, 3)
+	o.WireProfile = cmp.Or(o.WireProfile, wire.Personal())
+	o.Burst = cmp.Or(o.Burst, 5)
+	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
+	o.Credentials.Kind = cmp.Or(o.Credentials.Kind, DefaultChain)
 	if o.Endpoint == "" && o.Region != "" {
 		o.Endpoint = "cr." + o.Region + ".aliyuncs.com"
 	}

@@ -2,6 +2,7 @@ package line
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"reconciler/internal/binding"
@@ -21,62 +22,40 @@ type verdict struct {
 // throttling is the code of a call that was throttled and so not done.
 const throttling = "Throttling"
 
-// Hints about what to do.
-var (
-	hintThrottled  = message.New("registry.hint.throttled")
-	hintBusy       = message.New("registry.hint.busy")
-	hintNoUser     = message.New("registry.hint.no-user")
-	hintNoInstance = message.New("registry.hint.no-instance")
-	hintKey        = message.New("registry.hint.key")
-	hintSignature  = message.New("registry.hint.signature")
-	hintTemporary  = message.New("registry.hint.temporary")
-	hintClock      = message.New("registry.hint.clock")
-	hintPermission = message.New("registry.hint.permission")
-	hintAccount    = message.New("registry.hint.account")
-	hintRedirect   = message.New("registry.hint.redirect")
-	hintUnserved   = message.New("registry.hint.unserved")
-	hintToken      = message.New("registry.hint.token")
-	hintDeclared   = message.New("registry.hint.declared")
-	hintUnknown    = message.New("registry.hint.unknown")
-	hintForeign    = message.New("registry.hint.foreign")
-	hintNextPlan   = message.New("registry.next-plan")
-	hintReadFirst  = message.New("registry.hint.look")
-)
-
 // knownCodes are the known codes, by their part before the first dot: the
 // common ones of the Alibaba Cloud API gateway, and the registry's own. Those
 // that reject a token are in the wire profile.
 func knownCodes() map[string]verdict {
 	known := map[string]verdict{
-		"USER_NOT_EXIST":        {kind: binding.InstanceStop, fault: binding.FaultCredentials, hint: hintNoUser},
+		"USER_NOT_EXIST":        {kind: binding.InstanceStop, fault: binding.FaultCredentials, hint: message.New("registry.hint.no-user")},
 		"SignatureNonceUsed":    {kind: binding.Transient, fault: binding.FaultService},
-		throttling:              {kind: binding.Throttled, fault: binding.FaultService, hint: hintThrottled},
-		"SystemBusy":            {kind: binding.Throttled, fault: binding.FaultService, hint: hintBusy},
-		"SignatureDoesNotMatch": {kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintSignature},
-		"IncompleteSignature":   {kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintSignature},
+		throttling:              {kind: binding.Throttled, fault: binding.FaultService, hint: message.New("registry.hint.throttled")},
+		"SystemBusy":            {kind: binding.Throttled, fault: binding.FaultService, hint: message.New("registry.hint.busy")},
+		"SignatureDoesNotMatch": {kind: binding.Forbidden, fault: binding.FaultCredentials, hint: message.New("registry.hint.signature")},
+		"IncompleteSignature":   {kind: binding.Forbidden, fault: binding.FaultCredentials, hint: message.New("registry.hint.signature")},
 	}
-	known["INSTANCE_NOT_EXIST"] = verdict{kind: binding.InstanceStop, fault: binding.FaultCredentials, hint: hintNoInstance}
+	known["INSTANCE_NOT_EXIST"] = verdict{kind: binding.InstanceStop, fault: binding.FaultCredentials, hint: message.New("registry.hint.no-instance")}
 	add := func(v verdict, codes ...string) {
 		for _, code := range codes {
 			known[code] = v
 		}
 	}
-	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintKey},
+	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: message.New("registry.hint.key")},
 		"InvalidAccessKeyId", "MissingAccessKeyId", "InactiveAccessKeyId")
-	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintTemporary},
+	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: message.New("registry.hint.temporary")},
 		"InvalidSecurityToken", "MissingSecurityToken")
-	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintClock},
+	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: message.New("registry.hint.clock")},
 		"InvalidTimeStamp", "IllegalTimestamp")
 	// "Forbedden" is the spelling of the vendor.
-	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintPermission, refused: true},
+	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: message.New("registry.hint.permission"), refused: true},
 		"Forbidden", "Forbedden", "NoPermission", "NoPrivilege", "Unauthorized", "ActionUnauthorized")
-	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintAccount},
+	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: message.New("registry.hint.account")},
 		"InsufficientBalance")
 	add(verdict{kind: binding.Transient, fault: binding.FaultService},
 		"SystemError", "InternalError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableTemporary")
-	add(verdict{kind: binding.Refused, fault: binding.FaultService, hint: hintUnserved, unserved: true},
+	add(verdict{kind: binding.Refused, fault: binding.FaultService, hint: message.New("registry.hint.unserved"), unserved: true},
 		"InvalidAction", "InvalidApi", "InvalidVersion", "NoSuchVersion", "UnsupportedOperation", "UnsupportedHTTPMethod")
-	add(verdict{kind: binding.Refused, fault: binding.FaultRequest, hint: hintDeclared, refused: true},
+	add(verdict{kind: binding.Refused, fault: binding.FaultRequest, hint: message.New("registry.hint.declared"), refused: true},
 		"InvalidParameter", "MissingParameter", "UnsupportedParameter", "INVALID_PARAMETER")
 	add(verdict{kind: binding.NotFound, fault: binding.FaultRequest},
 		"NAMESPACE_NOT_EXIST", "REPO_NOT_EXIST")
@@ -101,7 +80,7 @@ func (l *Line) verdictOf(c Call, status int, code string) verdict {
 	case v.kind == binding.Transient, v.kind == binding.Throttled && status == http.StatusServiceUnavailable && first != throttling:
 		v.kind = binding.OutcomeUnknown
 	case v.kind == binding.Unreadable:
-		v.kind, v.hint = binding.OutcomeUnknown, hintReadFirst
+		v.kind, v.hint = binding.OutcomeUnknown, message.New("registry.hint.look")
 	}
 	return v
 }
@@ -109,10 +88,10 @@ func (l *Line) verdictOf(c Call, status int, code string) verdict {
 func (l *Line) answerMeans(status int, code string) verdict {
 	first, v, known := lookUp(code)
 	switch {
-	case l.profile.IsTokenRejection(code):
-		return verdict{kind: binding.Refused, fault: binding.FaultToken, hint: hintToken}
+	case slices.Contains(l.profile.TokenCodes, code):
+		return verdict{kind: binding.Refused, fault: binding.FaultToken, hint: message.New("registry.hint.token")}
 	case status == http.StatusTooManyRequests:
-		return verdict{kind: binding.Throttled, fault: binding.FaultService, hint: hintThrottled}
+		return verdict{kind: binding.Throttled, fault: binding.FaultService, hint: message.New("registry.hint.throttled")}
 	case status == http.StatusServiceUnavailable && first != throttling && (!known || v.fault == binding.FaultService):
 		return verdict{kind: binding.Throttled, fault: binding.FaultService}
 	case known:
@@ -120,15 +99,15 @@ func (l *Line) answerMeans(status int, code string) verdict {
 	case status >= 500 || status == http.StatusRequestTimeout:
 		return verdict{kind: binding.Transient, fault: binding.FaultService}
 	case status >= 300 && status < 400:
-		return verdict{kind: binding.Refused, fault: binding.FaultService, hint: hintRedirect}
+		return verdict{kind: binding.Refused, fault: binding.FaultService, hint: message.New("registry.hint.redirect")}
 	case strings.HasSuffix(code, "_NOT_EXIST"):
 		return verdict{kind: binding.NotFound, fault: binding.FaultUnknown}
 	case strings.HasSuffix(code, "_EXIST"), strings.HasSuffix(code, "_EXISTS"):
-		return verdict{kind: binding.AlreadyExists, fault: binding.FaultRequest, hint: hintNextPlan, refused: true}
+		return verdict{kind: binding.AlreadyExists, fault: binding.FaultRequest, hint: message.New("registry.next-plan"), refused: true}
 	case status == http.StatusMethodNotAllowed || status == http.StatusNotFound && code != "":
-		return verdict{kind: binding.Refused, fault: binding.FaultService, hint: hintUnserved, unserved: true}
+		return verdict{kind: binding.Refused, fault: binding.FaultService, hint: message.New("registry.hint.unserved"), unserved: true}
 	case code != "" && status >= 400:
-		return verdict{kind: binding.Refused, fault: binding.FaultUnknown, hint: hintUnknown, refused: true}
+		return verdict{kind: binding.Refused, fault: binding.FaultUnknown, hint: message.New("registry.hint.unknown"), refused: true}
 	}
-	return verdict{kind: binding.Unreadable, fault: binding.FaultUnknown, hint: hintForeign}
+	return verdict{kind: binding.Unreadable, fault: binding.FaultUnknown, hint: message.New("registry.hint.foreign")}
 }

@@ -180,10 +180,5 @@ func (d *Driver) RemoveRule(ctx context.Context, image, id string) error {
 
 // isNumber reports whether an ID can be part of a path.
 func isNumber(id string) bool {
-	for _, r := range id {
-		if r < '0' || r > '9' {
-			return false
-		}
-	}
-	return id != "" && len(id) < 20
+	return id != "" && len(id) < 20 && strings.Trim(id, "0123456789") == ""
 }

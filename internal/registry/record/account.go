@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -101,9 +102,7 @@ func (e *evidence) rolesOf(object map[string]any, asked string) *place {
 	if !hasName || !hasID || !hasPlatform && asked == "" {
 		p.score = 0
 	}
-	if p.word == "" {
-		p.word = asked
-	}
+	p.word = cmp.Or(p.word, asked)
 	return p
 }
 

@@ -121,12 +121,8 @@ func (x *exchange) gateway() bool {
 
 // purpose reports whether the path or the action contains one of the words.
 func (x *exchange) purpose(words ...string) bool {
-	for _, s := range append(slices.Clone(x.segments), x.parameter("action", "apiName", "api", "operation", "method")) {
-		if has(s, words...) {
-			return true
-		}
-	}
-	return false
+	named := append(slices.Clone(x.segments), x.parameter("action", "apiName", "api", "operation", "method"))
+	return slices.ContainsFunc(named, func(s string) bool { return has(s, words...) })
 }
 
 // abbreviations are short names of platforms.

@@ -1,6 +1,8 @@
 package record
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 
 	"reconciler/internal/registry/wire"
@@ -139,9 +141,7 @@ func (e *evidence) findList() {
 		return
 	}
 	e.at, e.inList, e.account = found.at, found.inList, found.roles
-	if e.word == "" {
-		e.word = found.word
-	}
+	e.word = cmp.Or(e.word, found.word)
 }
 
 // unbinds reports whether an exchange may be an unbind.
@@ -268,11 +268,7 @@ func noneAt(v any, at []string) string {
 
 // operations returns the exchanges that were found, by what they do.
 func (e *evidence) operations() map[wire.Operation]*exchange {
-	found := map[wire.Operation]*exchange{}
-	for o, x := range map[wire.Operation]*exchange{wire.Bind: e.bind, wire.ListAccounts: e.list, wire.Unbind: e.unbind} {
-		if x != nil {
-			found[o] = x
-		}
-	}
+	found := map[wire.Operation]*exchange{wire.Bind: e.bind, wire.ListAccounts: e.list, wire.Unbind: e.unbind}
+	maps.DeleteFunc(found, func(_ wire.Operation, x *exchange) bool { return x == nil })
 	return found
 }

@@ -2,6 +2,7 @@ package record
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -86,14 +87,9 @@ func (n Names) Known(name string) bool {
 
 // has reports whether one of a name's words is among words.
 func has(name string, words ...string) bool {
-	for _, part := range split(name) {
-		for _, w := range words {
-			if strings.EqualFold(part, w) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(split(name), func(part string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(part, w) })
+	})
 }
 
 // lastWord is the last word of a name, in lower case.

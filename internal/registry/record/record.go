@@ -251,12 +251,9 @@ func (r *recorder) captureValues(c read, x exchange) {
 func (p *proposal) fill(out *report.RegistryRecord, served bool) {
 	out.APIVersion, out.Kind = binding.APIVersion, report.KindRegistryRecord
 	for _, o := range wire.Operations() {
-		c, ok := p.calls[o]
-		if !ok {
-			continue
+		if c, ok := p.calls[o]; ok {
+			out.ProfileCalls = append(out.ProfileCalls, report.ProfileCall{Call: string(o), Basis: c.Basis})
 		}
-		found := report.ProfileCall{Call: string(o), Basis: c.Basis}
-		out.ProfileCalls = append(out.ProfileCalls, found)
 	}
 	for _, m := range p.missing {
 		if !slices.ContainsFunc(out.Missing, func(t report.Text) bool { return t.Key() == m.Key() }) {

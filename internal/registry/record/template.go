@@ -78,20 +78,19 @@ func (t *template) parameters(fields map[string]any, without ...string) map[stri
 
 // fill returns a body with placeholders.
 func (t *template) fill(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := map[string]any{}
-		for _, name := range sortedKeys(v) {
-			if inner, ok := v[name].(map[string]any); ok {
-				t.object(out, name, inner)
-			} else if value, keep := t.leaf(name, v[name]); keep {
-				out[name] = value
-			}
-		}
-		return out
-	default:
+	fields, ok := v.(map[string]any)
+	if !ok {
 		return nil
 	}
+	out := map[string]any{}
+	for _, name := range sortedKeys(fields) {
+		if inner, ok := fields[name].(map[string]any); ok {
+			t.object(out, name, inner)
+		} else if value, keep := t.leaf(name, fields[name]); keep {
+			out[name] = value
+		}
+	}
+	return out
 }
 
 func (t *template) object(out map[string]any, name string, inner map[string]any) {

@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"context"
+
 	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
@@ -39,6 +41,14 @@ func (r *Run) confirm(name string) {
 }
 
 func (r *Run) fails(name string, err error) { r.refute(name, message.Says(err)) }
+
+// stopped is fails unless the run was interrupted, which says nothing about the
+// assumption.
+func (r *Run) stopped(ctx context.Context, name string, err error) {
+	if ctx.Err() == nil {
+		r.fails(name, err)
+	}
+}
 
 func (r *Run) refute(name string, why message.Message) {
 	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{

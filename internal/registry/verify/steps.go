@@ -45,18 +45,12 @@ func (r *Run) refused(ctx context.Context, err error) {
 func (r *Run) seen(ctx context.Context) bool {
 	r.progress("shown")
 	took, err := r.until(ctx, func(a *binding.Account) bool { return a != nil })
-	if r.ours == nil {
-		if err == nil {
-			r.refute("bind-shown", message.New("registry-verify.not-ours"))
-		} else if ctx.Err() == nil {
-			r.fails("bind-shown", err)
-		}
+	switch {
+	case err != nil:
+		r.stopped(ctx, "bind-shown", err)
 		return false
-	}
-	if err != nil {
-		if ctx.Err() == nil {
-			r.fails("bind-shown", err)
-		}
+	case r.ours == nil:
+		r.refute("bind-shown", message.New("registry-verify.not-ours"))
 		return false
 	}
 	r.confirm("bind-shown")
@@ -118,8 +112,7 @@ func (r *Run) take(account *binding.Account) {
 	if made.IsZero() && r.id == "" || !made.IsZero() && !inTime || r.id != "" && r.id != account.ID {
 		return
 	}
-	copied := *account
-	r.ours = &copied
+	r.ours = new(*account)
 }
 
 // projects reads the source repositories of the account.
@@ -130,9 +123,7 @@ func (r *Run) projects(ctx context.Context) {
 	}
 	r.progress("projects")
 	if _, err := reader.Projects(ctx, *r.ours); err != nil {
-		if ctx.Err() == nil {
-			r.fails("projects", err)
-		}
+		r.stopped(ctx, "projects", err)
 		return
 	}
 	r.confirm("projects")
@@ -144,9 +135,7 @@ func (r *Run) unbind(ctx context.Context) {
 	r.progress("unbind")
 	account, err := r.driver.Account(ctx, r.o.Account.Platform)
 	if err != nil {
-		if ctx.Err() == nil {
-			r.fails("unbind-served", err)
-		}
+		r.stopped(ctx, "unbind-served", err)
 		return
 	}
 	if account != nil && account.ID != r.ours.ID {
@@ -169,9 +158,7 @@ func (r *Run) unbind(ctx context.Context) {
 	r.progress("gone")
 	took, err := r.until(ctx, r.isGone)
 	if err != nil {
-		if ctx.Err() == nil {
-			r.fails("unbind-shown", err)
-		}
+		r.stopped(ctx, "unbind-shown", err)
 		return
 	}
 	r.gone = true

@@ -79,9 +79,7 @@ func Begin(ctx context.Context, driver registry.Driver, o Options) (*Run, error)
 	r.progress("begin")
 	capabilities, err := driver.Capabilities(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
-			r.fails("access", err)
-		}
+		r.stopped(ctx, "access", err)
 		return r, err
 	}
 	r.confirm("access")
@@ -109,9 +107,7 @@ func (r *Run) none(ctx context.Context) error {
 		}
 		account, err := r.driver.Account(ctx, r.o.Account.Platform)
 		if err != nil {
-			if ctx.Err() == nil {
-				r.fails("list-served", err)
-			}
+			r.stopped(ctx, "list-served", err)
 			return err
 		}
 		r.confirm("list-served")

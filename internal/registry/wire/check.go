@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,22 +25,12 @@ func (c *checker) add(path string, m message.Message) {
 	c.found = append(c.found, finding.New("field-value", m).At(c.file, at.Line, at.Column).In(path))
 }
 
-func (c *checker) fault(err error) finding.Finding {
-	return finding.New("internal-error", message.New("check.fault-because", "err", err)).At(c.file, 0, 0)
-}
-
 // call checks one call and converts it to a Call.
 func (c *checker) call(p *Profile, o Operation, open openCall) Call {
 	call, at := open.Call, "spec.calls."+string(o)
-	if call.Version == "" {
-		call.Version = p.Version
-	}
-	if call.Style == "" {
-		call.Style = p.Style
-	}
-	if call.Path == "" {
-		call.Path = "/"
-	}
+	call.Version = cmp.Or(call.Version, p.Version)
+	call.Style = cmp.Or(call.Style, p.Style)
+	call.Path = cmp.Or(call.Path, "/")
 	used, before := map[string]bool{}, len(c.found)
 	c.text(o, at+".path", call.Path, used)
 	call.Query = c.parameters(o, at+".query", open.Query, used)

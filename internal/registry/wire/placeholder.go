@@ -2,6 +2,7 @@ package wire
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"reconciler/internal/binding"
@@ -31,12 +32,12 @@ func (p *Profile) placeholders(o Operation, a Arguments) map[string]any {
 		"instanceId": a.InstanceID, "username": a.Account.Username, "address": a.Account.Address, "account": a.Account.ID,
 		"token": a.Token.Expose(), "image": a.Image,
 	}
-	values["imageNamespace"], values["imageName"] = split(a.Image)
+	values["imageNamespace"], values["imageName"] = SplitPath(a.Image)
 	if o == WriteSource || o == CreateSource {
 		platform = a.Link.Platform
 		auto := a.Link.Trigger == binding.Auto
 		values["source"] = strings.Trim(a.Link.Source, "/")
-		values["sourceNamespace"], values["sourceName"] = split(a.Link.Source)
+		values["sourceNamespace"], values["sourceName"] = SplitPath(a.Link.Source)
 		values["auto"], values["manual"] = auto, !auto
 		values["overseas"], values["domestic"] = a.Link.OverseasBuild, !a.Link.OverseasBuild
 		values["buildCache"], values["noBuildCache"] = a.Link.BuildCache, !a.Link.BuildCache
@@ -45,8 +46,9 @@ func (p *Profile) placeholders(o Operation, a Arguments) map[string]any {
 	return values
 }
 
-// split splits a path at its last slash.
-func split(path string) (namespace, name string) {
+// SplitPath splits the path of an image repository or a project at its last
+// slash.
+func SplitPath(path string) (namespace, name string) {
 	path = strings.Trim(path, "/")
 	at := strings.LastIndexByte(path, '/')
 	return path[:max(at, 0)], path[at+1:]
@@ -105,9 +107,5 @@ func nameIn(match string) (name, yes, no string) {
 
 // isFlag reports whether a placeholder is a boolean.
 func isFlag(name string) bool {
-	switch name {
-	case "auto", "manual", "overseas", "domestic", "buildCache", "noBuildCache":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"auto", "manual", "overseas", "domestic", "buildCache", "noBuildCache"}, name)
 }

@@ -9,8 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"reconciler/internal/binding"
@@ -164,7 +162,7 @@ func Parse(file string, data []byte) (*Profile, []finding.Finding) {
 		Calls      map[Operation]Call
 	}{p.Version, p.Style, p.Platforms, p.TokenCodes, p.Calls})
 	if err != nil {
-		return nil, finding.Sort(append(c.found, c.fault(err)))
+		return nil, finding.Sort(append(c.found, finding.New("internal-error", message.New("check.fault-because", "err", err)).At(file, 0, 0)))
 	}
 	sum := sha256.Sum256(text)
 	p.digest = "sha256:" + hex.EncodeToString(sum[:])
@@ -188,12 +186,6 @@ func (p *Profile) Uses(placeholder string) bool {
 	return false
 }
 
-// IsTokenRejection reports whether an error code means that the code host rejected
-// the user name or the token.
-func (p *Profile) IsTokenRejection(code string) bool {
-	return slices.Contains(p.TokenCodes, code)
-}
-
 // PlatformName is the registry's name of a platform.
 func (p *Profile) PlatformName(platform binding.Platform) (string, error) {
 	if word, ok := p.Platforms[platform]; ok {
@@ -204,7 +196,7 @@ func (p *Profile) PlatformName(platform binding.Platform) (string, error) {
 
 // platform returns the platform that a name of the registry means.
 func (p *Profile) platform(word string) (binding.Platform, error) {
-	for platform, known := range maps.All(p.Platforms) {
+	for platform, known := range p.Platforms {
 		if known == word {
 			return platform, nil
 		}

@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/url"
 	"strings"
 
@@ -196,7 +195,7 @@ func (f *filler) fill(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
 		out := map[string]any{}
-		for name, inner := range maps.All(v) {
+		for name, inner := range v {
 			if text, ok := inner.(string); ok && strings.HasPrefix(text, "$") && f.leftOut(text) {
 				continue
 			}

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -152,10 +153,7 @@ func (c *Client) metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadat
 // selectVersion selects the version that a read would return. sent is when Vault
 // answered, by its own clock.
 func (c call) selectVersion(found secretState, ref secrets.Ref, sent time.Time) (secrets.Metadata, error) {
-	n := ref.Version
-	if n == 0 {
-		n = found.CurrentVersion
-	}
+	n := cmp.Or(ref.Version, found.CurrentVersion)
 	state, ok := found.Versions[strconv.Itoa(n)]
 	if !ok {
 		return secrets.Metadata{}, absent(c, ref)

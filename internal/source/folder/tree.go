@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -76,9 +77,7 @@ func (t *tree) closeFolder() {
 // through the links next to them.
 func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 	at := dir.ID
-	if at == "" {
-		at = "."
-	}
+	at = cmp.Or(at, ".")
 	info, err := t.root.Stat(at)
 	if err != nil {
 		t.torn = t.torn || errors.Is(err, fs.ErrNotExist)

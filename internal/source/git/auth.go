@@ -1,6 +1,8 @@
 package git
 
 import (
+	"cmp"
+
 	"reconciler/internal/boundedio"
 	"reconciler/internal/message"
 )
@@ -99,12 +101,8 @@ func (a Auth) basic() (user string, password []byte, ok bool, err error) {
 		password, err = a.Basic.Password()
 		return a.Basic.Username, password, true, err
 	case a.Token != nil:
-		user = a.Token.Username
-		if user == "" {
-			user = "git"
-		}
 		password, err = a.Token.Token()
-		return user, password, true, err
+		return cmp.Or(a.Token.Username, "git"), password, true, err
 	}
 	return "", nil, false, nil
 }

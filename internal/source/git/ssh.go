@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -86,15 +87,8 @@ func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done 
 	if err != nil {
 		return nil, nil, err
 	}
-	user := r.endpoint.User
-	if user == "" {
-		user = r.auth.User
-	}
-	if user == "" {
-		user = "git"
-	}
 	return &ssh.ClientConfig{
-		User:              user,
+		User:              cmp.Or(r.endpoint.User, r.auth.User, "git"),
 		Auth:              []ssh.AuthMethod{ssh.PublicKeys(signers...)},
 		HostKeyCallback:   known.check,
 		HostKeyAlgorithms: known.algorithms(),
