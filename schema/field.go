@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -67,12 +68,7 @@ func (f *Field) Place(name string) int {
 // Innermost reports whether the field is a struct that contains no structs or
 // lists.
 func (f *Field) Innermost() bool {
-	for _, child := range f.Fields {
-		if child.Kind&(cue.StructKind|cue.ListKind) != 0 {
-			return false
-		}
-	}
-	return len(f.Fields) > 0
+	return !slices.ContainsFunc(f.Fields, func(child *Field) bool { return child.Kind&(cue.StructKind|cue.ListKind) != 0 }) && len(f.Fields) > 0
 }
 
 // maxDepth limits the walk through the schema, which is about seven levels deep.

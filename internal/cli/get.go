@@ -71,7 +71,7 @@ a binding changes, until you interrupt it or the daemon ends.`,
 // platforms are the values of --platform.
 func platforms() []string {
 	var names []string
-	for _, p := range append(binding.Platforms(), binding.Gitee) {
+	for _, p := range binding.AllPlatforms() {
 		names = append(names, string(p))
 	}
 	return names

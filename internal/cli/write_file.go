@@ -51,12 +51,8 @@ func discardOutputs(files ...string) error {
 // writesThrough reports whether to write to a file instead of replacing it: a
 // pipe, a device, or anything below /dev or /proc, such as /dev/stdout.
 func writesThrough(file string, info fs.FileInfo) bool {
-	for _, system := range []string{"/dev/", "/proc/"} {
-		if strings.HasPrefix(filepath.Clean(file), system) {
-			return true
-		}
-	}
-	return info.Mode()&fs.ModeType&^(fs.ModeSymlink|fs.ModeDir) != 0
+	file = filepath.Clean(file)
+	return strings.HasPrefix(file, "/dev/") || strings.HasPrefix(file, "/proc/") || info.Mode()&fs.ModeType&^(fs.ModeSymlink|fs.ModeDir) != 0
 }
 
 // saveOutput writes a file that the caller named, atomically and readable for the

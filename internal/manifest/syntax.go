@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,16 +48,11 @@ var conflict = regexp.MustCompile(`(?m)^(<{7}|>{7}|\|{7})( |\r?$)`)
 
 // isStructure distinguishes the errors of the parser from those of its scanner.
 func isStructure(problem string) bool {
-	for _, expected := range []string{
+	return slices.ContainsFunc([]string{
 		"did not find expected '-' indicator", "did not find expected key", "did not find expected ','",
 		"did not find expected node content", "did not find expected <",
 		"found duplicate %", "found incompatible YAML document", "found undefined tag handle",
-	} {
-		if strings.HasPrefix(problem, expected) {
-			return true
-		}
-	}
-	return false
+	}, func(expected string) bool { return strings.HasPrefix(problem, expected) })
 }
 
 // findAlias finds the only place where an alias is used. If there are several, it

@@ -5,7 +5,6 @@ package source
 
 import (
 	"context"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -44,8 +43,6 @@ func (l Limits) WithDefaults() Limits {
 type Snapshot struct {
 	// Revision is a commit ID, or for a folder a digest of its content.
 	Revision string
-	// Time is the time of the commit, or for a folder of the newest file.
-	Time time.Time
 	// Author is the author's name in the commit; empty for a folder. It is not
 	// verified.
 	Author string

@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -107,12 +108,7 @@ func (e *evidence) rolesOf(object map[string]any, asked string) *place {
 }
 
 func (p *place) taken(l leaf) bool {
-	for _, other := range p.roles {
-		if slices.Equal(other.path, l.path) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(slices.Collect(maps.Values(p.roles)), func(other leaf) bool { return slices.Equal(other.path, l.path) })
 }
 
 func (e *evidence) isItsAddress(l leaf) bool {

@@ -138,7 +138,7 @@ func platformIn(word string) (binding.Platform, bool) {
 	if len(word) > maxName || !(Names{}).Known(word) {
 		return "", false
 	}
-	for _, p := range append(binding.Platforms(), "gitee") {
+	for _, p := range binding.AllPlatforms() {
 		if has(word, string(p)) || strings.EqualFold(word, string(p)) {
 			return p, true
 		}

@@ -140,7 +140,7 @@ func (s *Source) selected(ctx context.Context, t *tree) (source.Snapshot, error)
 		_, _ = fmt.Fprintf(hash, "%q %s %s\n", f.File, f.Code, f.Message.Key())
 	}
 	return source.Snapshot{
-		Revision: hex.EncodeToString(hash.Sum(nil)), Time: t.newest, Files: files, Policies: policies, Findings: findings,
+		Revision: hex.EncodeToString(hash.Sum(nil)), Files: files, Policies: policies, Findings: findings,
 	}, nil
 }
 

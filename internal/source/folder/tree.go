@@ -21,8 +21,7 @@ import (
 // tree reads a folder through an os.Root, so that no link leads out of it. An
 // entry's ID is its path.
 type tree struct {
-	root   *os.Root
-	newest time.Time
+	root *os.Root
 	// seen has the state of everything that was read, by path, for stable.
 	seen map[string]stamp
 	// torn is true if something that was listed no longer existed when it was
@@ -190,9 +189,6 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 		return nil, "", unreadable(file.ID, err)
 	}
 	t.torn = t.torn || len(data) == 0 && justNow(info.ModTime())
-	if info.ModTime().After(t.newest) {
-		t.newest = info.ModTime()
-	}
 	sum := sha256.Sum256(data)
 	return data, hex.EncodeToString(sum[:]), nil
 }

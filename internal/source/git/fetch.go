@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,12 +147,7 @@ func offersCommit(refs *packp.AdvRefs, h plumbing.Hash) bool {
 	if refs.Capabilities.Supports(capability.AllowReachableSHA1InWant) || refs.Head != nil && *refs.Head == h {
 		return true
 	}
-	for _, tip := range refs.References {
-		if tip == h {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(slices.Collect(maps.Values(refs.References)), h)
 }
 
 // read selects the declarations of the commit tip, and keeps the objects that
@@ -180,7 +176,7 @@ func (s *Source) read(ctx context.Context, store *store, tip plumbing.Hash) (sou
 	if err != nil {
 		return source.Snapshot{}, err
 	}
-	snapshot.Revision, snapshot.Time, snapshot.Author = tip.String(), commit.Committer.When, commit.Author.Name
+	snapshot.Revision, snapshot.Author = tip.String(), commit.Author.Name
 	// The IDs of all objects were computed from their content, so the cache
 	// really belongs to the commit's ID.
 	s.store, s.tip = storing(t.used), tip

@@ -76,7 +76,7 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 	if errors.Is(err, errMissing) {
 		err = l.missing(message.New("op.git.read-commit"), plumbing.AnyObject, id, err)
 	}
-	snapshot.Revision, snapshot.Time = id, commit.Committer.When
+	snapshot.Revision = id
 	return snapshot, err
 }
 

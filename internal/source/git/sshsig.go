@@ -36,8 +36,7 @@ type sshSigned struct {
 
 // allowedSigner is a line of an allowed_signers file.
 type allowedSigner struct {
-	principals string
-	key        ssh.PublicKey
+	key ssh.PublicKey
 	// namespaces are those that the key is for; empty for all.
 	namespaces []string
 	// after and before limit when the key is valid; zero means no limit.
@@ -71,13 +70,13 @@ func readAllowedSigners(data []byte) ([]allowedSigner, error) {
 func readAllowedSigner(line string) (s allowedSigner, err error) {
 	rest := ""
 	if quoted, ok := strings.CutPrefix(line, `"`); ok {
-		s.principals, rest, _ = strings.Cut(quoted, `"`)
+		_, rest, _ = strings.Cut(quoted, `"`)
 	} else {
 		n := strings.IndexAny(line, " \t")
 		if n < 0 {
 			return s, message.NewError("git.signer-form")
 		}
-		s.principals, rest = line[:n], line[n:]
+		rest = line[n:]
 	}
 	key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(strings.TrimSpace(rest)))
 	if err != nil {
