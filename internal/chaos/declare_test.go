@@ -131,7 +131,7 @@ func (r *repository) revision() string { return fmt.Sprintf("%040d", r.commits) 
 
 // snapshot reads the head.
 func (r *repository) snapshot() source.Snapshot {
-	s := source.Snapshot{Revision: r.revision(), Time: time.Now(), Rewritten: r.rewritten}
+	s := source.Snapshot{Revision: r.revision(), Rewritten: r.rewritten}
 	for _, t := range r.teams {
 		if !t.gone {
 			s.Files = append(s.Files, binding.File{Path: t.file(), Data: []byte(t.text())})

@@ -55,6 +55,9 @@ type APIToken struct {
 
 // All returns the tokens of the API, the one without a name first.
 func (a *API) All() []APIToken {
+	if a == nil {
+		return nil
+	}
 	var all []APIToken
 	if a.TokenFile != "" {
 		all = append(all, APIToken{Right: "change", TokenFile: a.TokenFile, Field: "server.api"})

@@ -32,14 +32,6 @@ func (d *Daemon) api(c *config.API) *server.API {
 	return api
 }
 
-// checkAPI returns an error if the tokens of a configuration cannot be used.
-func checkAPI(c *config.API) error {
-	if c == nil {
-		return nil
-	}
-	return c.CheckTokens()
-}
-
 // socketGroup is the ID of the configured group; nil if none is configured.
 func socketGroup(c config.Server) (*int, error) {
 	if c.SocketGroup == "" {

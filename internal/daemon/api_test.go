@@ -76,12 +76,12 @@ func TestOneTokenHasOneName(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &config.API{Tokens: []config.APIToken{{Name: "a", Right: "read", TokenFile: path}, {Name: "b", Right: "change", TokenFile: path}}}
-	if err := checkAPI(c); err == nil || !strings.Contains(err.Error(), "server.api.tokens[1]: holds the same token as server.api.tokens[0]") {
+	if err := c.CheckTokens(); err == nil || !strings.Contains(err.Error(), "server.api.tokens[1]: holds the same token as server.api.tokens[0]") {
 		t.Errorf("got %v", err)
 	}
 	c.Tokens = c.Tokens[:1]
 	c.Tokens[0].PreviousTokenFile = path
-	if err := checkAPI(c); err != nil {
+	if err := c.CheckTokens(); err != nil {
 		t.Errorf("the previous token is the present one: %v", err)
 	}
 }

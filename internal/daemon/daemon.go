@@ -83,12 +83,7 @@ type Daemon struct {
 // New makes a Daemon with the engine of the first configuration. It opens no
 // port and sends no request.
 func New(ctx context.Context, o Options) (*Daemon, error) {
-	if o.Engine.Now == nil {
-		o.Engine.Now = time.Now
-	}
-	if o.Engine.Redactor == nil {
-		o.Engine.Redactor = secrets.NewRedactor(o.Engine.Now)
-	}
+	o.Engine.FillDefaults()
 	if o.pushPauses == nil {
 		o.pushPauses = pushPauses()
 	}

@@ -69,12 +69,9 @@ func (d *Daemon) describeRound(out *report.Description, last *plan.Round, name s
 			continue
 		}
 		reason := a.Reason.Map(d.redactor.Redact)
-		changes := slices.Clone(a.Changes)
-		for i, c := range changes {
-			changes[i].From, changes[i].To = d.redactor.Redact(c.From), d.redactor.Redact(c.To)
-		}
 		out.Objects = append(out.Objects, report.DescribedObject{
-			Object: a.Object, Action: a.Kind, Reason: report.English().Text(reason), ReasonID: reason.ID, ReasonArgs: reason.Args, Changes: changes,
+			Object: a.Object, Action: a.Kind, Reason: report.English().Text(reason), ReasonID: reason.ID, ReasonArgs: reason.Args,
+			Changes: report.RedactedChanges(a.Changes, d.redactor.Redact),
 		})
 	}
 }
@@ -165,12 +162,7 @@ func (d *Daemon) redactPlan(p *plan.Plan) {
 	}
 	for i := range p.Actions {
 		a := &p.Actions[i]
-		a.Reason, a.Steps, a.Changes = a.Reason.Map(d.redactor.Redact), slices.Clone(a.Steps), slices.Clone(a.Changes)
-		for n := range a.Steps {
-			a.Steps[n] = a.Steps[n].Map(d.redactor.Redact)
-		}
-		for n := range a.Changes {
-			a.Changes[n].From, a.Changes[n].To = d.redactor.Redact(a.Changes[n].From), d.redactor.Redact(a.Changes[n].To)
-		}
+		a.Reason, a.Changes = a.Reason.Map(d.redactor.Redact), report.RedactedChanges(a.Changes, d.redactor.Redact)
+		a.Steps, _ = message.ChangeEach(a.Steps, func(m message.Message) (message.Message, bool) { return m.Mapped(d.redactor.Redact) })
 	}
 }

@@ -72,12 +72,8 @@ func (p *parts) report(reporter binding.Part, now time.Time, answers ...binding.
 func (p *parts) keep(now time.Time, reporters ...binding.Part) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	stays := map[binding.Part]bool{}
-	for _, reporter := range reporters {
-		stays[reporter] = true
-	}
 	for reporter, answers := range p.reports {
-		if !stays[reporter] {
+		if !slices.Contains(reporters, reporter) {
 			delete(p.reports, reporter)
 			p.replaced(answers, nil, now)
 		}

@@ -27,7 +27,7 @@ func (d *Daemon) listen(ctx context.Context) (*ports, error) {
 		return nil, err
 	}
 	take()
-	if err := checkAPI(c.Server.API); err != nil {
+	if err := c.Server.API.CheckTokens(); err != nil {
 		return nil, message.Within("server", err)
 	}
 	group, err := socketGroup(c.Server)

@@ -144,7 +144,7 @@ func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	if finding.HasErrors(found) {
 		return nil, found, errRefused
 	}
-	if err := errors.Join(checkAPI(next.Server.API), r.checkFiles(&next)); err != nil {
+	if err := errors.Join(next.Server.API.CheckTokens(), r.checkFiles(&next)); err != nil {
 		return nil, found, err
 	}
 	built, err := newRunner(r.Daemon, next)

@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,25 +49,15 @@ type Options struct {
 // store, registries, code hosts, then the bindings by name. Diagnose writes
 // nothing anywhere, and no check contains a secret.
 func Diagnose(ctx context.Context, o Options) []report.Check {
-	if o.Timeout <= 0 {
-		o.Timeout = doctorTimeout
-	}
-	if o.Parallel <= 0 {
-		o.Parallel = doctorParallel
-	}
-	if o.Engine.Now == nil {
-		o.Engine.Now = time.Now
-	}
-	if o.Engine.Redactor == nil {
-		o.Engine.Redactor = secrets.NewRedactor(o.Engine.Now)
-	}
+	o.Timeout, o.Parallel = cmp.Or(max(o.Timeout, 0), doctorTimeout), cmp.Or(max(o.Parallel, 0), doctorParallel)
+	o.Engine.FillDefaults()
 	o.Engine.ReadOnly = true
 	checks := configuration(o)
 	if finding.HasErrors(o.Findings) {
 		return checks
 	}
 	d := newDoctor(o)
-	defer d.close()
+	defer func() { _ = d.clients.Close() }()
 	d.applied, d.targets, d.appliedErr = remembered(ctx, o.Engine)
 	first := d.run(ctx, []section{{message.New("doctor.group.state"), d.state}, {message.New("doctor.group.source"), d.source}})
 	checks = append(checks, first...)
@@ -121,9 +112,6 @@ func newDoctor(o Options) *doctor {
 		clients: engine.NewClients(o.Engine), plain: providers.NewHTTPClient(engine.GuardOptions(o.Engine, "")),
 	}
 }
-
-// close signs out. A login that cannot be revoked expires by itself.
-func (d *doctor) close() { _ = d.clients.Close() }
 
 // sectionsAfterSource returns the sections after the source. Each instance is observed once,
 // when the first section needs it.
@@ -311,9 +299,5 @@ func sayError(err error) checkResult {
 	}
 	plain := *f
 	plain.Hint = message.Message{}
-	reason := string(f.Kind)
-	if f.Code != "" {
-		reason = f.Code
-	}
-	return checkResult{reason, message.Says(&plain), f.Hint}
+	return checkResult{cmp.Or(f.Code, string(f.Kind)), message.Says(&plain), f.Hint}
 }

@@ -27,8 +27,8 @@ func (d *doctor) observe(ctx context.Context, c config.Instance) observed {
 		r.refuse = nil
 	}
 	driver, err := engine.NewDriver(c, d.redactor, nil)
-	if r.registry = driver; err != nil {
-		r.registry = noDriver{err}
+	if r.Reader = driver; err != nil {
+		r.Reader = noDriver{err}
 	}
 	o := d.clients.ObserverOptions(c.Name, r, nil)
 	o.Tokens, o.CallTimeout, o.Parallel = r, d.o.Timeout, d.o.Parallel
@@ -42,8 +42,8 @@ func (d *doctor) observe(ctx context.Context, c config.Instance) observed {
 // recorder keeps the errors of an observer's requests. An observation has only
 // their messages.
 type recorder struct {
-	registry registry.Reader
-	tokens   observe.TokenReader
+	registry.Reader
+	tokens observe.TokenReader
 	// refuse, if not nil, is the error to return instead of a token.
 	refuse error
 
@@ -55,22 +55,16 @@ type recorder struct {
 }
 
 func (r *recorder) Capabilities(ctx context.Context) (binding.Capabilities, error) {
-	can, err := r.registry.Capabilities(ctx)
+	can, err := r.Reader.Capabilities(ctx)
 	r.note(func() { r.capabilities = err })
 	return can, err
 }
 
-func (r *recorder) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
-	return r.registry.Account(ctx, platform)
-}
-
 func (r *recorder) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
-	state, err := r.registry.Repository(ctx, image)
+	state, err := r.Reader.Repository(ctx, image)
 	r.note(func() { r.images[image] = err })
 	return state, err
 }
-
-func (r *recorder) Usage(ctx context.Context) (binding.Usage, error) { return r.registry.Usage(ctx) }
 
 func (r *recorder) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
 	meta, err := r.tokens.Metadata(ctx, ref)

@@ -37,7 +37,7 @@ type Clients struct {
 
 // NewClients makes the clients. It sends no request.
 func NewClients(o Options) *Clients {
-	o.fillDefaults()
+	o.FillDefaults()
 	c := &Clients{o: o}
 	if c.Tokens, c.TokensErr = newVault(o); c.TokensErr != nil {
 		c.Tokens = noVault{}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -101,7 +102,7 @@ type Instance struct {
 // New makes an Engine. It sends no request; Vault's login happens when it is
 // first needed. If a part cannot be made, New closes what it opened.
 func New(ctx context.Context, o Options) (_ *Engine, err error) {
-	o.fillDefaults()
+	o.FillDefaults()
 	e := &Engine{o: o, memory: o.Memory}
 	defer func() {
 		if err != nil {
@@ -144,22 +145,19 @@ func New(ctx context.Context, o Options) (_ *Engine, err error) {
 	return e, nil
 }
 
-func (o *Options) fillDefaults() {
+// FillDefaults sets what nil stands for.
+func (o *Options) FillDefaults() {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Redactor == nil {
 		o.Redactor = secrets.NewRedactor(o.Now)
 	}
-	if o.LogTo == nil {
-		o.LogTo = io.Discard
-	}
+	o.LogTo = cmp.Or(o.LogTo, io.Discard)
 	if o.Log == nil {
 		o.Log = NewLog(o.LogTo, o.Config.Log.Format, o.Config.Log.SlogLevel(), o.Redactor)
 	}
-	if o.Cache == nil {
-		o.Cache = manifest.NewCache()
-	}
+	o.Cache = cmp.Or(o.Cache, manifest.NewCache())
 }
 
 // newInstance makes the reconciler of one instance. In a read-only engine it

@@ -69,7 +69,7 @@ func (e *Engine) Check(ctx context.Context, snapshot source.Snapshot, root strin
 
 // CheckSnapshot is Check without an engine: the caller has what was applied.
 func CheckSnapshot(ctx context.Context, o Options, snapshot source.Snapshot, applied ...binding.Record) (Loaded, error) {
-	o.fillDefaults()
+	o.FillDefaults()
 	return check(ctx, o, snapshot, "", applied)
 }
 

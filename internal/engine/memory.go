@@ -46,7 +46,7 @@ func openMemory(ctx context.Context, o Options) (*Memory, error) {
 // the state file, which need not exist; from the daemon that locks the file; or
 // from a published observation.
 func ReadMemory(ctx context.Context, o Options) (*Memory, error) {
-	o.fillDefaults()
+	o.FillDefaults()
 	if o.Published != nil {
 		m := &Memory{Store: state.NewMemory()}
 		return m, m.fillPublished(ctx, o)

@@ -5,11 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -279,9 +279,6 @@ func (r Retry) pause(failed int) time.Duration {
 
 func (m Alert) redacted(redact func(string) string) Alert {
 	m.Message = m.Message.Map(redact)
-	m.Steps = slices.Clone(m.Steps)
-	for i := range m.Steps {
-		m.Steps[i] = m.Steps[i].Map(redact)
-	}
+	m.Steps, _ = message.ChangeEach(m.Steps, func(m message.Message) (message.Message, bool) { return m.Mapped(redact) })
 	return m
 }

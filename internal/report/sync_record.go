@@ -59,7 +59,7 @@ func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) S
 		default:
 			r.Actions = append(r.Actions, RecordedAction{
 				Binding: o.Action.Binding, Object: o.Action.Object, Action: o.Action.Kind, State: o.State,
-				Reason: o.Action.Reason.Map(redact), Changes: redacted(o.Action.Changes, redact), Err: message.Says(o.Err).Map(redact),
+				Reason: o.Action.Reason.Map(redact), Changes: RedactedChanges(o.Action.Changes, redact), Err: message.Says(o.Err).Map(redact),
 			})
 		}
 	}
@@ -67,9 +67,9 @@ func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) S
 	return r
 }
 
-// redacted applies redact to every text of changes. It returns the same list if
+// RedactedChanges applies redact to every text of changes. It returns the same list if
 // nothing is masked.
-func redacted(changes []plan.Change, redact func(string) string) []plan.Change {
+func RedactedChanges(changes []plan.Change, redact func(string) string) []plan.Change {
 	own, _ := message.ChangeEach(changes, func(c plan.Change) (plan.Change, bool) {
 		from, to := c.From, c.To
 		c.From, c.To = redact(from), redact(to)
