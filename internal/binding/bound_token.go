@@ -2,9 +2,9 @@ package binding
 
 import "time"
 
-// TokenState and Record each know a token in one of two ways: by its version, or
-// by a fingerprint where the store has no versions. This file is the one place
-// that compares them. What cannot be compared counts as changed.
+// TokenState and Record each know a token in one of two ways: by its version, or by
+// a fingerprint if the store has no versions. Only this file compares them. What
+// cannot be compared counts as changed.
 
 // Comparison says how the token that is bound compares to the one that the
 // secret store has.

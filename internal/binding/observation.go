@@ -97,8 +97,8 @@ type Unknown struct {
 	// Certain is true if the other side answered clearly: it will give the same
 	// answer until somebody fixes the cause.
 	Certain bool `json:"certain,omitempty"`
-	// Fault says whose fault it is; empty where nothing failed, for example
-	// because nobody was asked.
+	// Fault says whose fault it is; empty if nothing failed, for example because
+	// nobody was asked.
 	Fault Fault `json:"fault,omitempty"`
 }
 
@@ -131,7 +131,7 @@ type Account struct {
 	Platform Platform `json:"platform"`
 	Username string   `json:"username,omitempty"`
 	Address  string   `json:"address,omitempty"`
-	// Created is zero where the registry does not say.
+	// Created is zero if the registry does not report it.
 	Created time.Time `json:"created,omitzero"`
 	// UserID is the HostUser.ID that the code host is asked about: the declared or
 	// the recorded one. It is empty if the account comes from the registry.
@@ -199,8 +199,8 @@ type TokenState struct {
 	// Unknown says why the secret store gave no metadata; then Version and
 	// Created mean nothing.
 	Unknown *Unknown `json:"unknown,omitempty"`
-	// Version is the KV version that a read would return; 0 where the store
-	// has none (KV version 1).
+	// Version is the KV version that a read would return; 0 if the store has none
+	// (KV version 1).
 	Version int `json:"version,omitempty"`
 	// Latest is the newest version; greater than Version when pinned.
 	Latest  int       `json:"latest,omitempty"`

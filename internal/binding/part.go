@@ -43,10 +43,10 @@ type Part struct {
 // PartAnswer is whether a part gave an answer that can be used.
 type PartAnswer struct {
 	Part
-	// Asked is false where the part was not asked this time.
+	// Asked is false if the part was not asked this time.
 	Asked bool
 	// Reason, a CamelCase word, and Message say why there is no answer; they are
-	// empty where there is one.
+	// empty if there is one.
 	Reason  string
 	Message message.Message
 }

@@ -20,7 +20,7 @@ type Record struct {
 	Address   string  `json:"address,omitempty"`
 	Asked     Account `json:"asked,omitzero"`
 	// UserID is the code host's number for the account (HostUser.ID): the one seen
-	// first, or the one declared since; empty where it is unknown.
+	// first, or the one declared since; empty if it is unknown.
 	UserID string `json:"userID,omitempty"`
 	// Written is when the account was bound or, for a record that is Removed,
 	// unbound, by us or by somebody else. Unbound is the registry's number for the

@@ -44,10 +44,10 @@ func (r *Record) Image(image string) *RecordedImage {
 
 // RecordedRule is a build rule that we made, as it was written last.
 type RecordedRule struct {
-	// ID is the registry's number for it; empty where it is unknown.
+	// ID is the registry's number for it; empty if it is unknown.
 	ID  string `json:"id,omitempty"`
 	Key string `json:"key"`
-	// Dockerfile is in its normal form; empty where it is unknown.
+	// Dockerfile is in its normal form; empty if it is unknown.
 	Dockerfile string `json:"dockerfile,omitempty"`
 	Written    Write  `json:"written,omitzero"`
 	// Removed is true if we removed the rule.

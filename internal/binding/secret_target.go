@@ -71,8 +71,8 @@ func secretPlaceOf(ref VaultRef) secretPlace { return secretPlace(path.Join(ref.
 
 type targets map[secretPlace]map[SecretTarget]bool
 
-// add adds the target of a secret. A reference without a path, and a GitLab
-// address that is not known, add nothing.
+// add adds the target of a secret. A reference without a path, and an unknown
+// GitLab address, add nothing.
 func (t targets) add(ref VaultRef, platform Platform, address string) {
 	if ref.Path == "" || platform == GitLab && address == "" {
 		return

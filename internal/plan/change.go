@@ -9,8 +9,8 @@ import (
 // Change is one field's value before and after.
 type Change struct {
 	Field string `json:"field"`
-	// From and To are the values; empty where there is none. In JSON they are
-	// English where the value is a message.
+	// From and To are the values; empty if there is none. In JSON they are English
+	// if the value is a message.
 	From string `json:"from"`
 	To   string `json:"to"`
 	// FromMessage and ToMessage are values that are messages, such as an unknown

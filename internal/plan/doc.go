@@ -6,7 +6,7 @@
 //
 //	NewRound            a sync of one instance: what it was made from, and its plan
 //	  Make              make.go
-//	    instance        what is not known of the instance as a whole
+//	    instance        reports if nothing is known about the instance
 //	    declaration     for each: account.go, then repositories.go and rules.go
 //	    undeclared      removal.go: what is recorded and no longer declared
 //	    resolveRemovals removal.go: the threshold, a rewritten history, an empty snapshot

@@ -48,7 +48,7 @@ type Loop struct {
 	// ended is true if Run has ended.
 	ended bool
 	// refused is true if removals of the current snapshot were refused for safety,
-	// or it is not known yet whether they are.
+	// or it is unknown yet whether they are.
 	refused bool
 }
 

@@ -257,8 +257,8 @@ func (v view) builtAgain(repository binding.Repository) (all []verdict) {
 	return all
 }
 
-// another is the verdict on a rule whose image tag a declared rule builds too: that
-// of the plan, if it has one.
+// another returns the verdict on a rule whose image tag a declared rule builds too.
+// It is the plan's verdict, if the plan has one.
 func (v view) another(image string, have binding.ObservedRule) verdict {
 	for _, o := range v.outcomes {
 		if o.Action.Cause != plan.CauseDuplicateRule || o.Action.Object.Image != image || o.Action.Target.Rule.ImageTag != have.ImageTag {
