@@ -19,8 +19,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestWhatIsGoneAlreadyIsTakenAway: the registry answers "not found" to a removal. That is
-// believed once it is seen.
+// TestWhatIsGoneAlreadyIsTakenAway: the registry answers "not found" to a removal.
+// An observation has to confirm that.
 func TestWhatIsGoneAlreadyIsTakenAway(t *testing.T) {
 	d := worldtest.GitLab()
 	notFound := worldtest.Fault{Before: &binding.Failure{Kind: binding.NotFound, Op: message.Verbatim("registry")}}
@@ -69,7 +69,8 @@ func TestWhatIsGoneAlreadyIsTakenAway(t *testing.T) {
 	}
 }
 
-// TestALostAnswerIsNotKnownUntilTheSettleTimeEnds: a bind got no answer, and is not shown.
+// TestALostAnswerIsNotKnownUntilTheSettleTimeEnds: a bind got no answer, and no
+// read shows its account.
 func TestALostAnswerIsNotKnownUntilTheSettleTimeEnds(t *testing.T) {
 	for settle, want := range map[time.Duration]bool{0: false, 2 * time.Minute: true} {
 		s := newSite()
@@ -83,8 +84,8 @@ func TestALostAnswerIsNotKnownUntilTheSettleTimeEnds(t *testing.T) {
 	}
 }
 
-// TestATokenThatACodeHostRefusesIsNotBound: somebody unbound an account whose token was
-// rotated. Without a clear no of the code host nothing is bound.
+// TestATokenThatACodeHostRefusesIsNotBound: somebody unbound an account whose token
+// was rotated. Unless the code host clearly refuses the token, nothing is bound.
 func TestATokenThatACodeHostRefusesIsNotBound(t *testing.T) {
 	answer := func(v binding.Verdict) []binding.Answer {
 		return []binding.Answer{{Question: "token-valid", Verdict: v, Code: "token-invalid", Reason: "Revoked", Message: message.Verbatim("it")}}
@@ -124,8 +125,9 @@ func TestAFallbackSaysWhetherTheTokenIsCondemned(t *testing.T) {
 	}
 }
 
-// TestAFallbackTakesTheAccountOfBeforeForAnOldRead: the registry shows an account after
-// the new token was refused.
+// TestAFallbackTakesTheAccountOfBeforeForAnOldRead: the registry shows an account
+// after the new token was refused. The previous account comes from an outdated
+// read.
 func TestAFallbackTakesTheAccountOfBeforeForAnOldRead(t *testing.T) {
 	for name, tt := range map[string]struct {
 		rebound bool // a person bound the same user again, as number 555
@@ -155,7 +157,7 @@ func TestAFallbackTakesTheAccountOfBeforeForAnOldRead(t *testing.T) {
 	}
 }
 
-// shows an account where none is bound.
+// shows an account although none is bound.
 type shows struct {
 	worldtest.Registry
 	account *binding.Account
@@ -168,8 +170,8 @@ func (r shows) Account(ctx context.Context, p binding.Platform) (*binding.Accoun
 	return r.account, nil
 }
 
-// TestASecretThatNamesAnotherHostIsNotSent, also where it was written into the secret
-// after the plan was made.
+// TestASecretThatNamesAnotherHostIsNotSent, even if the host was written into the
+// secret after the plan was made.
 func TestASecretThatNamesAnotherHostIsNotSent(t *testing.T) {
 	for host, want := range map[string]bool{"": true, "https://gitlab.example.com": true, "https://other.example.com": false} {
 		s := newSite()
@@ -279,8 +281,8 @@ func TestActionsAreNumberedFromOne(t *testing.T) {
 	}
 }
 
-// TestAnUnbindThatIsRefusedSaysAllThatWentWrong: what is bound stays, and the intent that
-// cannot be dropped is an error, too.
+// TestAnUnbindThatIsRefusedSaysAllThatWentWrong: the account stays bound, and that
+// its intent cannot be deleted is an error too.
 func TestAnUnbindThatIsRefusedSaysAllThatWentWrong(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		s := newSite()
@@ -313,8 +315,8 @@ func (hanging) Bind(ctx context.Context, _ binding.Account, _ secrets.Secret) (b
 	return binding.Account{}, ctx.Err()
 }
 
-// TestACallInFlightHasTheGracePeriod after the process is asked to end; without one it has
-// the time of each call.
+// TestACallInFlightHasTheGracePeriod after the process is asked to stop. Without a
+// grace period, it has the time limit of each call.
 func TestACallInFlightHasTheGracePeriod(t *testing.T) {
 	for grace, want := range map[time.Duration]time.Duration{0: 30 * time.Second, 5 * time.Second: 5 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
@@ -338,7 +340,7 @@ func TestACallInFlightHasTheGracePeriod(t *testing.T) {
 	}
 }
 
-// meeting lets each bind wait for the other.
+// meeting makes each bind wait for the other one.
 type meeting struct {
 	apply.Registry
 	arrived chan struct{}

@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestKind12WhatWasWrittenInTheFutureWasWrittenNow: our clock was ahead. The times pass
-// from now on, also where they cannot be written again.
+// TestKind12WhatWasWrittenInTheFutureWasWrittenNow: our clock was ahead. The times
+// pass from now on, even if the corrected ones cannot be written.
 func TestKind12WhatWasWrittenInTheFutureWasWrittenNow(t *testing.T) {
 	ahead, past := noon().Add(time.Hour), noon().Add(-time.Second)
 	record := func(at time.Time, managed bool) binding.Record {

@@ -19,7 +19,7 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// lagging does not show an account for so many reads after it was bound.
+// lagging does not show an account for that many reads after it was bound.
 type lagging struct {
 	worldtest.Registry
 	platform binding.Platform
@@ -43,7 +43,7 @@ func TestAWriteIsLookedForUntilTheRegistryShowsIt(t *testing.T) {
 	for name, tt := range map[string]struct {
 		hidden int
 		settle time.Duration
-		alone  bool // nobody waits for another look
+		alone  bool // there are no further reads
 		stops  bool // the first wait is interrupted
 		looks  int
 		waits  []time.Duration
@@ -114,7 +114,7 @@ func TestOnlyWhatARunWroteIsLookedFor(t *testing.T) {
 			s.reads = lagging{worldtest.Registry{World: s.World}, binding.GitLab, new(99)}
 			s.applied(t, declared("pay-gitlab"))
 		}, 0},
-		"a bind that fails": {func(s *site) { s.FailOn("bind", worldtest.Fault{Before: errFull}) }, 1}, // to find out what became of it
+		"a bind that fails": {func(s *site) { s.FailOn("bind", worldtest.Fault{Before: errFull}) }, 1}, // to find out its outcome
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite()
@@ -132,8 +132,8 @@ func TestOnlyWhatARunWroteIsLookedFor(t *testing.T) {
 	}
 }
 
-// TestAWriteThatIsNotShownIsNoWriteOfTheRun: the account was bound before, and is not
-// shown; its image repository is linked, or that fails.
+// TestAWriteThatIsNotShownIsNoWriteOfTheRun: the account was bound before, and no
+// read shows it. The link of its image repository succeeds or fails.
 func TestAWriteThatIsNotShownIsNoWriteOfTheRun(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		s := newSite()
@@ -184,7 +184,7 @@ func TestAnUnbindThatIsNotShownConcernsItsPlatformOnly(t *testing.T) {
 	}
 }
 
-// shownStill shows an account of GitLab that is unbound.
+// shownStill shows an account of GitLab that was unbound.
 type shownStill struct {
 	registry.Reader
 	account binding.Account
@@ -197,10 +197,11 @@ func (r shownStill) Account(ctx context.Context, p binding.Platform) (*binding.A
 	return r.Reader.Account(ctx, p)
 }
 
-// looks answers each look with the next of its observations, the last for ever.
+// looks answers each observation with the next one of its list, and repeats the
+// last one.
 type looks struct {
 	answers []binding.Observation
-	// images are those asked about, by look.
+	// images are the image repositories asked about, by observation.
 	images [][]string
 }
 
@@ -215,8 +216,8 @@ func (l *looks) ObserveEach(_ context.Context, _ [][]binding.Declaration, _ []bi
 	return []binding.Observation{l.answers[min(len(l.images), len(l.answers))-1]}
 }
 
-// readAgain is an observation that lacks what was shown before, what reading again
-// shows, and what becomes of the account, the link and the rule.
+// readAgain has an observation that lacks what was shown before, what the next
+// reads show, and the expected result for the account, the link and the rule.
 type readAgain struct {
 	record  func(*binding.Record)
 	first   binding.Observation
@@ -303,7 +304,7 @@ func (tt readAgain) check(t *testing.T) {
 			t.Errorf("image repositories read at look %d (-want +got):\n%s", i, diff)
 		}
 	}
-	// Found again, it is in all observations.
+	// If it is found again, all observations have it.
 	if len(tt.waits) > 0 && !tt.stops && said && got == [3]string{isKept, isKept, isKept} {
 		for i, obs := range []binding.Observation{tt.first, second} {
 			what := fmt.Sprint(obs.Accounts[binding.GitLab].Account != nil, obs.Repositories["a/b"].Link != nil, len(obs.Repositories["a/b"].Rules) > 0)
@@ -314,8 +315,9 @@ func (tt readAgain) check(t *testing.T) {
 	}
 }
 
-// TestWhatWasShownAndIsNotAnyMoreIsReadAgain: the account, a link or a rule of "pay",
-// written a minute ago and shown since, is not in the first observation.
+// TestWhatWasShownAndIsNotAnyMoreIsReadAgain: the account, a link or a rule of
+// "pay" was written a minute ago and shown since, but the first observation lacks
+// it.
 func TestWhatWasShownAndIsNotAnyMoreIsReadAgain(t *testing.T) {
 	rule, link := shownRule(), shownLink()
 	repo := func(l *binding.Link, rules ...binding.ObservedRule) map[string]binding.RepositoryState {

@@ -15,8 +15,9 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestAnImageRepositoryIsMade with its namespace, if that is missing, and with a source
-// that the code host lets build by itself. The Enterprise Edition has no such rule.
+// TestAnImageRepositoryIsMade with its namespace, if that is missing, and with a
+// source for which the code host allows automatic builds. The Enterprise Edition
+// has no such rule.
 func TestAnImageRepositoryIsMade(t *testing.T) {
 	const image = "new/api"
 	for name, tt := range map[string]struct {
@@ -78,7 +79,8 @@ func TestWhatIsNotPlannedInFullIsNotMade(t *testing.T) {
 	}
 }
 
-// TestAResetOfOneBindingLetsItsBindBeTried: who names it says so. A reset of all does not.
+// TestAResetOfOneBindingLetsItsBindBeTried: a person who names the binding wants
+// that. A reset of the whole instance does not.
 func TestAResetOfOneBindingLetsItsBindBeTried(t *testing.T) {
 	for name, tried := range map[string]bool{"pay": true, "": false, "other": false} {
 		s := newSite()
@@ -98,8 +100,9 @@ func TestAResetOfOneBindingLetsItsBindBeTried(t *testing.T) {
 	}
 }
 
-// answering gives answers about image repositories one after another, the last one
-// again, or, if it stops, the error that the instance stopped.
+// answering gives its answers about image repositories one after another and
+// repeats the last one. If stops is true, it gives the error that stops the
+// instance instead of repeating.
 type answering struct {
 	worldtest.Registry
 	states []binding.RepositoryState
@@ -116,8 +119,8 @@ func (r answering) Repository(context.Context, string) (binding.RepositoryState,
 	return state, nil
 }
 
-// TestAnImageRepositoryIsGoneIfThreeReadsSaySo: what a person confirmed of its source is
-// forgotten then. One that shows it corrects those before.
+// TestAnImageRepositoryIsGoneIfThreeReadsSaySo: what a person confirmed about its
+// source is forgotten then. A read that shows it corrects the earlier ones.
 func TestAnImageRepositoryIsGoneIfThreeReadsSaySo(t *testing.T) {
 	unread := &binding.Unknown{Reason: "NotCapable"}
 	gone, there := binding.RepositoryState{SourceUnknown: unread}, binding.RepositoryState{Exists: true, SourceUnknown: unread}

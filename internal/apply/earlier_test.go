@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestKind3WhatWasOpenIsOpenAfterAKill: an intent is open when another one for its object
-// is announced or sent, and the process is killed at any call of that.
+// TestKind3WhatWasOpenIsOpenAfterAKill: an intent is open while another one for its
+// object is announced or sent, and the process is killed at any call.
 func TestKind3WhatWasOpenIsOpenAfterAKill(t *testing.T) {
 	d := worldtest.GitLab()
 	was, is := d.Spec.Repositories[0].Rules[0], d.Spec.Repositories[0].Rules[0]
@@ -73,9 +73,10 @@ func TestKind3WhatWasOpenIsOpenAfterAKill(t *testing.T) {
 	}
 }
 
-// TestKind7AnIntentThatHadNoEffectIsNotAnsweredByWhatPeopleDo: the answer to an unbind
-// was lost, the account stayed, and there was no space to write that. What people did
-// to the object before there was space is not the effect of our call.
+// TestKind7AnIntentThatHadNoEffectIsNotAnsweredByWhatPeopleDo: the answer to an
+// unbind was lost, the account stayed, and there was no space to write that. What
+// people do to the object before there is space again is not the effect of our
+// call.
 func TestKind7AnIntentThatHadNoEffectIsNotAnsweredByWhatPeopleDo(t *testing.T) {
 	for name, intent := range map[string]binding.Intent{
 		"rebind": accountIntent(plan.Rebind),
@@ -146,8 +147,9 @@ func TestKind3EachEarlierWriteIsKeptOnce(t *testing.T) {
 	}
 }
 
-// TestKind3AnEarlierWriteIsAnsweredOnItsOwn, while the newest one to its rule is open:
-// what had its effect is in the record, and what is not answered stays.
+// TestKind3AnEarlierWriteIsAnsweredOnItsOwn, while the newest write to its rule is
+// open: a write that took effect is in the record, and a write without an outcome
+// stays.
 func TestKind3AnEarlierWriteIsAnsweredOnItsOwn(t *testing.T) {
 	write := func(branch string, ago time.Duration) binding.Intent {
 		rule := binding.BuildRule{Branch: branch, Dockerfile: "/Dockerfile", ImageTag: "latest"}
@@ -164,8 +166,8 @@ func TestKind3AnEarlierWriteIsAnsweredOnItsOwn(t *testing.T) {
 	for name, tt := range map[string]struct {
 		obs  binding.Observation
 		full bool
-		// open are the branches of the earlier writes that stay; record is the one that
-		// the record is from.
+		// open are the branches of the earlier writes that stay; record is the
+		// branch of the write that the record is from.
 		open   []string
 		record string
 		writes int

@@ -16,7 +16,7 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestARejectedBindFallsBackToAnotherTokenOnly: the account was unbound by somebody, or
+// TestARejectedBindFallsBackToAnotherTokenOnly: somebody unbound the account, or it
 // was never bound, and the registry rejects the token.
 func TestARejectedBindFallsBackToAnotherTokenOnly(t *testing.T) {
 	rejection := &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Op: message.Verbatim("registry: bind")}
@@ -57,7 +57,7 @@ func TestARejectedBindFallsBackToAnotherTokenOnly(t *testing.T) {
 	}
 }
 
-// onlyOf binds one user, and rejects every other.
+// onlyOf binds one user, and rejects all others.
 type onlyOf struct {
 	worldtest.Registry
 	username string
@@ -70,8 +70,8 @@ func (r onlyOf) Bind(ctx context.Context, wanted binding.Account, token secrets.
 	return r.Registry.Bind(ctx, wanted, token)
 }
 
-// TestOnlyAnAccountThatWeUnboundIsBoundAgain where another user is declared and the
-// registry rejects that one.
+// TestOnlyAnAccountThatWeUnboundIsBoundAgain if a different user is declared and
+// the registry rejects that one.
 func TestOnlyAnAccountThatWeUnboundIsBoundAgain(t *testing.T) {
 	ours := binding.Intent{Platform: binding.GitLab, Object: binding.AccountObject()}
 	intent := func(change func(*binding.Intent)) *binding.Intent {
@@ -80,7 +80,8 @@ func TestOnlyAnAccountThatWeUnboundIsBoundAgain(t *testing.T) {
 		return &i
 	}
 	for name, tt := range map[string]struct {
-		// unfinished is the intent of a bind where nothing is bound; nil for a rebind.
+		// unfinished is the open intent of a bind while nothing is bound; nil for a
+		// rebind.
 		unfinished *binding.Intent
 		change     func(*plan.Action)
 		again      bool
@@ -120,7 +121,7 @@ func TestOnlyAnAccountThatWeUnboundIsBoundAgain(t *testing.T) {
 	}
 }
 
-// TestNothingIsAskedWhileAWindowIsClosed for what waits for it.
+// TestNothingIsAskedWhileAWindowIsClosed for actions that wait for it.
 func TestNothingIsAskedWhileAWindowIsClosed(t *testing.T) {
 	s := newSite()
 	s.applied(t, worldtest.GitLab())
@@ -156,8 +157,8 @@ func TestABindThatCannotBeRememberedIsNotLost(t *testing.T) {
 	}
 }
 
-// TestABindAfterOneOfAnotherTokenIsDoubtful, if that had no clear answer: either may have
-// its effect. What was sent for something else counts for neither.
+// TestABindAfterOneOfAnotherTokenIsDoubtful, if that got no clear answer: either
+// may take effect. Calls for other objects do not matter.
 func TestABindAfterOneOfAnotherTokenIsDoubtful(t *testing.T) {
 	for name, tt := range map[string]struct {
 		earlier  binding.Intent
@@ -183,7 +184,7 @@ func TestABindAfterOneOfAnotherTokenIsDoubtful(t *testing.T) {
 	}
 }
 
-// TestTheVersionBeforeIsRestoredOnlyIfItCanBeRead; otherwise the new one is bound.
+// TestTheVersionBeforeIsRestoredOnlyIfItCanBeRead: otherwise, the new one is bound.
 func TestTheVersionBeforeIsRestoredOnlyIfItCanBeRead(t *testing.T) {
 	for lost, want := range map[bool]string{false: "canary-gitlab-1", true: "canary-gitlab-2"} {
 		s := newSite()
@@ -203,7 +204,7 @@ func TestTheVersionBeforeIsRestoredOnlyIfItCanBeRead(t *testing.T) {
 	}
 }
 
-// TestARefusedBindForbidsRebindsForADay, whichever binding it was of.
+// TestARefusedBindForbidsRebindsForADay, for all bindings.
 func TestARefusedBindForbidsRebindsForADay(t *testing.T) {
 	for name, tt := range map[string]struct {
 		ago  []time.Duration
@@ -228,7 +229,7 @@ func TestARefusedBindForbidsRebindsForADay(t *testing.T) {
 	}
 }
 
-// TestAnUnbindThatFailsIsTriedAgain, whatever became of the token before.
+// TestAnUnbindThatFailsIsTriedAgain, whether or not the previous token can be read.
 func TestAnUnbindThatFailsIsTriedAgain(t *testing.T) {
 	s := newSite()
 	s.applied(t, worldtest.GitLab(unbinds))
@@ -244,7 +245,7 @@ func TestAnUnbindThatFailsIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestASourceIsNotLinkedWhereNobodyCanBeAsked whether its project is in a subgroup.
+// TestASourceIsNotLinkedWhereNobodyCanBeAsked whether the project is in a subgroup.
 func TestASourceIsNotLinkedWhereNobodyCanBeAsked(t *testing.T) {
 	for name, change := range map[string]func(*plan.Action, *apply.Options){
 		"it is not declared":    func(a *plan.Action, _ *apply.Options) { a.Target.Declaration = nil },
@@ -266,8 +267,8 @@ func TestASourceIsNotLinkedWhereNobodyCanBeAsked(t *testing.T) {
 	}
 }
 
-// TestWhatFollowsABindThatWaitsWaitsToo: the window closes while the bind asks, and is open
-// again before what follows.
+// TestWhatFollowsABindThatWaitsWaitsToo: the window closes while the bind asks the
+// code host, and is open again before the next action.
 func TestWhatFollowsABindThatWaitsWaitsToo(t *testing.T) {
 	s := newSite()
 	s.windows = untilOne(t)

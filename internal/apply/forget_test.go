@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/state"
 )
 
-// TestOnlyWhatIsCertainlyGoneIsForgotten: a round without anything to do looks at
-// what it remembers of "pay", which was applied by number 7 and is not declared.
+// TestOnlyWhatIsCertainlyGoneIsForgotten: a round with nothing to do checks what it
+// remembers about "pay", which was applied as account 7 and is not declared.
 func TestOnlyWhatIsCertainlyGoneIsForgotten(t *testing.T) {
 	const forgotten, removed, managed = "forgotten", "removed", "managed"
 	noop := func(name string, p binding.Platform) func(*plan.Round) {
@@ -24,7 +24,8 @@ func TestOnlyWhatIsCertainlyGoneIsForgotten(t *testing.T) {
 			r.Declarations = append(r.Declarations, binding.Declaration{Name: name, Spec: binding.Spec{Platform: p, DeletionPolicy: binding.Unbind}})
 		}
 	}
-	// taken has another name hold the platform by an account.
+	// taken makes a binding with a different name have the platform, with a given
+	// account.
 	taken := func(number string) func(*plan.Round) {
 		return func(r *plan.Round) {
 			declared("next", binding.GitLab)(r)
@@ -97,8 +98,8 @@ func TestOnlyWhatIsCertainlyGoneIsForgotten(t *testing.T) {
 	}
 }
 
-// TestTheDeclaredDeletionPolicyIsRemembered: of a binding its own, and that of another
-// name only if it protects the account.
+// TestTheDeclaredDeletionPolicyIsRemembered: a binding gets its own policy, and
+// that of a different name only if it protects the account.
 func TestTheDeclaredDeletionPolicyIsRemembered(t *testing.T) {
 	for _, tt := range []struct {
 		name          string

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// TestWhatIsForgottenOfRemovedBindingsIsInTheHistory: of those that something is left
-// of only so many are remembered.
+// TestWhatIsForgottenOfRemovedBindingsIsInTheHistory: the number of removed
+// bindings that are remembered because something is left is limited.
 func TestWhatIsForgottenOfRemovedBindingsIsInTheHistory(t *testing.T) {
 	s := newSite()
 	link := binding.Link{Platform: binding.GitLab, Source: "pay/old", Trigger: binding.Auto}

@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// planned is a round whose plan is these actions, of "prod".
+// planned is a round of "prod" whose plan has these actions.
 func (s *site) planned(t *testing.T, declared []binding.Declaration, actions ...plan.Action) *plan.Round {
 	t.Helper()
 	round := s.round(t, declared...)
@@ -30,8 +30,8 @@ func states(result plan.Result) (all []plan.OutcomeState) {
 	return all
 }
 
-// TestAnAccountIsUnboundAfterWhatItsHeirsDo: "old" is declared no more and built
-// pay/api by GitLab; "next" builds it now.
+// TestAnAccountIsUnboundAfterWhatItsHeirsDo: "old", which is no longer declared,
+// built pay/api through GitLab; "next" builds it now.
 func TestAnAccountIsUnboundAfterWhatItsHeirsDo(t *testing.T) {
 	heir := func(name string, object binding.Object, kind plan.Kind, cause plan.Cause) plan.Action {
 		return plan.Action{Binding: name, Platform: binding.Codeup, Object: object, Kind: kind, Cause: cause}
@@ -54,7 +54,7 @@ func TestAnAccountIsUnboundAfterWhatItsHeirsDo(t *testing.T) {
 		"its source waits for a person":   {linked(binding.GitLab), heir("next", image, plan.Manual, ""), plan.Pending},
 		"another source waits":            {linked(binding.GitLab), heir("next", binding.RepositoryObject("pay/web"), plan.Manual, ""), plan.Done},
 		"another binding waits":           {linked(binding.GitLab), heir("other", account, plan.Authorize, ""), plan.Done},
-		"the same name, another platform": {linked(binding.GitLab), heir("old", account, plan.Authorize, ""), plan.Done}, // it is declared no more
+		"the same name, another platform": {linked(binding.GitLab), heir("old", account, plan.Authorize, ""), plan.Done}, // it is no longer declared
 		"the source is not known":         {&binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Timeout"}}, waits, plan.Pending},
 		"the source was not asked for":    {nil, waits, plan.Pending},
 		"the source is linked elsewhere":  {linked(binding.Codeup), waits, plan.Done},
@@ -80,7 +80,7 @@ func TestAnAccountIsUnboundAfterWhatItsHeirsDo(t *testing.T) {
 			if bound := s.Bound(binding.GitLab) != ""; bound == (tt.want == plan.Done) {
 				t.Errorf("bound: %t", bound)
 			}
-			// What comes after it in the plan is not done yet.
+			// The later actions of the plan are not done yet.
 			if tt.want == plan.Pending {
 				slices.Reverse(round.Plan.Actions)
 				if got := s.apply(t.Context(), round).Outcomes[0].State; got != plan.Skipped {
@@ -114,7 +114,7 @@ func TestABindingThatChangesItsPlatformIsItsOwnHeir(t *testing.T) {
 }
 
 // TestWhatIsTakenAwayWaitsForWhatFollows: the rule of branch main for the image tag
-// latest is removed, or something else done, before another action.
+// latest is removed, or something else is done, before a second action.
 func TestWhatIsTakenAwayWaitsForWhatFollows(t *testing.T) {
 	d := worldtest.GitLab()
 	rule := func(kind plan.Kind, image, branch, tag, imageTag string) plan.Action {
@@ -165,8 +165,8 @@ func TestWhatIsTakenAwayWaitsForWhatFollows(t *testing.T) {
 	}
 }
 
-// TestNothingFollowsWhatWasNotTakenAway: the source is replaced, which fails, and a rule
-// for it is added.
+// TestNothingFollowsWhatWasNotTakenAway: replacing the source fails, and a rule for
+// it would follow.
 func TestNothingFollowsWhatWasNotTakenAway(t *testing.T) {
 	before := worldtest.GitLab()
 	after := worldtest.GitLab(func(d *binding.Declaration) {
@@ -213,8 +213,9 @@ func TestOnlyWhatTakesSomethingAwayNeedsSpaceFirst(t *testing.T) {
 	}
 }
 
-// TestAProjectInASubgroupIsNotLinkedForAutomaticBuilds: the code host is asked right
-// before. One that said yes before a first half, and then does not answer, is believed.
+// TestAProjectInASubgroupIsNotLinkedForAutomaticBuilds: the code host is asked
+// right before the link. If it allows that before the first half and does not
+// answer later, its first answer counts.
 func TestAProjectInASubgroupIsNotLinkedForAutomaticBuilds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		kind    plan.Kind

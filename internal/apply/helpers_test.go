@@ -13,16 +13,16 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// site is a world and what one process does in it.
+// site is a sandbox world with one process of ours.
 type site struct {
 	*worldtest.World
 	windows plan.Windows
 	grace   time.Duration
-	// registry, reads and store stand before those of the world.
+	// registry, reads and store are used instead of those of the world.
 	registry apply.Registry
 	reads    registry.Reader
 	store    apply.Store
-	// options changes those of what applies.
+	// options changes the options of the Applier.
 	options func(*apply.Options)
 }
 
@@ -34,7 +34,7 @@ func newSite() *site {
 	}
 }
 
-// seen is the observation of the world, and what applies rounds in it.
+// parts returns the Observer and the Applier of a new process.
 func (s *site) parts() (*observe.Observer, *apply.Applier) {
 	gitlab, codeup := worldtest.Host{World: s.World, Name: "gitlab"}, worldtest.Host{World: s.World, Name: "codeup"}
 	observer := observe.New(observe.Options{
@@ -51,7 +51,7 @@ func (s *site) parts() (*observe.Observer, *apply.Applier) {
 	return observer, apply.New(options)
 }
 
-// round makes a round as a sync does, of what is declared.
+// round makes a round from what is declared, as a sync does.
 func (s *site) round(t *testing.T, declared ...binding.Declaration) *plan.Round {
 	t.Helper()
 	observer, applier := s.parts()
@@ -83,14 +83,14 @@ func read[T any](t *testing.T, from func(context.Context, string) ([]T, error)) 
 	return all
 }
 
-// apply applies a round, which must stay as it is.
+// apply applies a round, and checks that the round is not changed.
 func (s *site) apply(ctx context.Context, round *plan.Round) (result plan.Result) {
 	_, applier := s.parts()
 	worldtest.Unchanged(round, func() { result = applier.Apply(ctx, round) })
 	return result
 }
 
-// applied makes a round, applies it, and demands that nothing fails.
+// applied makes a round, applies it, and requires that nothing fails.
 func (s *site) applied(t *testing.T, declared ...binding.Declaration) {
 	t.Helper()
 	if result := s.apply(t.Context(), s.round(t, declared...)); result.Err() != nil {
@@ -98,7 +98,7 @@ func (s *site) applied(t *testing.T, declared ...binding.Declaration) {
 	}
 }
 
-// settled demands that nothing is left to be done and no intent open.
+// settled requires that nothing is left to be done and no intent is open.
 func (s *site) settled(t *testing.T, declared ...binding.Declaration) {
 	t.Helper()
 	for _, a := range s.round(t, declared...).Plan.Actions {

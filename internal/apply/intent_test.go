@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/state"
 )
 
-// What becomes of an intent that an earlier run left.
+// The outcome of an intent that an earlier run left open.
 const (
 	stays   = "stays open"
 	counts  = "is done"
@@ -20,8 +20,8 @@ const (
 
 func noon() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
 
-// answered is what becomes of an intent at noon, when two minutes may pass before the
-// registry shows a write.
+// answered returns the outcome of an intent at noon, if the registry may take two
+// minutes to show a write.
 func answered(t *testing.T, intent binding.Intent, obs binding.Observation, records ...binding.Record) string {
 	t.Helper()
 	intent.Instance, intent.Binding, intent.Platform = "prod", "pay", binding.GitLab
@@ -60,7 +60,7 @@ func answered(t *testing.T, intent binding.Intent, obs binding.Observation, reco
 	return dropped
 }
 
-// accountIntent is an intent of ten minutes ago, when account 7 was bound.
+// accountIntent is an intent from ten minutes ago, when account 7 was bound.
 func accountIntent(kind plan.Kind, change ...func(*binding.Intent)) binding.Intent {
 	before := binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, AccountID: "7", Username: "ci", Managed: true}
 	after := before
@@ -136,8 +136,8 @@ func TestAnIntentOfAnAccountIsAnsweredByWhatIsBound(t *testing.T) {
 	}
 }
 
-// TestARuleThatWasAnnouncedStaysDueWhileNoOtherTakesItsPlace: another rule was removed for
-// it, and it was never sent.
+// TestARuleThatWasAnnouncedStaysDueWhileNoOtherTakesItsPlace: a different rule was
+// removed for it, and its own call was never sent.
 func TestARuleThatWasAnnouncedStaysDueWhileNoOtherTakesItsPlace(t *testing.T) {
 	rule := binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}
 	there := func(branch, tag, imageTag string) binding.RepositoryState {
@@ -173,8 +173,8 @@ func TestARuleThatWasAnnouncedStaysDueWhileNoOtherTakesItsPlace(t *testing.T) {
 }
 
 // TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken: the process died after the
-// call, and was away for ten minutes. What was made after the call may be somebody
-// else's account with the same name and another token.
+// call, and was away for ten minutes. An account created after the call may be
+// somebody else's, with the same name and a different token.
 func TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken(t *testing.T) {
 	made := func(before time.Duration) binding.Observation {
 		obs := account("8", "ci")
@@ -252,7 +252,7 @@ func TestAnIntentOfAnImageRepositoryIsAnsweredByWhatIsThere(t *testing.T) {
 	is := func(l *binding.Link, rules ...binding.ObservedRule) binding.Observation {
 		return binding.Observation{Repositories: map[string]binding.RepositoryState{image: {Exists: true, Link: l, Rules: rules}}}
 	}
-	// half is an answer without the source, or without the rules.
+	// half makes an answer lack the source or the rules.
 	half := func(exists, source bool, l *binding.Link, rules ...binding.ObservedRule) binding.Observation {
 		state := binding.RepositoryState{Exists: exists, Link: l, Rules: rules}
 		if unread := (&binding.Unknown{Reason: "NotCapable"}); source {
@@ -305,8 +305,8 @@ func TestAnIntentOfAnImageRepositoryIsAnsweredByWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestWhatWasMadeRecentlyIsNotRemovedByOneRead: a read from before the write does not
-// show it either, so that it proves no removal.
+// TestWhatWasMadeRecentlyIsNotRemovedByOneRead: a read from before the write does
+// not show it either, so this does not prove a removal.
 func TestWhatWasMadeRecentlyIsNotRemovedByOneRead(t *testing.T) {
 	recent := binding.Write{At: noon().Add(-time.Minute)}
 	rule := binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}

@@ -17,8 +17,9 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall of a change, and does not come back: what
-// was begun is ended with what was secured before, or nothing was begun.
+// TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall of a change, and does not come back:
+// either the change is completed with what was secured before, or nothing was
+// begun.
 func TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall(t *testing.T) {
 	// from fails the calls that begin with a prefix.
 	from := func(prefix string, err error) func(*site, string) error {
@@ -101,9 +102,10 @@ func TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall(t *testing.T) {
 	}
 }
 
-// TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall of a change: from then on nothing can
-// be remembered, whatever was reserved. What was taken away is replaced all the same, and
-// the next process, with a journal again, ends the change and does nothing twice.
+// TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall of a change: from then on,
+// nothing can be recorded, whatever was reserved. What was removed is replaced
+// anyway, and the next process, which has a journal again, completes the change and
+// does nothing twice.
 func TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
@@ -121,8 +123,9 @@ func TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall(t *testing.T) {
 					return
 				}
 				if name != "rebind refused by the registry" {
-					// Nothing is bound without an intent that says what: the old token, taken
-					// for the new one, would never be replaced.
+					// Nothing is bound without an intent that names the token: if
+					// the old token counted as the new one, it would never be
+					// replaced.
 					s.whole(t, fmt.Sprintf("closed at call %d", n))
 				}
 				for range 3 {
@@ -142,7 +145,7 @@ func TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall(t *testing.T) {
 }
 
 // killed is a site whose process was killed at the n-th call of a change. before is
-// false where the change ended first.
+// false if the change was completed first.
 func (c change) killed(t *testing.T, n int) (s *site, before bool) {
 	t.Helper()
 	s = c.prepared(t)
@@ -157,9 +160,9 @@ func (c change) killed(t *testing.T, n int) (s *site, before bool) {
 	return s, calls >= n
 }
 
-// TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing of a change: the next one finds
-// the secret store and the code hosts down for two days. Whatever builds still builds as
-// soon as they are back, and nothing is left to do.
+// TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing of a change: the next
+// process finds the secret store and the code hosts down for two days. As soon as
+// they are back, everything builds that built before, and nothing is left to do.
 func TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
@@ -199,8 +202,8 @@ func TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing(t *testing.T) {
 	}
 }
 
-// TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill: nothing was sent of it, so
-// nobody has to wait until the registry may show it.
+// TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill: its call was not sent, so
+// there is nothing that the registry may still show.
 func TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill(t *testing.T) {
 	kills := 0
 	for name, c := range changes() {
@@ -220,7 +223,7 @@ func TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill(t *testing.T) {
 				}
 				kills++
 				s.Now = s.Now.Add(2 * time.Second)
-				for range 2 { // What was sent is answered, and what follows is done.
+				for range 2 { // What was sent gets its outcome, and what follows is done.
 					s.apply(t.Context(), s.round(t, c.after...))
 				}
 				s.whole(t, fmt.Sprintf("killed at call %d", n))
@@ -309,8 +312,8 @@ func TestWhatAnEarlierRunAnnouncedIsWithdrawnIfNothingIsPlannedForIt(t *testing.
 	}
 }
 
-// TestWhatIsAnnouncedAndNotSentIsWithdrawn: the first half fails, and the intents of what
-// follows are as they were before.
+// TestWhatIsAnnouncedAndNotSentIsWithdrawn: the first half fails, and the intents
+// of what follows are the same as before.
 func TestWhatIsAnnouncedAndNotSentIsWithdrawn(t *testing.T) {
 	d := worldtest.GitLab()
 	was, is := d.Spec.Repositories[0].Rules[0], d.Spec.Repositories[0].Rules[0]

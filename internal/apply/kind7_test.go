@@ -17,8 +17,8 @@ import (
 
 var errFull = errors.New("no space left on device")
 
-// stride leads from one call at which something fails to the next: with -short a
-// sample of the calls is tried.
+// stride is the distance between the calls at which something fails: with -short,
+// only a sample of the calls is tried.
 func stride() int {
 	if testing.Short() {
 		return 5
@@ -26,10 +26,10 @@ func stride() int {
 	return 1
 }
 
-// change is a change whose first half takes something away.
+// change is a change whose first half removes something.
 type change struct {
 	before, after []binding.Declaration
-	// between happens in the world before it is applied.
+	// between happens in the world before the change is applied.
 	between func(s *site)
 }
 
@@ -40,7 +40,7 @@ func toCodeup(d *binding.Declaration) {
 
 func unbinds(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
 
-// changes are those with two halves, by what the halves are.
+// changes are changes with two halves, by what the halves are.
 func changes() map[string]change {
 	declared := func(d ...binding.Declaration) []binding.Declaration { return d }
 	nothing := func(*site) {}
@@ -79,7 +79,7 @@ func (r refusing) Bind(ctx context.Context, wanted binding.Account, token secret
 	return r.Registry.Bind(ctx, wanted, token)
 }
 
-// whole demands that every image repository of the world builds: its source is
+// whole requires that every image repository of the world builds: its source is
 // linked through an account that is bound, and each image tag has a rule.
 func (s *site) whole(t *testing.T, when string) {
 	t.Helper()
@@ -114,8 +114,8 @@ func (c change) prepared(t *testing.T) *site {
 	return s
 }
 
-// disk fails the n-th write, or is full from then on: what was reserved before
-// still finds space.
+// disk fails the n-th write, or is full from then on; what was reserved before
+// still has space.
 func disk(s *site, n int, full bool) (writes *int) {
 	writes = new(int)
 	reserved := 0
@@ -140,8 +140,8 @@ func disk(s *site, n int, full bool) (writes *int) {
 	return writes
 }
 
-// TestKind7TheStoreFailsAtAnyWrite of a change, once or from then on: what
-// builds before goes on building, and with space again the change ends.
+// TestKind7TheStoreFailsAtAnyWrite of a change, once or from then on: what built
+// before still builds, and once there is space again, the change is completed.
 func TestKind7TheStoreFailsAtAnyWrite(t *testing.T) {
 	for name, c := range changes() {
 		for _, full := range []bool{false, true} {
@@ -175,8 +175,8 @@ func TestKind7TheStoreFailsAtAnyWrite(t *testing.T) {
 	}
 }
 
-// TestKind7TheProcessIsStoppedAtAnyCall of a change: what it began to take away
-// it replaces within the grace period.
+// TestKind7TheProcessIsStoppedAtAnyCall of a change: it replaces within the grace
+// period what it began to remove.
 func TestKind7TheProcessIsStoppedAtAnyCall(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
@@ -206,8 +206,8 @@ func TestKind7TheProcessIsStoppedAtAnyCall(t *testing.T) {
 	}
 }
 
-// TestKind7AWindowClosesAtAnyCall of a change: what was begun is ended, or
-// nothing was.
+// TestKind7AWindowClosesAtAnyCall of a change: what was begun is completed, or
+// nothing was begun.
 func TestKind7AWindowClosesAtAnyCall(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestKind7AWindowClosesAtAnyCall(t *testing.T) {
 	}
 }
 
-// untilOne is open from noon to one.
+// untilOne is a window from noon to one.
 func untilOne(t *testing.T) plan.Windows {
 	t.Helper()
 	schedule, err := plan.ParseSchedule("0 12 * * *")
@@ -245,8 +245,8 @@ func untilOne(t *testing.T) plan.Windows {
 	return plan.Windows{Allow: []plan.Window{{Schedule: schedule, Zone: time.UTC, Length: time.Hour}}}
 }
 
-// TestKind7NothingIsSentWhereTheSecondHalfCannotFollow: each of these is known
-// before the first half.
+// TestKind7NothingIsSentWhereTheSecondHalfCannotFollow: each of these problems is
+// known before the first half.
 func TestKind7NothingIsSentWhereTheSecondHalfCannotFollow(t *testing.T) {
 	no := []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "token-invalid", Reason: "Revoked", Message: message.Verbatim("revoked")}}
 	for name, obstacle := range map[string]func(s *site){
@@ -310,9 +310,9 @@ func TestKind7TheWayBackIsReadBeforeTheFirstHalf(t *testing.T) {
 	}
 }
 
-// TestKind7AWayBackThatCannotBeReadNow keeps the account bound: the next run may
-// read it. One that is gone for good does not keep a rotation from being done. That
-// our own login may not read it says nothing about it.
+// TestKind7AWayBackThatCannotBeReadNow keeps the account bound: the next run may be
+// able to read it. A token that is gone for good does not prevent a rotation. That
+// our own login must not read it does not show that it is gone.
 func TestKind7AWayBackThatCannotBeReadNow(t *testing.T) {
 	const kept, rotated = "canary-gitlab-1", "canary-gitlab-2"
 	for name, tt := range map[string]struct {

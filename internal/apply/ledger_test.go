@@ -63,13 +63,13 @@ func TestWhatIsRememberedBeforeTheFirstActionIsRememberedOfAllBindings(t *testin
 	}
 }
 
-// unreadable gives no intents.
+// unreadable returns no intents.
 type unreadable struct{ worldtest.Store }
 
 func (unreadable) Intents(context.Context, string) ([]binding.Intent, error) { return nil, errFull }
 
-// TestAnIntentReplacesThoseOfItsAccountUnderOtherNames: nothing is sent before those
-// are gone.
+// TestAnIntentReplacesThoseOfItsAccountUnderOtherNames: nothing is sent before
+// those are deleted.
 func TestAnIntentReplacesThoseOfItsAccountUnderOtherNames(t *testing.T) {
 	open := func(name string, p binding.Platform, o binding.Object) binding.Intent {
 		return binding.Intent{Instance: worldtest.Instance, Binding: name, Platform: p, Object: o, Action: string(plan.Bind), Started: noon()}
@@ -153,8 +153,8 @@ func TestTheIntentToRebindCoversTheBind(t *testing.T) {
 	}
 }
 
-// TestAnIntentAnsweredLateGoesToTheRecordThatTookItsAccountOver: its declaration was
-// renamed, and no other platform has to do with it.
+// TestAnIntentAnsweredLateGoesToTheRecordThatTookItsAccountOver: its declaration
+// was renamed; records of other platforms do not matter.
 func TestAnIntentAnsweredLateGoesToTheRecordThatTookItsAccountOver(t *testing.T) {
 	for name, tt := range map[string]struct {
 		record binding.Record
@@ -189,7 +189,7 @@ func TestAnIntentAnsweredLateGoesToTheRecordThatTookItsAccountOver(t *testing.T)
 	}
 }
 
-// numbered makes rules under a number that it is given.
+// numbered creates rules with a given number.
 type numbered struct {
 	apply.Registry
 	id string
@@ -199,8 +199,8 @@ func (r numbered) AddRule(_ context.Context, _ string, rule binding.BuildRule) (
 	return binding.ObservedRule{ID: r.id, BuildRule: rule}, nil
 }
 
-// TestWhatIsRememberedOfARuleThatIsAdded where the record knows one like it, with the
-// number 3: that one is gone, unless it is the one that was made.
+// TestWhatIsRememberedOfARuleThatIsAdded while the record has a rule with the same
+// key and the number 3: that one is gone, unless it is the one that was added.
 func TestWhatIsRememberedOfARuleThatIsAdded(t *testing.T) {
 	rule := binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}
 	other := binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"}

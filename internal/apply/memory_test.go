@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestRepairsThatDoNotHoldAreStoppedOnce: an account that was repaired, or was not, is
-// not repaired any more.
+// TestRepairsThatDoNotHoldAreStoppedOnce: an account, which was repaired or not, is
+// no longer repaired.
 func TestRepairsThatDoNotHoldAreStoppedOnce(t *testing.T) {
 	made := []binding.Repair{binding.NewRepair(noon().Add(-time.Minute), message.New("found.unbound"))}
 	for name, tt := range map[string]struct {
@@ -129,8 +129,8 @@ func TestAStepThatIsNotInThePlanStaysPendingWhileSomethingIsNotKnown(t *testing.
 	}
 }
 
-// TestAStepOfWhatIsSuspendedIsAskedOfNobody: an account that is forbidden keeps a step
-// pending otherwise.
+// TestAStepOfWhatIsSuspendedIsAskedOfNobody: without the suspension, a forbidden
+// action on an account keeps a step pending.
 func TestAStepOfWhatIsSuspendedIsAskedOfNobody(t *testing.T) {
 	for name, tt := range map[string]struct {
 		suspended string
@@ -155,8 +155,8 @@ func TestAStepOfWhatIsSuspendedIsAskedOfNobody(t *testing.T) {
 	}
 }
 
-// TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow: it is not known of every step what
-// was declared then.
+// TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow: for some steps, it is unknown
+// what was declared then.
 func TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow(t *testing.T) {
 	for name, tt := range map[string]struct {
 		declared bool
@@ -190,7 +190,7 @@ func TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow(t *testing.T) {
 	}
 }
 
-// TestWhatAPersonConfirms is written down as the person says, and nothing else is.
+// TestWhatAPersonConfirms is recorded, and nothing else is.
 func TestWhatAPersonConfirms(t *testing.T) {
 	d := worldtest.GitLab()
 	account := plan.Action{Instance: worldtest.Instance, Binding: d.Name, Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Manual}
@@ -207,7 +207,7 @@ func TestWhatAPersonConfirms(t *testing.T) {
 		records   []binding.Record
 		confirmed plan.Action
 		pending   bool
-		want      string // "" where it is an error
+		want      string // "" if it is an error
 		writes    int    // of retry states
 	}{
 		"an account":                  {nil, account, true, "GitLab is bound to prod as ci-bot with the token that the secret store has now", 1},
@@ -254,7 +254,7 @@ func TestABindThatGetsNoClearAnswerTwiceFallsBack(t *testing.T) {
 		}
 		s.Passes(time.Hour)
 	}
-	// A third token is another attempt: it is waited for first.
+	// A third token is a different attempt, so its effect is waited for first.
 	s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-3")
 	s.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry: bind")}})
 	s.Calls = nil

@@ -16,7 +16,7 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// oneRule watches that no two rules build the image tag latest of pay/api.
+// oneRule fails if two rules build the image tag latest of pay/api.
 func (s *site) oneRule(t *testing.T, when string) {
 	t.Helper()
 	n := 0
@@ -35,13 +35,13 @@ func branchOfLatest(branch string) func(*binding.Declaration) {
 	return func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Branch = branch }
 }
 
-// failing is the answer to a removal, on its way there or back.
+// failing is the error of a removal that fails with a kind.
 func failing(kind binding.FailureKind) error {
 	return &binding.Failure{Kind: kind, Op: message.New("op.registry.remove-rule"), Object: "pay/api", Err: errors.New("no")}
 }
 
 // TestNoTwoRulesBuildOneTag: the branch of an image tag changes, and the removal of
-// the rule before has no effect, or a late one. The rounds after it come at once.
+// the previous rule has no effect, or a late one. The next rounds come at once.
 func TestNoTwoRulesBuildOneTag(t *testing.T) {
 	rotated := func(s *site) { s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "second") }
 	for name, tt := range map[string]struct {
@@ -110,7 +110,7 @@ func TestNoTwoRulesBuildOneTag(t *testing.T) {
 }
 
 // TestNoTwoRulesBuildOneTagWhereTheProcessIsKilled at any call, and the next one
-// starts at once: the call had its effect, or has it later.
+// starts at once: the call has taken effect, or does later.
 func TestNoTwoRulesBuildOneTagWhereTheProcessIsKilled(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		for n := 1; ; n += stride() {
@@ -203,8 +203,9 @@ func TestARuleWaitsForTheRemovalOfTheOneBefore(t *testing.T) {
 }
 
 // TestNoTwoRulesBuildOneTagWhereTheRemovalNeverSucceeds: the branch of an image tag
-// changes, the registry refuses to remove the rule before each time, and more changes.
-// Nothing of it adds a second rule for the tag. Once the removal succeeds, all is done.
+// changes, the registry refuses each removal of the previous rule, and the
+// declaration changes further. None of this adds a second rule for the tag. Once
+// the removal succeeds, everything is done.
 func TestNoTwoRulesBuildOneTagWhereTheRemovalNeverSucceeds(t *testing.T) {
 	type declared = []binding.Declaration
 	trunk := branchOfLatest("trunk")

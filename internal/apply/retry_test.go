@@ -14,7 +14,7 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestThePauseAfterAFailure doubles, within its bounds.
+// TestThePauseAfterAFailure doubles, within its limits.
 func TestThePauseAfterAFailure(t *testing.T) {
 	for name, tt := range map[string]struct {
 		backoff apply.Backoff
@@ -54,7 +54,8 @@ func (r second) Bind(ctx context.Context, wanted binding.Account, token secrets.
 	return r.Registry.Bind(ctx, wanted, token)
 }
 
-// TestThePausesBetweenAttempts at one binding, each made as soon as it is due.
+// TestThePausesBetweenAttempts at one binding. Each attempt is made as soon as it
+// is due.
 func TestThePausesBetweenAttempts(t *testing.T) {
 	rotated := func(kind binding.FailureKind, fault binding.Fault) func(t *testing.T, s *site) {
 		return func(t *testing.T, s *site) {
@@ -63,13 +64,13 @@ func TestThePausesBetweenAttempts(t *testing.T) {
 			s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: kind, Fault: fault, Op: message.Verbatim("registry: bind")}}
 		}
 	}
-	// failing has nothing be bound by a platform that answers so.
+	// failing is a fault: nothing is bound, and this is the answer.
 	failing := func(kind binding.FailureKind) worldtest.Fault {
 		return worldtest.Fault{Before: &binding.Failure{Kind: kind, Op: message.Verbatim("registry: bind")}}
 	}
 	for name, tt := range map[string]struct {
 		prepare func(t *testing.T, s *site)
-		pauses  map[int]time.Duration // after so many failures
+		pauses  map[int]time.Duration // after that many failures
 	}{
 		"nothing was bound before": {
 			func(_ *testing.T, s *site) { s.FailOn("bind", failing(binding.Throttled)) },
@@ -119,8 +120,8 @@ func TestThePausesBetweenAttempts(t *testing.T) {
 	}
 }
 
-// TestAFailureIsOverWhenNothingIsLeftOfIt: "pay" failed before a round that does
-// nothing.
+// TestAFailureIsOverWhenNothingIsLeftOfIt: "pay" failed before a round with nothing
+// to do.
 func TestAFailureIsOverWhenNothingIsLeftOfIt(t *testing.T) {
 	declared := func(r *plan.Round) {
 		r.Declarations = []binding.Declaration{{Name: "pay", Spec: binding.Spec{Platform: binding.GitLab}}}

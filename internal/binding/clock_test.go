@@ -39,7 +39,7 @@ func TestKind12PauseIsBoundedOnBothSides(t *testing.T) {
 	}
 }
 
-// TestKind12TermOfAClockThatWasAhead: what began in the future begins now.
+// TestKind12TermOfAClockThatWasAhead: a term that began in the future begins now.
 func TestKind12TermOfAClockThatWasAhead(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	ahead := binding.TermOf(now.AddDate(0, 0, 30), time.Minute)

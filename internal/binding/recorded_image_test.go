@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// TestKind4RulesOfEarlierVersionsAreKept reads what earlier versions wrote, and
-// writes what they can read.
+// TestKind4RulesOfEarlierVersionsAreKept reads a file of an earlier version, and
+// writes one that earlier versions can read.
 func TestKind4RulesOfEarlierVersionsAreKept(t *testing.T) {
 	const old = `{"image":"a/b","ruleKeys":["branch:main=>latest","tag:v$version=>$version"],"link":{"platform":"gitlab","source":"a/b","trigger":"auto",` +
 		`"overseasBuild":false,"buildCache":true},"dockerfiles":{"branch:main=>latest":"/Dockerfile"}}`

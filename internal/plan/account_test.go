@@ -13,11 +13,11 @@ import (
 	"reconciler/internal/report"
 )
 
-// before and after are the values of a change in words.
+// before and after are the values of a change as text.
 func before(c plan.Change) string { return c.From + report.English().Text(c.FromMessage) }
 func after(c plan.Change) string  { return c.To + report.English().Text(c.ToMessage) }
 
-// brief tells a plan in lines: kind, object, changes.
+// brief shows a plan as lines: kind, object, changes.
 func brief(p plan.Plan) []string {
 	lines := []string{}
 	for _, a := range p.Actions {
@@ -38,7 +38,7 @@ func codes(p plan.Plan) []string {
 	return list
 }
 
-// planCase is one world, and the plan that is due.
+// planCase is one input and the expected plan.
 type planCase struct {
 	in     func() plan.Input
 	want   []string
@@ -74,14 +74,14 @@ func refusedThird() binding.Refusal {
 	return refusal
 }
 
-// withPrevious is a token whose version 2, applied last, the secret store has
-// or not.
+// withPrevious returns a token whose version 2 was applied last. unknown says why
+// the secret store does not have that version; nil if it does.
 func withPrevious(state binding.TokenState, unknown *binding.Unknown) binding.TokenState {
 	state.Previous = &binding.PreviousToken{Vault: gitlabDeclaration().Spec.Token.Vault, Version: 2, Unknown: unknown}
 	return state
 }
 
-// withToken changes what is known of the token of gitlabDeclaration.
+// withToken changes what is known about the token of gitlabDeclaration.
 func withToken(change func(*binding.TokenState)) plan.Input {
 	in := input(gitlabDeclaration())
 	state := in.Observation.Tokens["payments-gitlab"]
@@ -220,7 +220,7 @@ func TestAccountNotBoundWithABadToken(t *testing.T) {
 	})
 }
 
-// TestAccountThatMayBeBound: what is not known is not bound.
+// TestAccountThatMayBeBound: nothing is bound if the account is unknown.
 func TestAccountThatMayBeBound(t *testing.T) {
 	runCases(t, map[string]planCase{
 		"is not known": {
@@ -250,7 +250,7 @@ func TestAccountThatMayBeBound(t *testing.T) {
 	})
 }
 
-// TestAccountNotBoundAndHeld by a suspension or another declaration.
+// TestAccountNotBoundAndHeld by a suspension or a different declaration.
 func TestAccountNotBoundAndHeld(t *testing.T) {
 	runCases(t, map[string]planCase{
 		"is suspended": {
@@ -280,7 +280,7 @@ func TestAccountNotBoundAndHeld(t *testing.T) {
 	})
 }
 
-// bound is gitlabDeclaration, bound and applied, changed.
+// bound returns an input in which gitlabDeclaration is applied, after a change.
 func bound(change func(*binding.Declaration, *binding.Record, *plan.Input)) func() plan.Input {
 	return func() plan.Input {
 		d := gitlabDeclaration()
@@ -375,8 +375,8 @@ func TestAccountBoundWithANewerToken(t *testing.T) {
 	})
 }
 
-// TestAccountBoundWithARefusedToken: a token that was refused is not tried again, until it
-// is another one or the refusal is a day old.
+// TestAccountBoundWithARefusedToken: a token that was refused is not tried again,
+// until there is a different one or the refusal is a day old.
 func TestAccountBoundWithARefusedToken(t *testing.T) {
 	runCases(t, map[string]planCase{
 		"with a newer token that was refused is kept": {

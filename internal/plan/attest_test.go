@@ -13,7 +13,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// attest takes a person's word on every step that waits for it.
+// attest confirms every step that a person has to confirm.
 func attest(in *plan.Input, p plan.Plan) (attested int) {
 	type key struct {
 		name     string
@@ -65,8 +65,8 @@ func TestWhatAPersonAttestedIsNotPlannedAgain(t *testing.T) {
 	check := func(t *rapid.T) {
 		in := drawInput(t)
 		in.Observation.Capabilities = binding.Capabilities{}
-		// At most three rounds: a removal gives a secret its host free, then the
-		// account is bound, then a link that only its record remembers is removed.
+		// At most three rounds: a removal frees the host of a secret, then the
+		// account is bound, then a link that only its record has is removed.
 		asked := map[string]bool{}
 		for range 3 {
 			p, records := plan.Make(in), in.Records
@@ -86,7 +86,7 @@ func TestWhatAPersonAttestedIsNotPlannedAgain(t *testing.T) {
 				t.Fatalf("the records of before were changed:\n%s", diff)
 			}
 		}
-		// A renamed binding is taken along by the daemon itself.
+		// The daemon itself adopts a renamed binding.
 		left := slices.DeleteFunc(changing(plan.Make(in)), func(a plan.Action) bool { return a.Kind == plan.Adopt })
 		if len(left) > 0 {
 			t.Fatalf("attested, these are left:\n%s", encode(t, left))
@@ -143,7 +143,7 @@ func TestAttestedRecord(t *testing.T) {
 		t.Error(diff)
 	}
 
-	// Rules that are declared no more are not remembered any more.
+	// Rules that are no longer declared are no longer remembered.
 	in.Declarations[0].Spec.Repositories[0].Rules = []binding.BuildRule{{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"}}
 	p := plan.Make(in)
 	if diff := cmp.Diff([]string{"noop account", "manual payments/api rules[branch:main=>latest]:/Dockerfile> rules[branch:next=>next]:>/Dockerfile"}, brief(p)); diff != "" {
@@ -154,21 +154,22 @@ func TestAttestedRecord(t *testing.T) {
 		t.Error(diff)
 	}
 
-	// A removal takes the link away, then the account, and leaves nothing.
+	// A removal removes the link, then the account, and leaves nothing.
 	in.Declarations, in.Records[0].DeletionPolicy = nil, binding.Unbind
 	if n := attest(&in, plan.Make(in)); n != 2 || len(in.Records) != 0 {
 		t.Errorf("attested %d steps of a removal, left %d records", n, len(in.Records))
 	}
 }
 
-// TestKind9WhatAPersonDidNotRemoveStaysOurs: the removal of rules failed, and a person
-// unlinked and unbound meanwhile. Declared again, the rules that are left are ours.
+// TestKind9WhatAPersonDidNotRemoveStaysOurs: the removal of rules failed, and a
+// person unlinked and unbound meanwhile. If the rules that are left are declared
+// again, they are ours.
 func TestKind9WhatAPersonDidNotRemoveStaysOurs(t *testing.T) {
 	image := binding.RecordedImage{Image: "payments/api", Link: &binding.Link{Platform: binding.GitLab, Source: "payments/api"}}
 	for name, tt := range map[string]struct {
 		rules []binding.BuildRule
 		c     binding.Capabilities
-		// unlinks says that a person was asked to unlink, too.
+		// unlinks is true if a person was asked to unlink too.
 		unlinks bool
 		left    []string
 	}{
@@ -206,7 +207,7 @@ func TestKind9WhatAPersonDidNotRemoveStaysOurs(t *testing.T) {
 }
 
 // TestTheStepsOfAChangeShowWhatChanged: once a person confirmed a binding, its
-// steps name the changed fields and no other; none names what is not declared.
+// steps name only changed fields, and no step names a field that is not declared.
 func TestTheStepsOfAChangeShowWhatChanged(t *testing.T) {
 	const image = "payments/api > Build"
 	repo := func(change func(*binding.Repository)) func(*plan.Input) {
@@ -290,7 +291,7 @@ func TestTheStepsOfAChangeShowWhatChanged(t *testing.T) {
 				t.Errorf("changes %+v, want %s", c, tc.want)
 			}
 			steps := texts(due[0].Steps)
-			steps = steps[1 : len(steps)-1] // Without the console's address and the way to attest.
+			steps = steps[1 : len(steps)-1] // Without the console's address and the step to confirm.
 			if len(steps) != len(tc.steps) {
 				t.Fatalf("steps: %q", steps)
 			}

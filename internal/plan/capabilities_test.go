@@ -25,7 +25,7 @@ func subsets() (all []binding.Capabilities) {
 	return all
 }
 
-// see leaves out of an input what a driver cannot read.
+// see removes from an input what a driver cannot read.
 func see(in plan.Input, c binding.Capabilities) plan.Input {
 	unread := &binding.Unknown{Reason: binding.NotCapable, Message: message.Verbatim("not served")}
 	in.Observation.Capabilities = c
@@ -49,7 +49,8 @@ func see(in plan.Input, c binding.Capabilities) plan.Input {
 	return in
 }
 
-// asks says what a plan does to an object, and whether a person confirms it.
+// asks returns what a plan does to an object, and whether a person has to confirm
+// it.
 func asks(in plan.Input, object binding.ObjectKind) (kind plan.Kind, attested bool, steps []message.Message) {
 	for _, a := range plan.Make(in).Actions {
 		if a.Object.Kind == object {
@@ -63,9 +64,9 @@ func hasStep(steps []message.Message, id string) bool {
 	return slices.ContainsFunc(steps, func(m message.Message) bool { return m.ID == id })
 }
 
-// TestEachCapabilityIsUsedByItself holds, for every set of capabilities, what a
-// plan does by itself and what it asks of people: a write whose effect can be read
-// is done, and a person confirms exactly what cannot be asked.
+// TestEachCapabilityIsUsedByItself checks, for every set of capabilities, what a
+// plan does itself and what it asks people to do: it makes a write whose effect can
+// be read, and a person confirms exactly what the registry cannot be asked about.
 func TestEachCapabilityIsUsedByItself(t *testing.T) {
 	check := func(t *testing.T, c binding.Capabilities, what string, in plan.Input, object binding.ObjectKind, want plan.Kind, attested bool) []message.Message {
 		t.Helper()

@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestAChangeInJSONHasWordsAndData holds the JSON of values that need words: English
-// for a person, data for a program; and that the plan which is read has the digest of
-// the one that was written.
+// TestAChangeInJSONHasWordsAndData checks the JSON of values that are messages: it
+// has English for people and data for programs. A plan that is read from JSON has
+// the same digest as the one that was written.
 func TestAChangeInJSONHasWordsAndData(t *testing.T) {
 	t.Parallel()
 	c := plan.Change{Field: plan.FieldTokenVersion, FromMessage: message.New("change-value.secret-deleted", "version", 3), To: "4"}

@@ -12,7 +12,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// missing is payments/api, declared with create and certainly not there.
+// missing is payments/api, which is declared with create and certainly does not
+// exist.
 func missing(change func(*linkWorld)) plan.Input {
 	return linkCase(func(w *linkWorld) {
 		w.repository.Create = &binding.Creation{Visibility: binding.Private, Summary: "The payments API"}
@@ -89,7 +90,7 @@ func TestMissingRepositoriesAreMadeWhereDeclared(t *testing.T) {
 	}
 }
 
-// The plan shows all that is made, and what an action needs for it.
+// The plan shows everything that is created, and what an action needs for it.
 func TestAPlanShowsWhatIsMade(t *testing.T) {
 	p := plan.Make(missing(func(w *linkWorld) { w.state.NoNamespace = true }))
 	i := slices.IndexFunc(p.Actions, func(a plan.Action) bool { return a.Kind == plan.Create })

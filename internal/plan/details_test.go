@@ -10,7 +10,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestAnIndexIsUsedForItsOwnDeclarationsOnly: what changed since it was made is seen.
+// TestAnIndexIsUsedForItsOwnDeclarationsOnly: declarations that changed since it
+// was made are found.
 func TestAnIndexIsUsedForItsOwnDeclarationsOnly(t *testing.T) {
 	one, two := gitlabDeclaration(), githubDeclaration()
 	two.Spec.Instance = "other"
@@ -54,8 +55,8 @@ func TestAFileThatHoldsAnInstanceHoldsNoOther(t *testing.T) {
 	}
 }
 
-// TestWhatAPersonAttestedOfAnImageRepository: of one that is unlinked its rules are left,
-// where they can be read, and what was confirmed of a link before is confirmed still.
+// TestWhatAPersonAttestedOfAnImageRepository: rules that can be read are kept after
+// an unlink, and fields of a link that were confirmed before stay confirmed.
 func TestWhatAPersonAttestedOfAnImageRepository(t *testing.T) {
 	d := gitlabDeclaration()
 	d.Spec.Repositories = []binding.Repository{repository()}
@@ -102,7 +103,7 @@ func TestWhatAPersonAttestedOfAnImageRepository(t *testing.T) {
 	}
 }
 
-// TestWhatIsMissingSaysWhy: that the repository does not exist, or that we cannot make it.
+// TestWhatIsMissingSaysWhy: the repository does not exist, or we cannot create it.
 func TestWhatIsMissingSaysWhy(t *testing.T) {
 	for declares, want := range map[bool]string{false: "reason.no-repository", true: "reason.driver-cannot"} {
 		p := plan.Make(missing(func(w *linkWorld) {
@@ -118,8 +119,8 @@ func TestWhatIsMissingSaysWhy(t *testing.T) {
 	}
 }
 
-// TestAPlanIsDueWhen its clock makes it another one: a write has to be shown by then, and
-// the days until a token ends are counted by days.
+// TestAPlanIsDueWhen time makes it a different one: a write has to be shown by
+// then, and the days until a token ends change at midnight.
 func TestAPlanIsDueWhen(t *testing.T) {
 	d := gitlabDeclaration()
 	written := applied(d)
@@ -192,7 +193,7 @@ func TestAClosedWindowIsReportedForOursAndForAPerson(t *testing.T) {
 	}
 }
 
-// TestAnOverdueStepIsFoundAtItsDeclaration, where it has one.
+// TestAnOverdueStepIsFoundAtItsDeclaration, if it has one.
 func TestAnOverdueStepIsFoundAtItsDeclaration(t *testing.T) {
 	in := input(githubDeclaration())
 	in.Declarations[0].File = "web.yaml"
@@ -207,7 +208,7 @@ func TestAnOverdueStepIsFoundAtItsDeclaration(t *testing.T) {
 	t.Error("no finding at web.yaml")
 }
 
-// TestAQuotaConcernsWhatIsCreated: without a creation nobody has to know what is used.
+// TestAQuotaConcernsWhatIsCreated: without a creation, the usage is not needed.
 func TestAQuotaConcernsWhatIsCreated(t *testing.T) {
 	in := input(gitlabDeclaration())
 	in.Quotas = plan.Quotas{Namespaces: 1, Repositories: 1}
@@ -216,8 +217,8 @@ func TestAQuotaConcernsWhatIsCreated(t *testing.T) {
 	}
 }
 
-// TestWhatIsAdoptedKeepsItsWriteIfItIsTheSame: an account with another number was bound by
-// somebody else.
+// TestWhatIsAdoptedKeepsItsWriteIfItIsTheSame: somebody else bound an account with
+// a different number.
 func TestWhatIsAdoptedKeepsItsWriteIfItIsTheSame(t *testing.T) {
 	d := gitlabDeclaration()
 	old := applied(d)
@@ -237,7 +238,7 @@ func TestWhatIsAdoptedKeepsItsWriteIfItIsTheSame(t *testing.T) {
 	}
 }
 
-// TestBindingsThatAreOnlyObservedCountForNoThreshold: they are not ours to lose.
+// TestBindingsThatAreOnlyObservedCountForNoThreshold, because they are not ours.
 func TestBindingsThatAreOnlyObservedCountForNoThreshold(t *testing.T) {
 	in := four(plan.DefaultPolicy(), binding.GitHub)
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
@@ -248,7 +249,7 @@ func TestBindingsThatAreOnlyObservedCountForNoThreshold(t *testing.T) {
 	}
 }
 
-// TestWhatWasStoppedStaysStopped: also where no repair is remembered any longer.
+// TestWhatWasStoppedStaysStopped, even if no repair is remembered any longer.
 func TestWhatWasStoppedStaysStopped(t *testing.T) {
 	in := fight(ruleObject, "gone", 0, func(w *linkWorld) { w.state.Rules = nil })()
 	in.RetryStates[0].Repairs[0].Stopped = noon().AddDate(0, -1, 0)

@@ -11,12 +11,12 @@ import (
 	"reconciler/internal/plan"
 )
 
-// images are few, so that declarations, records and the registry meet.
+// images are few, so that declarations, records and the registry often have the
+// same ones.
 func images() []string { return []string{"a/one", "a/two", "b/one", "b/two", "c/one"} }
 
-// drawInput draws a world: declarations, one per platform at most, an
-// observation with some of them bound, rightly or wrongly, and a memory that
-// fits more or less.
+// drawInput draws an input: declarations, at most one per platform, an observation
+// with some of them bound, as declared or not, and a memory that roughly fits.
 func drawInput(t *rapid.T) plan.Input {
 	var declarations []binding.Declaration
 	free := images()
@@ -172,7 +172,7 @@ func drawRecord(t *rapid.T, p binding.Platform) binding.Record {
 		}
 	}
 	if !r.Managed {
-		return r // What somebody else bound has nothing of ours.
+		return r // A binding of somebody else has nothing of ours.
 	}
 	for _, image := range images() {
 		if rapid.IntRange(0, 3).Draw(t, "recorded image") == 0 {
@@ -189,8 +189,8 @@ func drawRecord(t *rapid.T, p binding.Platform) binding.Record {
 	return r
 }
 
-// drawRetryState draws repairs that are few or too many, old or new, and a step that
-// waits since long ago or not.
+// drawRetryState draws repairs, few or too many, old or new, and a step that has
+// waited for a long or a short time.
 func drawRetryState(t *rapid.T, d binding.Declaration) binding.RetryState {
 	hour := func(name string) time.Time {
 		return noon().Add(-time.Duration(rapid.IntRange(0, 400).Draw(t, name)) * time.Hour)

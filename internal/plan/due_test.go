@@ -11,7 +11,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// drawTimes adds to a world what depends on the time.
+// drawTimes adds to an input what depends on the time.
 func drawTimes(t *rapid.T, in plan.Input) plan.Input {
 	at := func(name string, around time.Duration) time.Time {
 		return noon().Add(time.Duration(rapid.Int64Range(-int64(around), int64(around)).Draw(t, name))).Round(time.Second)
@@ -70,7 +70,7 @@ func drawTimes(t *rapid.T, in plan.Input) plan.Input {
 	return in
 }
 
-// TestAPlanHoldsUntilItIsDue: before that, the clock changes nothing.
+// TestAPlanHoldsUntilItIsDue: before that, time changes nothing.
 func TestAPlanHoldsUntilItIsDue(t *testing.T) {
 	changed := 0
 	rapid.Check(t, func(t *rapid.T) {

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestABindingThatIsRetainedUnderAnotherNameStays: the declaration that is gone asked
-// to unbind the account, and another one, gone too, to keep it.
+// TestABindingThatIsRetainedUnderAnotherNameStays: the removed declaration asked to
+// unbind the account, and a different one, which is removed too, asked to keep it.
 func TestABindingThatIsRetainedUnderAnotherNameStays(t *testing.T) {
 	beside := func(change func(*plan.Input, *binding.Record)) func() plan.Input {
 		return func() plan.Input {
@@ -60,7 +60,7 @@ func TestWhatIsOnlyLookedAtIsFoundAtItsPlace(t *testing.T) {
 		other := gitlabAccount()
 		other.Username = "mallory"
 		boundTo(*in, other)
-		in.Declarations[0].Spec.Repositories = []binding.Repository{{}} // Its name is that of no image repository.
+		in.Declarations[0].Spec.Repositories = []binding.Repository{{}} // No image repository has its name.
 		in.Observation.Repositories[""] = binding.RepositoryState{Exists: true}
 	})())
 	for _, f := range p.Findings {
@@ -213,8 +213,8 @@ func TestAnUnknownTokenIsSettledHoweverOften(t *testing.T) {
 	}
 }
 
-// TestAWriteThatIsNotVisibleConcernsItsBindingOnly: what another binding wrote keeps
-// none from being removed.
+// TestAWriteThatIsNotVisibleConcernsItsBindingOnly: a write of a different binding
+// does not prevent a removal.
 func TestAWriteThatIsNotVisibleConcernsItsBindingOnly(t *testing.T) {
 	beside := func(of func(*binding.Record)) func() plan.Input {
 		return func() plan.Input {
@@ -285,8 +285,8 @@ func TestAnUnseenWriteIsShownOnceWithItsDeclaration(t *testing.T) {
 	}
 }
 
-// TestImageRepositoriesFollowOnlyAnAccountThatIsCertainlyBound, while the registry does
-// not show what was done to the account.
+// TestImageRepositoriesFollowOnlyAnAccountThatIsCertainlyBound, while the registry
+// does not show a write to the account.
 func TestImageRepositoriesFollowOnlyAnAccountThatIsCertainlyBound(t *testing.T) {
 	now := binding.Write{At: noon().Add(-time.Second)}
 	for name, tt := range map[string]struct {
@@ -491,8 +491,8 @@ func TestAnImageRepositoryWithNothingOfOursHoldsNoRemovalUp(t *testing.T) {
 	}
 }
 
-// TestTheThresholdItselfIsAllowed: 30 % of ten image repositories are three. What was
-// left of a binding that is removed already is not ours to count.
+// TestTheThresholdItselfIsAllowed: 30 % of ten image repositories are three. What
+// is left of a binding that is already removed does not count.
 func TestTheThresholdItselfIsAllowed(t *testing.T) {
 	for dropped, refused := range map[int]bool{3: false, 4: true} {
 		in := linkCase(func(w *linkWorld) {

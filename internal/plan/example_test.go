@@ -8,7 +8,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// A binding is declared, and the registry says with certainty that nothing is
+// A binding is declared, and the registry answers with certainty that nothing is
 // bound: the plan binds it.
 func ExampleMake() {
 	p := plan.Make(plan.Input{

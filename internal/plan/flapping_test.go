@@ -22,7 +22,7 @@ func objectOf(text string) binding.Object {
 	return object
 }
 
-// founds are what actions find, by their words.
+// founds are the messages about what actions find, by their text.
 var founds = map[string]message.Message{
 	"unbound":                 message.New("found.unbound"),
 	"gone":                    message.New("found.gone"),
@@ -31,8 +31,8 @@ var founds = map[string]message.Message{
 	`with trigger "manual"`:   message.New("found.with", "field", "trigger", "from", "manual"),
 }
 
-// fought is a retry state in which an object was repaired n times, the last time a
-// minute ago and each a minute before the next.
+// fought is a retry state in which an object was repaired n times: once a minute,
+// the last time a minute ago.
 func fought(d binding.Declaration, object, found string, n int) []binding.RetryState {
 	r := binding.Repairs{Object: objectOf(object)}
 	for i := range n {
@@ -41,7 +41,7 @@ func fought(d binding.Declaration, object, found string, n int) []binding.RetryS
 	return []binding.RetryState{{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Repairs: []binding.Repairs{r}}}
 }
 
-// fight is drift of payments/api and all that is on it, fought over before.
+// fight is an input with drift of payments/api that was repaired n times before.
 func fight(object, found string, n int, drift func(*linkWorld)) func() plan.Input {
 	return func() plan.Input {
 		in := linkCase(drift)()
@@ -50,12 +50,12 @@ func fight(object, found string, n int, drift func(*linkWorld)) func() plan.Inpu
 	}
 }
 
-// repairCase is a plan, and what it says of one object.
+// repairCase is an input, and what its plan has for one object.
 type repairCase struct {
 	in     func() plan.Input
 	object string
 	kind   plan.Kind
-	// says stands in the reason.
+	// says is a part of the reason.
 	says  string
 	codes []string
 }
@@ -142,8 +142,8 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 	}
 }
 
-// TestARepairThatMayHoldIsMade: a fight is one object's, under one declaration, and
-// lately.
+// TestARepairThatMayHoldIsMade: only recent repairs of the same object under the
+// same declaration count.
 func TestARepairThatMayHoldIsMade(t *testing.T) {
 	unbound := func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} }
 	for name, tt := range map[string]repairCase{
@@ -186,8 +186,8 @@ func TestARepairThatMayHoldIsMade(t *testing.T) {
 	}
 }
 
-// TestAContestedPlanHasOneDigest holds that what is told of a fight has no time
-// in it that would make each plan another.
+// TestAContestedPlanHasOneDigest checks that the report of flapping has no time,
+// which would change the digest of each plan.
 func TestAContestedPlanHasOneDigest(t *testing.T) {
 	in := fight("account", "unbound", 5, func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} })()
 	in.RetryStates[0].Repairs[0].Stopped = noon()

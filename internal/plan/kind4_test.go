@@ -6,7 +6,7 @@ import (
 	"reconciler/internal/binding"
 )
 
-// made are rules of ours by their numbers, all of one key.
+// made are rules of ours with these numbers, all with the same key.
 func made(ids ...string) []binding.RecordedRule {
 	var rules []binding.RecordedRule
 	for _, id := range ids {
@@ -19,9 +19,9 @@ func there(id, dockerfile string) binding.ObservedRule {
 	return binding.ObservedRule{ID: id, BuildRule: mainRule(dockerfile)}
 }
 
-// TestKind4OneRuleBuildsAnImageTag holds that rules are compared by how often
-// they are there: a second rule for a declared image tag is removed if it is
-// ours, else reported.
+// TestKind4OneRuleBuildsAnImageTag checks that it matters how often a rule exists:
+// a second rule for a declared image tag is removed if it is ours, and reported
+// otherwise.
 func TestKind4OneRuleBuildsAnImageTag(t *testing.T) {
 	with := func(known []binding.RecordedRule, rules ...binding.ObservedRule) func(*linkWorld) {
 		return func(w *linkWorld) { w.record.Images[0].Rules, w.state.Rules = known, rules }

@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// found is a world in which the declared account is bound, made at a time, and
-// the secret store has version 4 of the token, created at noon.
+// found is an input in which the declared account is bound, created at a given
+// time, and the secret store has version 4 of the token, created at noon.
 func found(made time.Time, change func(*binding.Declaration, *plan.Input)) func() plan.Input {
 	return func() plan.Input {
 		d := gitlabDeclaration()
@@ -25,11 +25,11 @@ func found(made time.Time, change func(*binding.Declaration, *plan.Input)) func(
 	}
 }
 
-// reported keeps drift as it is.
+// reported makes drift only reported.
 func reported(d *binding.Declaration, _ *plan.Input) { d.Spec.DriftPolicy = binding.Report }
 
-// byStep has a person asked to bind the account with a version of the token, which
-// the driver cannot do.
+// byStep makes the driver unable to bind, so that a person was asked to bind the
+// account with a version of the token.
 func byStep(version int) func(*binding.Declaration, *plan.Input) {
 	return func(d *binding.Declaration, in *plan.Input) {
 		in.Observation.Capabilities.Bind = false
@@ -39,8 +39,8 @@ func byStep(version int) func(*binding.Declaration, *plan.Input) {
 	}
 }
 
-// TestKind5AVersionIsClaimedOnlyWhereItIsProven; otherwise it is unknown, and
-// settled by one rebind, or reported.
+// TestKind5AVersionIsClaimedOnlyWhereItIsProven: otherwise it is unknown, which one
+// rebind settles, or which is reported.
 func TestKind5AVersionIsClaimedOnlyWhereItIsProven(t *testing.T) {
 	none := func(*binding.Declaration, *plan.Input) {}
 	before, after := noon().Add(-time.Minute), noon().Add(time.Minute)
@@ -84,7 +84,7 @@ func TestKind5AVersionIsClaimedOnlyWhereItIsProven(t *testing.T) {
 	})
 }
 
-// TestKind5AVersionIsKnownByThePersonsStep that was shown, if it asked for this version.
+// TestKind5AVersionIsKnownByThePersonsStep, if the step asked for this version.
 func TestKind5AVersionIsKnownByThePersonsStep(t *testing.T) {
 	after := noon().Add(time.Minute)
 	const unknown = "rebind account token version:(unknown)>4"
@@ -176,7 +176,7 @@ func TestKind5WhoeverBoundTheSameUserAgainMayHaveUsedAnyToken(t *testing.T) {
 	})
 }
 
-// TestKind5AnUnknownVersionIsReported as long as it is not settled.
+// TestKind5AnUnknownVersionIsReported while it is not settled.
 func TestKind5AnUnknownVersionIsReported(t *testing.T) {
 	before := noon().Add(-time.Minute)
 	const unknown = "rebind account token version:(unknown)>4"
@@ -242,7 +242,8 @@ func TestKind5AnUnknownVersionIsNotRemembered(t *testing.T) {
 	}
 }
 
-// TestKind5TheRebindIsMadeOnce, and is no fight: the next plan has nothing.
+// TestKind5TheRebindIsMadeOnce, and does not count as flapping: the next plan is
+// empty.
 func TestKind5TheRebindIsMadeOnce(t *testing.T) {
 	for name, in := range map[string]func() plan.Input{
 		"adopted": found(noon().Add(-time.Minute), func(*binding.Declaration, *plan.Input) {}),
@@ -269,8 +270,8 @@ func TestKind5TheRebindIsMadeOnce(t *testing.T) {
 	}
 }
 
-// TestKind5AFightOverTheSameUserEnds: somebody who binds the same user after
-// each of our rebinds is reported, and not fought forever.
+// TestKind5AFightOverTheSameUserEnds: if somebody binds the same user after each of
+// our rebinds, the rebinds stop and this is reported.
 func TestKind5AFightOverTheSameUserEnds(t *testing.T) {
 	in := found(noon().Add(-time.Minute), func(d *binding.Declaration, in *plan.Input) {
 		r := applied(*d)

@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// tokenNow is a world in which the binding was applied with was, and the secret
-// store has is.
+// tokenNow is an input in which was changes the record of the applied token, and
+// the secret store has the token is.
 func tokenNow(was func(*binding.Record), is binding.TokenState) func() plan.Input {
 	return bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
 		was(r)
@@ -68,7 +68,7 @@ func TestKind6WhatCannotBeComparedCountsAsChanged(t *testing.T) {
 			want: []string{"rebind account token:secret/acr/gitlab#token>secret/acr/gitlab#token"},
 		},
 	}
-	delete(cases, "another spelling of the mount") // It is shown the same way, and is the same place.
+	delete(cases, "another spelling of the mount") // It looks the same and is the same place.
 	runCases(t, cases)
 	for name, tt := range cases {
 		t.Run(name+": once", func(t *testing.T) {
@@ -81,8 +81,8 @@ func TestKind6WhatCannotBeComparedCountsAsChanged(t *testing.T) {
 	}
 }
 
-// TestKind6WhatCanBeComparedIsNoChange: the same absence on both sides is none,
-// and what was not read yet is not another token.
+// TestKind6WhatCanBeComparedIsNoChange: a value that is missing on both sides is
+// not a change, and a token that was not read yet is not a different one.
 func TestKind6WhatCanBeComparedIsNoChange(t *testing.T) {
 	made := noon().Add(-time.Hour)
 	for name, in := range map[string]func() plan.Input{

@@ -15,7 +15,7 @@ func codeupDeclaration(name string) binding.Declaration {
 	return d
 }
 
-// boundBoth is a world in which both declarations are applied, and others are
+// boundBoth is an input in which both declarations were applied, and other ones are
 // declared now.
 func boundBoth(a, b binding.Declaration, now ...binding.Declaration) plan.Input {
 	in := input(now...)

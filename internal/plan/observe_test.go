@@ -14,7 +14,7 @@ import (
 
 func onlyLookedAt(w *linkWorld) { w.spec.ManagementPolicy = binding.Observe }
 
-// observing is a world in which the GitLab declaration is only looked at.
+// observing is an input in which the GitLab declaration is only observed.
 func observing(change func(*plan.Input)) func() plan.Input {
 	return func() plan.Input {
 		d := gitlabDeclaration()
@@ -124,8 +124,8 @@ func TestRepositoriesThatAreOnlyLookedAtAreNotChanged(t *testing.T) {
 
 func bindLine2(kind string) string { return strings.Replace(bindLine, "bind", kind, 1) }
 
-// TestWhyARuleIsChanged: what somebody else made differs from what is only looked at, and
-// what is taken over or was ours has another declaration.
+// TestWhyARuleIsChanged: a rule of somebody else differs from a declaration that is
+// only observed; for a rule that is adopted or was ours, the declaration changed.
 func TestWhyARuleIsChanged(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*linkWorld)
@@ -147,9 +147,9 @@ func TestWhyARuleIsChanged(t *testing.T) {
 	}
 }
 
-// TestObserveChangesNothingEver holds for every world: whatever differs, is
-// unknown, was ours or has gone, an action on a declaration that is only
-// looked at changes nothing, and asks nothing of a person.
+// TestObserveChangesNothingEver checks drawn inputs: whatever differs, is unknown,
+// was ours or is missing, an action on a declaration that is only observed changes
+// nothing and asks nobody for a step.
 func TestObserveChangesNothingEver(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
@@ -165,8 +165,8 @@ func TestObserveChangesNothingEver(t *testing.T) {
 				t.Fatalf("is done for a binding that is only looked at:\n%s", encode(t, a))
 			}
 		}
-		// Nor is anything done to it for another: the accounts, links and rules
-		// that it declares are as they were.
+		// Actions of other declarations do not change it either: the accounts,
+		// links and rules that it declares stay the same.
 		w := &world{in: in}
 		before := encode(t, observedParts(in, observed))
 		w.apply(plan.Make(in))
@@ -176,7 +176,7 @@ func TestObserveChangesNothingEver(t *testing.T) {
 	})
 }
 
-// observedParts are what the registry has of the observed declarations.
+// observedParts is what the registry has of the observed declarations.
 func observedParts(in plan.Input, observed map[string]bool) (parts []any) {
 	for _, d := range in.Declarations {
 		if !observed[d.Name] {
@@ -190,8 +190,8 @@ func observedParts(in plan.Input, observed map[string]bool) (parts []any) {
 	return slices.Clip(parts)
 }
 
-// TestReportCorrectsNoObject holds driftPolicy Report to every kind of object:
-// drift is told, once, and not corrected, while Correct repairs the same.
+// TestReportCorrectsNoObject checks driftPolicy Report for every kind of object:
+// drift is reported once and not corrected, while Correct repairs it.
 func TestReportCorrectsNoObject(t *testing.T) {
 	drifts := map[string]struct {
 		drift   func(*linkWorld)

@@ -9,7 +9,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// begun is that the answer to a write of the rule of branch main was lost.
+// begun adds the intent of a write to the rule of branch main whose answer was
+// lost.
 func begun(kind plan.Kind, w *linkWorld) {
 	w.in.Intents = []binding.Intent{{
 		Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Action: string(kind), Started: noon().Add(-time.Second),
@@ -26,12 +27,12 @@ func TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere(t *testing.T) {
 	nothing := func(w *linkWorld) { w.state.Rules = nil }
 	// made is the rule that we remember.
 	made := func(w *linkWorld) *binding.RecordedRule { return &w.record.Images[0].Rules[0] }
-	// another makes the rule one of another image repository.
+	// another makes the rule one of a different image repository.
 	another := func(w *linkWorld) {
 		w.record.Images[0].Image = "payments/web"
 		w.in.Observation.Repositories["payments/web"] = binding.RepositoryState{Exists: true, Link: wantedLink()}
 	}
-	// copied declares the rule of branch main again. It is there twice.
+	// copied declares the rule of branch main again. It exists twice.
 	copied := func(w *linkWorld) {
 		w.repository.Rules = []binding.BuildRule{mainRule("/new/Dockerfile")}
 		w.state.Rules = append(w.state.Rules, binding.ObservedRule{ID: "2", BuildRule: mainRule("/Dockerfile")})
@@ -93,8 +94,8 @@ func TestARuleIsUnfinishedIfWeRemovedAnotherForIt(t *testing.T) {
 	}
 }
 
-// TestARuleThatWeRemovedIsAdoptedWhereItIsDeclaredAgain: the binding was removed, and its
-// account waits to be bound. A rule that we left there is ours still.
+// TestARuleThatWeRemovedIsAdoptedWhereItIsDeclaredAgain: the binding was removed,
+// and its account waits to be bound. A rule of ours that was left is still ours.
 func TestARuleThatWeRemovedIsAdoptedWhereItIsDeclaredAgain(t *testing.T) {
 	for _, removed := range []bool{true, false} {
 		p := plan.Make(linkCase(func(w *linkWorld) {

@@ -26,9 +26,9 @@ func changing(p plan.Plan) []plan.Action {
 	return slices.DeleteFunc(slices.Clone(p.Actions), func(a plan.Action) bool { return !a.Kind.Changes() })
 }
 
-// TestPlanIsPureAndMinimal is the second rule of what must always hold: same
-// inputs, same plan, byte for byte; applied, the next plan is empty; nothing
-// undeclared is touched unless we own it.
+// TestPlanIsPureAndMinimal checks the second rule that must always hold: equal
+// inputs give the same plan, byte for byte; after it is applied, the next plan is
+// empty; nothing undeclared is changed unless it is ours.
 func TestPlanIsPureAndMinimal(t *testing.T) {
 	t.Run("equal inputs give equal bytes and are left as they are", rapid.MakeCheck(func(t *rapid.T) {
 		in := drawInput(t)
@@ -52,9 +52,10 @@ func TestPlanIsPureAndMinimal(t *testing.T) {
 	}))
 	t.Run("applied, the next plan is empty", rapid.MakeCheck(func(t *rapid.T) {
 		w := &world{in: drawInput(t)}
-		// A person's step ends what a plan can do for a binding: what follows
-		// it, and taking it into memory, is for the next plans. So is the use of a
-		// secret that another binding gives up now: it was applied with its host.
+		// After a person's step, a plan can do nothing more for a binding: what
+		// follows, and the update of our memory, need later plans. So does a secret
+		// that a different binding stops using now, because it was applied with
+		// that one's host.
 		rounds := 1
 		for range 8 {
 			p := plan.Make(w.in)
@@ -82,7 +83,8 @@ func TestPlanIsPureAndMinimal(t *testing.T) {
 	}))
 }
 
-// checkUntouched compares what neither a declaration nor a record names.
+// checkUntouched checks that nothing changes that neither a declaration nor a
+// record names.
 func checkUntouched(t *rapid.T, in plan.Input, before binding.Observation) {
 	ours, declaredPlatform := map[string]bool{}, map[binding.Platform]bool{}
 	for _, d := range in.Declarations {
@@ -111,9 +113,8 @@ func checkUntouched(t *rapid.T, in plan.Input, before binding.Observation) {
 	}
 }
 
-// TestFailureIsNeverADeletion is the first rule of what must always hold: what
-// cannot be read keeps things as they were, and nothing is removed on the
-// strength of it.
+// TestFailureIsNeverADeletion checks the first rule that must always hold: if
+// something cannot be read, nothing is changed or removed because of that.
 func TestFailureIsNeverADeletion(t *testing.T) {
 	unknown := &binding.Unknown{Reason: "Unreachable", Message: message.Verbatim("the registry did not answer")}
 	failures := map[string]func(*plan.Input){

@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// wanting are declarations of missing image repositories with a build rule each,
-// in namespaces that are missing too where they begin with new.
+// wanting declares missing image repositories with one build rule each. Namespaces
+// that begin with new are missing too.
 func wanting(images ...string) plan.Input {
 	return missing(func(w *linkWorld) {
 		for _, image := range images {
@@ -33,7 +33,7 @@ func TestCreationsBeyondAQuotaAreHeld(t *testing.T) {
 		quotas plan.Quotas
 		used   *binding.Usage
 		images []string
-		// made of the images are created, the others are held.
+		// made are the images that are created; the others are held.
 		made int
 		want string
 	}{
@@ -93,7 +93,7 @@ func checkHeld(t *testing.T, p plan.Plan, images []string, made int, want string
 	}
 }
 
-// quotaFinding has the facts of a finding about quotas.
+// quotaFinding has the values of a finding about quotas.
 func quotaFinding(f finding.Finding) string {
 	args := f.Message.Args
 	if numbers, ok := args.Get("numbers").(message.Message); ok {

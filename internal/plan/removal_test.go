@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// gone is a world in which payments-gitlab was applied, with one image
-// repository, and is not declared any more.
+// gone is an input in which payments-gitlab was applied, with one image repository,
+// and is no longer declared.
 func gone(change func(*plan.Input, *binding.Record)) func() plan.Input {
 	return func() plan.Input {
 		r := applied(gitlabDeclaration())
@@ -90,7 +90,7 @@ func TestRemovedBinding(t *testing.T) {
 	})
 }
 
-// TestRemovedBindingOfWhichNotAllIsKnown: it is kept, or becomes a person's step.
+// TestRemovedBindingOfWhichNotAllIsKnown: it is kept, or a person gets steps.
 func TestRemovedBindingOfWhichNotAllIsKnown(t *testing.T) {
 	unknown := &binding.Unknown{Reason: "Timeout", Message: message.Verbatim("no answer")}
 	runCases(t, map[string]planCase{
@@ -129,8 +129,8 @@ func TestRemovedBindingOfWhichNotAllIsKnown(t *testing.T) {
 	})
 }
 
-// four is an instance with all four platforms applied and bound, of which
-// declared stay.
+// four is an instance with all four platforms applied and bound. Only those in
+// declared are still declared.
 func four(policy plan.Policy, declared ...binding.Platform) plan.Input {
 	in := input()
 	in.Policy = policy
@@ -246,7 +246,7 @@ func TestImageTakenOverByAnotherBindingIsNotUnlinked(t *testing.T) {
 }
 
 func TestBrokenFileHoldsWhatItMayDeclare(t *testing.T) {
-	// The binding was applied as "before"; its file is broken now, and another
+	// The binding was applied as "before"; its file is invalid now, and a different
 	// declaration claims the platform.
 	in := bound(func(d *binding.Declaration, r *binding.Record, in *plan.Input) {
 		d.Spec.Username, d.Spec.Adopt, r.Binding = "new-bot", true, "before"
@@ -256,7 +256,8 @@ func TestBrokenFileHoldsWhatItMayDeclare(t *testing.T) {
 	if p.HasChanges() || !strings.Contains(text(p.Actions[0].Reason), "before.yaml") {
 		t.Errorf("got %+v", p.Actions)
 	}
-	// Who bound another platform, or is not ours any more, may not have this one.
+	// A record of a different platform, or one that is no longer ours, does not
+	// hold this platform.
 	for name, change := range map[string]func(*binding.Record){
 		"not ours":         func(r *binding.Record) { r.Managed = false },
 		"another platform": func(r *binding.Record) { r.Platform, r.Vault = binding.Codeup, binding.VaultRef{} },
@@ -272,8 +273,8 @@ func TestBrokenFileHoldsWhatItMayDeclare(t *testing.T) {
 	}
 }
 
-// TestKind10AFileThatBreaksDoesNotFreezeWhoTookThePlatformOver: what was kept in
-// memory of an earlier binding holds nobody who was applied since.
+// TestKind10AFileThatBreaksDoesNotFreezeWhoTookThePlatformOver: a record of an
+// earlier binding does not prevent changes to a binding that was applied since.
 func TestKind10AFileThatBreaksDoesNotFreezeWhoTookThePlatformOver(t *testing.T) {
 	d := gitlabDeclaration()
 	in := input(d)

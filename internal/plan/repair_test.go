@@ -7,8 +7,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestOnlyDriftIsARepair holds what counts as a repair: what somebody else did
-// to what we applied, and neither a change of ours nor our own unfinished work.
+// TestOnlyDriftIsARepair checks what counts as a repair: correcting what somebody
+// else changed, but neither a change of the declaration nor our own unfinished
+// work.
 func TestOnlyDriftIsARepair(t *testing.T) {
 	d := gitlabDeclaration()
 	d.Spec.Repositories = []binding.Repository{repository()}

@@ -35,7 +35,7 @@ type linkWorld struct {
 	in         *plan.Input
 }
 
-// linkCase is an image repository linked as declared by us, changed.
+// linkCase is an image repository that we linked as declared, after a change.
 func linkCase(change func(*linkWorld)) func() plan.Input {
 	return func() plan.Input {
 		d := gitlabDeclaration()
@@ -146,8 +146,8 @@ func TestLinksWhoseDriverCannotDoAll(t *testing.T) {
 	})
 }
 
-// TestLinksThatCannotBeCompared are left alone; those of an account that this plan binds
-// follow it.
+// TestLinksThatCannotBeCompared are not changed; links of an account that this plan
+// binds follow it.
 func TestLinksThatCannotBeCompared(t *testing.T) {
 	runCases(t, map[string]planCase{
 		"no image repository": {

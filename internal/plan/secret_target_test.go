@@ -123,8 +123,8 @@ func TestAddressMovesComparesRevisions(t *testing.T) {
 	}
 }
 
-// A token that we applied under a name that is gone goes nowhere else, although
-// somebody else bound another account since.
+// A token that we applied under a removed name is not sent elsewhere, even if
+// somebody else bound a different account since.
 func TestATokenStaysWithItsHostWhenItsBindingIsRenamedAndReplaced(t *testing.T) {
 	in := input(gitlabDeclaration())
 	d := in.Declarations[0]

@@ -12,7 +12,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// stepsOf names the steps that an account asks of a person, without the way to the page.
+// stepsOf returns the steps for a person to bind an account, without those that
+// lead to the page.
 func stepsOf(t *testing.T, in plan.Input) (names []string) {
 	t.Helper()
 	kind, _, steps := asks(in, binding.ObjectAccount)
@@ -32,8 +33,8 @@ func stepsOf(t *testing.T, in plan.Input) (names []string) {
 	return names
 }
 
-// TestTheStepsThatBindAnAccount name what is declared, and what a person does not have
-// to change of an account that is bound.
+// TestTheStepsThatBindAnAccount name what is declared and, for an account that is
+// bound, what a person does not have to change.
 func TestTheStepsThatBindAnAccount(t *testing.T) {
 	at := func(address string) binding.Declaration {
 		d := gitlabDeclaration()
@@ -103,8 +104,8 @@ func TestTheStepsThatBindAnAccount(t *testing.T) {
 	}
 }
 
-// TestTheStepsOfASignInSayWhatFollows: how many image repositories are linked after it,
-// where the registry lets us.
+// TestTheStepsOfASignInSayWhatFollows: how many image repositories are linked after
+// it, if the registry allows that.
 func TestTheStepsOfASignInSayWhatFollows(t *testing.T) {
 	const next = "step.next-plan-links"
 	for n := range 3 {
@@ -127,7 +128,8 @@ func TestTheStepsOfASignInSayWhatFollows(t *testing.T) {
 	}
 }
 
-// TestTheStepsNameTheMenuOfTheEdition, which the instance or a declaration says.
+// TestTheStepsNameTheMenuOfTheEdition, which is that of the instance or of a
+// declaration.
 func TestTheStepsNameTheMenuOfTheEdition(t *testing.T) {
 	for _, tt := range []struct {
 		instance, declared binding.Edition

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// held is a person's suspension of a binding, or of all for no name, that ends
-// after a time from noon.
+// held is a person's suspension of a binding, or of the instance if name is empty,
+// that ends a given time after noon.
 func held(name string, after time.Duration) binding.Suspension {
 	return binding.Suspension{
 		Instance: "prod", Binding: name, Until: noon().Add(after), Reason: "migration",
@@ -82,8 +82,8 @@ func TestWhatAPersonSuspendsIsHeldStill(t *testing.T) {
 	})
 }
 
-// imageMoves is a world in which payments/api is linked under payments-gitlab
-// and is declared in payments-codeup now, which is bound.
+// imageMoves is an input in which payments/api is linked under payments-gitlab and
+// is now declared in payments-codeup, which is bound.
 func imageMoves(change func(in *plan.Input, gitlab, codeup *binding.Declaration)) func() plan.Input {
 	return func() plan.Input {
 		gitlab, codeup := gitlabDeclaration(), codeupDeclaration("payments-codeup")
@@ -99,8 +99,8 @@ func imageMoves(change func(in *plan.Input, gitlab, codeup *binding.Declaration)
 	}
 }
 
-// TestWhatIsSuspendedLosesNothingToAnother binding, and nothing that it took
-// over is released elsewhere.
+// TestWhatIsSuspendedLosesNothingToAnother binding, and the account of an image
+// repository that it took over is not unbound.
 func TestWhatIsSuspendedLosesNothingToAnother(t *testing.T) {
 	freeze := &binding.Suspend{Until: binding.DateOf(noon()), Reason: "freeze", Owner: "payments"}
 	takes := []string{accountLine, "relink payments/api platform:gitlab>codeup", "adopt " + ruleObject, accountLine}
@@ -208,8 +208,8 @@ func TestOfWhatIsSuspendedItIsKnownWhetherSomethingIsDue(t *testing.T) {
 	}
 }
 
-// TestWhatIsSuspendedIsRefusedAfterARewrittenHistory: were nothing refused, the
-// snapshot would be trusted, and the removal let through when the suspension
+// TestWhatIsSuspendedIsRefusedAfterARewrittenHistory: if nothing were refused, the
+// snapshot would be trusted, and the removal would be made when the suspension
 // ends.
 func TestWhatIsSuspendedIsRefusedAfterARewrittenHistory(t *testing.T) {
 	rewritten := func(allowed bool, in func() plan.Input) func() plan.Input {

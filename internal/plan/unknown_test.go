@@ -11,8 +11,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestUnknownIsNeverActedOn makes some of what is known unknown: nothing is
-// planned on the strength of that, and only for what it concerns.
+// TestUnknownIsNeverActedOn makes some answers unknown: no change is planned
+// because of that, and only plans for the unknown objects differ.
 func TestUnknownIsNeverActedOn(t *testing.T) {
 	u := &binding.Unknown{Reason: "Timeout", Message: message.Verbatim("no answer")}
 	rapid.Check(t, func(t *rapid.T) {
@@ -31,7 +31,7 @@ func TestUnknownIsNeverActedOn(t *testing.T) {
 		}
 		for _, name := range sortedKeys(in.Observation.Tokens) {
 			if rapid.Bool().Draw(t, "token unknown") {
-				// The rest of the state means nothing then, and may be anything.
+				// The rest of the state then has no meaning, and may be anything.
 				tokens[name], in.Observation.Tokens[name] = true, binding.TokenState{Unknown: u, Version: 9}
 			}
 		}

@@ -87,13 +87,13 @@ func TestHasChangesRefusedAndCounts(t *testing.T) {
 	}
 }
 
-// TestOutputOfAPlanCannotHoldASecretOrATime holds for every field that is
-// marshalled, now and later: texts, booleans and lists of them only.
+// TestOutputOfAPlanCannotHoldASecretOrATime checks every field that is marshalled,
+// including later ones: only texts, booleans and lists of them.
 func TestOutputOfAPlanCannotHoldASecretOrATime(t *testing.T) {
 	var check func(reflect.Type, string)
 	check = func(typ reflect.Type, path string) {
 		if typ == reflect.TypeFor[message.Message]() {
-			return // message.New takes no secret, and these have a version at most.
+			return // message.New accepts no secret, and these contain at most a version.
 		}
 		switch typ.Kind() {
 		case reflect.String, reflect.Bool, reflect.Int:

@@ -21,7 +21,7 @@ func onImage(t *testing.T, in plan.Input) plan.Action {
 	return actions[i]
 }
 
-// because is the last of the reasons that an action has, one for another.
+// because is the innermost reason of an action.
 func because(a plan.Action) string {
 	m := a.Reason
 	for {
@@ -33,8 +33,8 @@ func because(a plan.Action) string {
 	}
 }
 
-// TestWhyASourceIsLinked: each reason to link a source has a cause of its own. It was
-// missing, somebody changed it, it is declared anew, or it was never ours.
+// TestWhyASourceIsLinked: each reason to link a source has a cause of its own. It
+// was missing, somebody changed it, its declaration changed, or it was never ours.
 func TestWhyASourceIsLinked(t *testing.T) {
 	other := func(w *linkWorld) { w.state.Link.Source = "elsewhere/api" }
 	for name, tt := range map[string]struct {
@@ -73,8 +73,8 @@ func TestWhyASourceIsLinked(t *testing.T) {
 	}
 }
 
-// TestWhatAPersonConfirmsOfAnImageRepository: a link that nobody confirmed, one that
-// changes, or its rules.
+// TestWhatAPersonConfirmsOfAnImageRepository: a link that nobody has confirmed, a
+// link that changes, or its rules.
 func TestWhatAPersonConfirmsOfAnImageRepository(t *testing.T) {
 	for name, tt := range map[string]struct {
 		readable []string
@@ -108,7 +108,8 @@ func TestAnAnswerOfTheCodeHostIsFoundAtWhatItIsAbout(t *testing.T) {
 	}
 }
 
-// TestARoundForAnotherSnapshotHasItsDeclarations, and leaves the round that it is from.
+// TestARoundForAnotherSnapshotHasItsDeclarations, and does not change the round
+// that it is made from.
 func TestARoundForAnotherSnapshotHasItsDeclarations(t *testing.T) {
 	was := gitlabDeclaration()
 	gone := applied(githubDeclaration())
@@ -137,13 +138,13 @@ func TestARoundForAnotherSnapshotHasItsDeclarations(t *testing.T) {
 	}
 }
 
-// TestWhatIsSaidOfTheEndOfAToken: in the words of the checker of files where it is
-// declared, with its source where it is not; what is declared now counts, unless the
-// code host knows an earlier end.
+// TestWhatIsSaidOfTheEndOfAToken: a declared end has the same message as in the
+// check of files, any other end names its source. The end that is declared now
+// counts, unless the code host reports an earlier one.
 func TestWhatIsSaidOfTheEndOfAToken(t *testing.T) {
 	day := func(n int) time.Time { return binding.DateOf(noon().AddDate(0, 0, n)).End() }
 	for name, tt := range map[string]struct {
-		declared int // In days; 0 is today, and less is not at all.
+		declared int // In days; 0 is today, and a negative number means no end.
 		told     time.Time
 		source   string
 		says     string
@@ -183,8 +184,8 @@ func TestWhatIsSaidOfTheEndOfAToken(t *testing.T) {
 	}
 }
 
-// TestARebindSaysWhatTheWayBackIs: to the version that is bound, if that is known and
-// the secret store has it.
+// TestARebindSaysWhatTheWayBackIs: the version that is bound now is bound again, if
+// it is known and the secret store has it.
 func TestARebindSaysWhatTheWayBackIs(t *testing.T) {
 	for name, tt := range map[string]struct {
 		version int

@@ -14,7 +14,7 @@ import (
 )
 
 // cronField is one drawn field of a cron expression, with the numbers that it
-// means: what a schedule is held against, and shares no code with it.
+// means. Schedules are compared with it, and it shares no code with them.
 type cronField struct {
 	text string
 	any  bool
@@ -67,7 +67,7 @@ func drawCronWindow(t *rapid.T, label string) cronWindow {
 		day: drawCronField(t, label+" day", 1, 31), month: drawCronField(t, label+" month", 1, 12),
 		weekday: drawCronField(t, label+" weekday", 0, 7),
 	}
-	// Most drawn days and months would never be near the drawn time.
+	// Most drawn days and months would be far from the drawn time.
 	if rapid.IntRange(0, 2).Draw(t, label+" any day") > 0 {
 		w.day, w.month = cronField{text: "*", any: true}, cronField{text: "*", any: true}
 		if rapid.Bool().Draw(t, label+" any weekday") {
@@ -91,7 +91,7 @@ func drawCronWindow(t *rapid.T, label string) cronWindow {
 
 func (f cronField) has(n int) bool { return f.text == "*" || f.set[n] }
 
-// comes says whether the schedule names what a clock on the wall shows.
+// comes reports whether the schedule matches a local time.
 func (w cronWindow) comes(wall time.Time) bool {
 	if !w.minute.has(wall.Minute()) || !w.hour.has(wall.Hour()) || !w.month.has(int(wall.Month())) {
 		return false
@@ -103,8 +103,8 @@ func (w cronWindow) comes(wall time.Time) bool {
 	return day || weekday
 }
 
-// opened marks the minutes from start on that the spans of a window cover. One
-// begins at a minute when the wall shows its time, or jumps over it.
+// opened marks the minutes from start on that the spans of a window cover. A span
+// begins at a minute when the local clock shows its time, or skips it.
 func (w cronWindow) opened(start time.Time, minutes int) []bool {
 	covered, left, shown := make([]bool, minutes), 0, time.Time{}
 	for i := -int(w.Length / time.Minute); i < minutes; i++ {
@@ -126,9 +126,10 @@ func (w cronWindow) opened(start time.Time, minutes int) []bool {
 	return covered
 }
 
-// TestWindowsAgreeWithCountingMinutes holds windows against a count of every
-// minute: open is open, closed is closed, and until the next change, which is
-// one, nothing changes. Most moments are near a change of the clocks.
+// TestWindowsAgreeWithCountingMinutes compares windows with a count of every
+// minute: both agree whether the windows are open, nothing changes until the next
+// reported change, and that is a change. Most times are near a change of the local
+// clock.
 func TestWindowsAgreeWithCountingMinutes(t *testing.T) {
 	changes := []time.Time{
 		time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC), // Berlin
@@ -185,8 +186,8 @@ func TestWindowsAgreeWithCountingMinutes(t *testing.T) {
 	})
 }
 
-// FuzzParseSchedule holds that no text of a configuration breaks the parser, or
-// makes a schedule that cannot be evaluated in bounded time.
+// FuzzParseSchedule checks that no text makes the parser panic, or gives a schedule
+// that cannot be evaluated in limited time.
 func FuzzParseSchedule(f *testing.F) {
 	for _, expr := range []string{
 		"0 22 * * 1-5", "*/15 8-18/2 1,15 JAN-MAR MON,WED", "0 0 30 2 *", "* * * * *", "59 23 31 12 7", "0 0 29 2 0-7/7",

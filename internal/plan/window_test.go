@@ -23,7 +23,7 @@ func zone(t testing.TB, name string) *time.Location {
 	return z
 }
 
-// window makes one of "CRON for LENGTH in ZONE".
+// window makes a window from "CRON for LENGTH in ZONE".
 func window(t testing.TB, text string) plan.Window {
 	t.Helper()
 	expr, rest, _ := strings.Cut(text, " for ")
@@ -67,7 +67,7 @@ func TestWindows(t *testing.T) {
 		allow, deny []string
 		at          string
 		open        bool
-		// until is empty where nothing changes.
+		// until is empty if nothing changes.
 		until string
 	}{
 		{"no windows", nil, nil, "2026-11-25T10:00:00Z", true, ""},
@@ -124,7 +124,7 @@ func TestWindows(t *testing.T) {
 		{"Sunday is 7 too", []string{"0 0 * * 5-7 for 1h in UTC"}, nil, "2026-11-28T12:00:00Z", false, "2026-11-29T00:00:00Z"},
 		{"names", []string{"0 0 * jan mon-wed for 1h in UTC"}, nil, "2026-11-28T12:00:00Z", false, "2027-01-04T00:00:00Z"},
 
-		// Berlin: clocks jump from 02:00 to 03:00 on 2026-03-29, and fall from
+		// Berlin: the clock changes from 02:00 to 03:00 on 2026-03-29, and from
 		// 03:00 to 02:00 on 2026-10-25.
 		{"begins in the hour jumped over", []string{"30 2 * * * for 1h in Europe/Berlin"}, nil, "2026-03-29T01:59:59+01:00", false, "2026-03-29T03:00:00+02:00"},
 		{"begun in the hour jumped over", []string{"30 2 * * * for 1h in Europe/Berlin"}, nil, "2026-03-29T03:59:59+02:00", true, "2026-03-29T04:00:00+02:00"},
@@ -143,7 +143,7 @@ func TestWindows(t *testing.T) {
 		{"New York, twice", []string{"0 1 * * 0 for 30m in America/New_York"}, nil, "2026-11-01T01:30:00-04:00", false, "2026-11-01T01:00:00-05:00"},
 		{"New York, the day after", []string{"0 1 * * 0 for 30m in America/New_York"}, nil, "2026-11-01T01:30:00-05:00", false, "2026-11-08T01:00:00-05:00"},
 		{"Shanghai has no such thing", []string{"30 2 * * * for 1h in Asia/Shanghai"}, nil, "2026-03-28T19:00:00Z", true, "2026-03-28T19:30:00Z"},
-		// Samoa left out 2011-12-30.
+		// Samoa skipped 2011-12-30.
 		{"a day jumped over", []string{"0 12 30 * * for 6h in Pacific/Apia"}, nil, "2011-12-30T09:00:00Z", false, "2011-12-30T10:00:00Z"},
 
 		{"allowed only while denied", []string{"0 9 * * * for 1h in UTC"}, []string{"0 8 * * * for 3h in UTC"}, "2026-11-25T00:00:00Z", false, ""},
@@ -172,8 +172,8 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeEvaluatedIsClosed holds that nothing is changed where it is
-// not known to be allowed.
+// TestWhatCannotBeEvaluatedIsClosed checks that nothing is changed unless it is
+// known to be allowed.
 func TestWhatCannotBeEvaluatedIsClosed(t *testing.T) {
 	good := window(t, "* * * * * for 1h in UTC")
 	for name, change := range map[string]func(*plan.Window){
@@ -226,8 +226,8 @@ func TestWindowsAreShownInTheirZone(t *testing.T) {
 	}
 }
 
-// TestAClosedWindowChangesNoAction holds that a plan is the same inside and
-// outside of windows, its digest too, and that only outside it is told to wait.
+// TestAClosedWindowChangesNoAction checks that a plan and its digest are the same
+// inside and outside of windows, and that only outside it is reported to wait.
 func TestAClosedWindowChangesNoAction(t *testing.T) {
 	d := gitlabDeclaration()
 	d.Spec.Repositories = []binding.Repository{repository()}
@@ -289,7 +289,7 @@ func TestAClosedWindowChangesNoAction(t *testing.T) {
 	}
 }
 
-// TestWhatAClosedWindowLetsThrough holds which actions wait.
+// TestWhatAClosedWindowLetsThrough checks which actions wait.
 func TestWhatAClosedWindowLetsThrough(t *testing.T) {
 	kinds := []plan.Kind{
 		plan.Bind, plan.Rebind, plan.Unbind, plan.Authorize, plan.Manual, plan.Link, plan.Relink, plan.Unlink,

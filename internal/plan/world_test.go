@@ -25,7 +25,7 @@ func everything() binding.Capabilities {
 	}
 }
 
-// gitlabDeclaration is a whole declaration that tests change.
+// gitlabDeclaration is a complete declaration that tests change.
 func gitlabDeclaration() binding.Declaration {
 	return binding.Declaration{
 		Name: "payments-gitlab", File: "payments/gitlab.yaml", Revision: "r1",
@@ -56,13 +56,12 @@ func repository() binding.Repository {
 	}
 }
 
-// gitlabAccount is the binding that equals gitlabDeclaration, written another
-// way.
+// gitlabAccount is the account of gitlabDeclaration, written in a different way.
 func gitlabAccount() *binding.Account {
 	return &binding.Account{ID: "7", Platform: binding.GitLab, Username: "CI-bot", Address: "HTTPS://gitlab.example.com:443/"}
 }
 
-// input is a world in which d is declared and nothing is bound.
+// input is an input in which d is declared and nothing is bound.
 func input(declarations ...binding.Declaration) plan.Input {
 	in := plan.Input{
 		Now: noon(), Instance: plan.Instance{Name: "prod", Region: "cn-hangzhou"},
@@ -108,7 +107,7 @@ func boundTo(in plan.Input, a *binding.Account) plan.Input {
 }
 
 // world applies actions to an input as the registry, the daemon's memory and
-// diligent people would.
+// reliable people would.
 type world struct {
 	in     plan.Input
 	nextID int
@@ -141,7 +140,7 @@ func (w *world) step(a plan.Action) {
 	case plan.Link, plan.Relink, plan.Unlink, plan.AddRule, plan.ChangeRule, plan.RemoveRule:
 		w.write(a)
 		w.remember(a, nil)
-	case plan.Create: // No declaration of these worlds has it.
+	case plan.Create: // No declaration of these inputs has it.
 	case plan.Noop, plan.Forbidden:
 	}
 }
@@ -155,8 +154,8 @@ func (w *world) bind(d *binding.Declaration) *binding.Account {
 	return a
 }
 
-// byHand is a person who does what the steps say, and attests it where the
-// driver cannot see.
+// byHand is a person who does the steps, and confirms them if the driver cannot
+// read the result.
 func (w *world) byHand(a plan.Action) {
 	t := a.Target
 	attests := !w.in.Observation.Capabilities.ListAccounts || !w.in.Observation.Capabilities.ReadSources
