@@ -9,7 +9,10 @@ import (
 // Record is what was applied last for one binding. It is a cache: only the
 // registry's answer counts as the truth. It contains no secret.
 type Record struct {
-	Instance string   `json:"instance"`
+	Instance string `json:"instance"`
+	// Registry identifies the registry that the instance was then, as
+	// plan.Instance.Registry does; empty in what an earlier version wrote.
+	Registry string   `json:"registry,omitempty"`
 	Binding  string   `json:"binding"`
 	Platform Platform `json:"platform"`
 	// AccountID, Username and Address are the registry's answer after the account

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"net/url"
+	"strings"
 	"time"
 
 	"reconciler/internal/binding"
@@ -209,6 +211,21 @@ type Instance struct {
 	// WireProfile is the digest of the instance's wire profile; empty for the one
 	// that is built in.
 	WireProfile string `json:"wireProfile,omitempty"`
+}
+
+// Registry identifies the registry that an instance is, as far as the configuration
+// shows. What was applied to one registry is not ours in another one of the same name.
+// All the vendor's addresses of a region lead to the same registry. The keys of another
+// account of the vendor lead to another one, which no configuration shows.
+func (i Instance) Registry() string {
+	parts := []string{string(i.Edition), i.Region}
+	if i.Edition == binding.Enterprise {
+		parts = append(parts, i.ID)
+	}
+	if u, err := url.Parse(i.Endpoint); err == nil && !strings.HasSuffix(u.Hostname(), ".aliyuncs.com") {
+		parts = append(parts, u.Hostname())
+	}
+	return strings.Join(parts, "/")
 }
 
 // Policy is what the operator allows.

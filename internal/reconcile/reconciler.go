@@ -133,7 +133,7 @@ func New(o Options) *Reconciler {
 	}
 	retry := apply.Backoff{Base: o.RetryBase, Max: o.RetryMax}
 	r := &Reconciler{
-		o: o, observer: o.Observer, written: &watchedStore{Store: o.Store}, backoff: newBackoff(retry), activity: moving,
+		o: o, observer: o.Observer, written: &watchedStore{Store: o.Store, registry: o.Instance.Registry()}, backoff: newBackoff(retry), activity: moving,
 		running: make(semaphore, 1), statuses: map[string]binding.Status{},
 	}
 	hosts := make(map[binding.Platform]apply.Host, len(o.Hosts))
@@ -314,12 +314,12 @@ func (r *Reconciler) observe(ctx context.Context, declared []binding.Declaration
 // are the declarations that are in force now, so they were declared last.
 func (r *Reconciler) remembered(ctx context.Context, into *plan.Round, inForce []binding.Declaration) error {
 	name, err := r.o.Instance.Name, error(nil)
-	if into.Records, err = r.o.Store.Records(ctx, name); err != nil {
+	if into.Records, err = r.written.Records(ctx, name); err != nil {
 		return message.NewError("instance.failed", "name", name, "err", err)
 	}
 	r.applier.NoteDeclared(into.Records, inForce)
 	into.Records = r.applier.LastDeclared(into.Records)
-	if into.Intents, err = r.o.Store.Intents(ctx, name); err != nil {
+	if into.Intents, err = r.written.Intents(ctx, name); err != nil {
 		return message.NewError("instance.failed", "name", name, "err", err)
 	}
 	if into.SecretTargets, err = r.o.Store.SecretTargets(ctx); err != nil {

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"reconciler/internal/apply"
@@ -9,10 +10,18 @@ import (
 )
 
 // watchedStore counts the writes that were tried, whether they worked or not, and
-// the reads that failed.
+// the reads that failed. It has the records and intents of one registry: those of
+// another one that had the instance's name stay in the store and are not ours here.
 type watchedStore struct {
 	apply.Store
-	count atomic.Int64
+	// registry is plan.Instance.Registry.
+	registry string
+	count    atomic.Int64
+}
+
+// ofAnother reports whether a record was made of another registry.
+func (s *watchedStore) ofAnother(r binding.Record) bool {
+	return r.Registry != "" && r.Registry != s.registry
 }
 
 func (s *watchedStore) write(err error) error {
@@ -29,10 +38,11 @@ func (s *watchedStore) read(err error) {
 func (s *watchedStore) Records(ctx context.Context, instance string) ([]binding.Record, error) {
 	all, err := s.Store.Records(ctx, instance)
 	s.read(err)
-	return all, err
+	return slices.DeleteFunc(all, s.ofAnother), err
 }
 
 func (s *watchedStore) PutRecord(ctx context.Context, record binding.Record) error {
+	record.Registry = s.registry
 	return s.write(s.Store.PutRecord(ctx, record))
 }
 
@@ -43,10 +53,11 @@ func (s *watchedStore) DeleteRecord(ctx context.Context, record binding.Record) 
 func (s *watchedStore) Intents(ctx context.Context, instance string) ([]binding.Intent, error) {
 	all, err := s.Store.Intents(ctx, instance)
 	s.read(err)
-	return all, err
+	return slices.DeleteFunc(all, func(i binding.Intent) bool { return s.ofAnother(i.Record) }), err
 }
 
 func (s *watchedStore) PutIntent(ctx context.Context, intent binding.Intent) error {
+	intent.Record.Registry = s.registry
 	return s.write(s.Store.PutIntent(ctx, intent))
 }
 

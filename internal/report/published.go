@@ -160,13 +160,14 @@ type PublishedRecord struct {
 	binding.Record
 	Instance         hidden `json:"instance,omitzero"`
 	TokenFingerprint hidden `json:"tokenFingerprint,omitzero"`
+	Registry         hidden `json:"registry,omitzero"`
 	// No plan is made of Mistimed.
 	Mistimed hidden `json:"mistimed,omitzero"`
 }
 
 // NewPublishedRecord returns what may be published of a record.
 func NewPublishedRecord(r binding.Record) PublishedRecord {
-	r.Instance, r.TokenFingerprint, r.Mistimed = "", "", false
+	r.Instance, r.Registry, r.TokenFingerprint, r.Mistimed = "", "", "", false
 	return PublishedRecord{Record: r}
 }
 

@@ -110,7 +110,7 @@ func TestASnapshotWithEveryFieldIsReadAsItWasWritten(t *testing.T) {
 		cmpopts.IgnoreFields(report.UnknownObject{}, "Unknown.Message"), cmpopts.IgnoreFields(report.AnswerObject{}, "Answer.Message"),
 		cmpopts.IgnoreFields(report.CapabilitiesObject{}, "Capabilities.Reasons", "Capabilities.ReadSources", "Capabilities.ReadRules"), cmpopts.IgnoreFields(report.PreviousObject{}, "PreviousToken.Unknown"),
 		cmpopts.IgnoreFields(report.RepositoryObject{}, "RepositoryState.Unknown", "RepositoryState.SourceUnknown", "RepositoryState.RulesUnknown"),
-		cmpopts.IgnoreFields(report.UsageObject{}, "Usage.Unknown"), cmpopts.IgnoreFields(report.PublishedRecord{}, "Record.Instance", "Record.TokenFingerprint", "Record.Mistimed"),
+		cmpopts.IgnoreFields(report.UsageObject{}, "Usage.Unknown"), cmpopts.IgnoreFields(report.PublishedRecord{}, "Record.Instance", "Record.Registry", "Record.TokenFingerprint", "Record.Mistimed"),
 		cmpopts.IgnoreFields(report.PublishedIntent{}, "Intent.Instance", "Intent.TokenFingerprint", "Intent.Record", "Intent.After"),
 		cmpopts.IgnoreFields(report.PublishedToken{}, "TokenState.Unknown", "TokenState.Previous", "TokenState.Answers", "TokenState.BoundAnswers", "TokenState.Fingerprint"),
 		cmpopts.IgnoreFields(report.PublishedRetryState{}, "RetryState.Instance", "RetryState.Failed", "RetryState.BindForbidden", "RetryState.ExistsSince"),
@@ -151,7 +151,7 @@ func TestAnObservationIsReadAsItWasPublished(t *testing.T) {
 func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	record := filled[binding.Record](t)
 	got := report.NewPublishedRecord(record).OnInstance(record.Instance)
-	record.TokenFingerprint, record.Mistimed = "", false // No plan is made of Mistimed.
+	record.Registry, record.TokenFingerprint, record.Mistimed = "", "", false // No plan is made of Mistimed.
 	if diff := cmp.Diff(record, got); diff != "" {
 		t.Errorf("record (-want +got)\n%s", diff)
 	}
@@ -159,6 +159,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	back := report.NewPublishedIntent(intent).OnInstance(intent.Instance)
 	intent.TokenFingerprint, intent.Record.TokenFingerprint, intent.After.TokenFingerprint = "", "", ""
 	intent.Record.Mistimed, intent.After.Mistimed = false, false
+	intent.Record.Registry, intent.After.Registry = "", ""
 	if diff := cmp.Diff(intent, back); diff != "" {
 		t.Errorf("intent (-want +got)\n%s", diff)
 	}
@@ -188,7 +189,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	}
 	for of, names := range map[reflect.Type]string{
 		reflect.TypeFor[binding.Observation](): "Instance Unknown Capabilities Accounts Repositories Usage Tokens Projects",
-		reflect.TypeFor[binding.Record](): "Instance Binding Platform AccountID Username Address Asked UserID Written Unbound UnboundBefore Mistimed Vault TokenVersion TokenCreated " +
+		reflect.TypeFor[binding.Record](): "Instance Registry Binding Platform AccountID Username Address Asked UserID Written Unbound UnboundBefore Mistimed Vault TokenVersion TokenCreated " +
 			"TokenFingerprint Refused DeletionPolicy Attested Managed Removed Images File Revision Applied",
 		reflect.TypeFor[binding.Intent](): "Instance Binding Platform Action Object Record After Released Answered Tries Doubtful Announced Earlier Link Rule TokenVersion " +
 			"TokenFingerprint Started",
