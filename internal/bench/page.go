@@ -100,13 +100,13 @@ func (r *result) page(ctx context.Context) string {
 	for _, s := range r.checks {
 		m := s.median()
 		line("| `%s` | %s | %s | %.3f ms | %s | %.1f | %.1f |", s.name, seconds(m.Wall), seconds(m.Processor),
-			float64(m.Processor.Microseconds())/1000/float64(r.options.files), megabytes(m.Memory), times(m.Wall, own.Wall), times(m.Processor, own.Processor))
+			float64(m.Processor.Microseconds())/1000/float64(r.options.files), megabytes(m.Memory), ratio(m.Wall, own.Wall), ratio(m.Processor, own.Processor))
 	}
 	r.method(line)
 	large := r.large.median()
 	line("\n%d declarations take %.1f times the time and %.1f times the memory of %d (%s, %s).", r.options.large,
 		float64(large.Wall)/float64(own.Wall), float64(large.Memory)/float64(own.Memory), r.options.files, seconds(large.Wall), megabytes(large.Memory))
-	r.beside(line)
+	r.compareEarlier(line)
 	r.push(line)
 	line("\n## Raw figures\n\nTime, processor time and memory of each run.\n\n```text")
 	for _, s := range slices.Concat(r.checks, []series{r.large, r.plan, named(r.planOld, "plan, before"), r.get, named(r.getOld, "get, before"), r.shown, named(r.shownOld, "daemon, before")}) {
@@ -132,12 +132,12 @@ func (r *result) method(line func(string, ...any)) {
 	own := r.checks[0].median()
 	for _, s := range r.checks[1:] {
 		m := s.median()
-		line("- `%s` takes %.1f times the time of `validate` and %.1f times its processor time.", s.name, times(m.Wall, own.Wall), times(m.Processor, own.Processor))
+		line("- `%s` takes %.1f times the time of `validate` and %.1f times its processor time.", s.name, ratio(m.Wall, own.Wall), ratio(m.Processor, own.Processor))
 		if s.name != cueVet {
 			continue
 		}
 		met := "met"
-		if times(m.Wall, own.Wall) < goal {
+		if ratio(m.Wall, own.Wall) < goal {
 			met = "not met"
 		}
 		line("  The goal of %d times the time is %s. `make bench-hold` fails below %.1f times the processor time.", goal, met, float64(held))
@@ -145,12 +145,12 @@ func (r *result) method(line func(string, ...any)) {
 	line("\nOn a busy machine, compare only the processor times, because the times then include waiting.")
 }
 
-func times(a, b time.Duration) float64 { return float64(a) / float64(b) }
+func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
 func named(s series, name string) series { return series{name: name, runs: s.runs} }
 
-// beside compares this build with the earlier one.
-func (r *result) beside(line func(string, ...any)) {
+// compareEarlier compares this build with the earlier one.
+func (r *result) compareEarlier(line func(string, ...any)) {
 	line("\n## Compared with the build of commit %s\n", r.options.beforeCommit)
 	line("The daemon has %d declarations for %d instances with the driver `console`, an empty state and a Vault server that answers. Code hosts are not", r.options.files, (r.options.files+3)/4)
 	line("reachable. A binding is shown when its first sync has ended. The plan is `plan --offline --base HEAD~1` for a commit that changes one file. All figures")

@@ -96,26 +96,26 @@ func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check f
 // given reports whether a flag names the daemon's address.
 func (c *clientFlags) given() bool { return c.socket != "" || c.server != "" }
 
-// asking is what all commands share that show an answer of the daemon.
-type asking struct {
+// daemonOptions is what all commands share that show an answer of the daemon.
+type daemonOptions struct {
 	streams Streams
 	daemon  clientFlags
 	output  outputFlag
 	local   bool
 }
 
-func (a *asking) add(cmd *cobra.Command, formats ...string) {
+func (a *daemonOptions) add(cmd *cobra.Command, formats ...string) {
 	a.daemon.add(cmd)
 	a.output.add(cmd, formats...)
 }
 
 // localFlag adds --local to a command whose answers contain times.
-func (a *asking) localFlag(cmd *cobra.Command) {
+func (a *daemonOptions) localFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&a.local, "local", false, "show times as local time instead of UTC")
 }
 
 // style is how to write an answer for a person.
-func (a *asking) style() report.Style {
+func (a *daemonOptions) style() report.Style {
 	style := a.streams.style(a.streams.Out)
 	style.Now, style.Wide = time.Now(), a.output.value == outputWide
 	if a.local {
@@ -125,7 +125,7 @@ func (a *asking) style() report.Style {
 }
 
 // ask sends a question to the daemon and shows the answer.
-func ask[T any](a *asking, question func(*client.Client) (T, error), text func(io.Writer, T, report.Style) error) (answer T, err error) {
+func ask[T any](a *daemonOptions, question func(*client.Client) (T, error), text func(io.Writer, T, report.Style) error) (answer T, err error) {
 	daemon, err := a.daemon.client(a.streams)
 	if err != nil {
 		return answer, err

@@ -21,7 +21,7 @@ func (s *story) documented(ctx context.Context) []chapter {
 		},
 		{
 			message.New("demo.documented.attest"),
-			func() error { return s.byHand(ctx, func(binding.Declaration) bool { return true }) }, s.allReady, short,
+			func() error { return s.actAsPerson(ctx, func(binding.Declaration) bool { return true }) }, s.allReady, short,
 		},
 		{
 			message.New("demo.documented.change"),
@@ -38,7 +38,7 @@ func (s *story) documented(ctx context.Context) []chapter {
 		},
 		{
 			message.New("demo.documented.bind"),
-			func() error { return s.byHand(ctx, ours) }, func() bool { return s.showsVersion("payments-gitlab", 2) && s.allReady() }, withConditions,
+			func() error { return s.actAsPerson(ctx, ours) }, func() bool { return s.showsVersion("payments-gitlab", 2) && s.allReady() }, withConditions,
 		},
 	}
 }
@@ -50,8 +50,8 @@ func (s *story) asked(meant func(binding.Declaration) bool) bool {
 	})
 }
 
-// byHand does in the console what the plan asks for, and confirms it.
-func (s *story) byHand(ctx context.Context, meant func(binding.Declaration) bool) error {
+// actAsPerson does in the console what the plan asks for, and confirms it.
+func (s *story) actAsPerson(ctx context.Context, meant func(binding.Declaration) bool) error {
 	for _, d := range s.world.declarations {
 		if !meant(d) {
 			continue

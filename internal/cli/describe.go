@@ -13,12 +13,12 @@ import (
 )
 
 type describeOptions struct {
-	asking
+	daemonOptions
 	name, instance string
 }
 
 func newDescribe(streams Streams) *cobra.Command {
-	opts := &describeOptions{asking: asking{streams: streams}}
+	opts := &describeOptions{daemonOptions: daemonOptions{streams: streams}}
 	cmd := &cobra.Command{
 		Use:   "describe BINDING",
 		Short: "Show everything that the running daemon knows about a binding",
@@ -44,7 +44,7 @@ and build rule, and recent events.`,
 }
 
 func runDescribe(ctx context.Context, opts *describeOptions) error {
-	_, err := ask(&opts.asking, func(daemon *client.Client) (report.Description, error) {
+	_, err := ask(&opts.daemonOptions, func(daemon *client.Client) (report.Description, error) {
 		if opts.instance != "" {
 			if err := unknownInstance(ctx, daemon, opts.instance); err != nil {
 				return report.Description{}, err
@@ -56,14 +56,14 @@ func runDescribe(ctx context.Context, opts *describeOptions) error {
 }
 
 type historyOptions struct {
-	asking
+	daemonOptions
 	since string
 	query client.HistoryQuery
 	now   func() time.Time
 }
 
 func newHistory(streams Streams) *cobra.Command {
-	opts := &historyOptions{asking: asking{streams: streams}, now: time.Now}
+	opts := &historyOptions{daemonOptions: daemonOptions{streams: streams}, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "history [BINDING]",
 		Short: "Show what the running daemon applied when, by which commit and plan",
@@ -98,7 +98,7 @@ func runHistory(ctx context.Context, opts *historyOptions) (err error) {
 	if opts.query.Since, err = parseSince(opts.since, opts.now()); err != nil {
 		return err
 	}
-	_, err = ask(&opts.asking, func(daemon *client.Client) (report.History, error) {
+	_, err = ask(&opts.daemonOptions, func(daemon *client.Client) (report.History, error) {
 		h, err := daemon.History(ctx, opts.query)
 		if err != nil || len(h.Items) > 0 {
 			return h, err
@@ -153,7 +153,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 }
 
 type eventsOptions struct {
-	asking
+	daemonOptions
 	name, instance string
 	since          string
 	follow         bool
@@ -161,7 +161,7 @@ type eventsOptions struct {
 }
 
 func newEvents(streams Streams) *cobra.Command {
-	opts := &eventsOptions{asking: asking{streams: streams}, now: time.Now}
+	opts := &eventsOptions{daemonOptions: daemonOptions{streams: streams}, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "events [BINDING]",
 		Short: "Show recent events of the running daemon",

@@ -21,7 +21,7 @@ import (
 )
 
 type getOptions struct {
-	asking
+	daemonOptions
 	instance, platform, sortBy string
 	names                      []string
 	full, steps                bool
@@ -29,7 +29,7 @@ type getOptions struct {
 }
 
 func newGet(streams Streams) *cobra.Command {
-	opts := &getOptions{asking: asking{streams: streams}}
+	opts := &getOptions{daemonOptions: daemonOptions{streams: streams}}
 	cmd := &cobra.Command{
 		Use:   "get [BINDING...]",
 		Short: "Show the bindings and their conditions from the running daemon",
@@ -219,7 +219,7 @@ func (o *getOptions) writeNames(statuses []binding.Status) error {
 }
 
 func (o *getOptions) style() report.Style {
-	style := o.asking.style()
+	style := o.daemonOptions.style()
 	style.Full, style.Steps = o.full || len(o.names) > 0, o.steps || len(o.names) > 0
 	return style
 }

@@ -35,17 +35,17 @@ func withoutConfig(cmd *cobra.Command, path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// bare replaces the configuration of an offline plan: it has the instances that
+// bareConfig replaces the configuration of an offline plan: it has the instances that
 // the declarations name, and knows nothing else about them.
-type bare struct {
+type bareConfig struct {
 	config    config.Config
 	published *report.Published
 }
 
 // readBare makes a bare from the declarations, for a change from those at both
 // ends.
-func readBare(ctx context.Context, opts *planOptions) (*bare, error) {
-	b := &bare{config: config.Default(), published: &report.Published{}}
+func readBare(ctx context.Context, opts *planOptions) (*bareConfig, error) {
+	b := &bareConfig{config: config.Default(), published: &report.Published{}}
 	b.config.Source.Folder, b.config.Source.MaxFiles = &config.Folder{Path: opts.declarations()}, opts.limit.limits(0).Files
 	var files []binding.File
 	if opts.change.base == "" {

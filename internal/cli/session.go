@@ -33,7 +33,7 @@ type sessionOptions struct {
 	offline bool
 	limit   limitFlags
 	// bare replaces the configuration; nil if there is a configuration.
-	bare   *bare
+	bare   *bareConfig
 	events func(plan.Event)
 }
 

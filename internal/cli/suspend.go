@@ -15,14 +15,14 @@ import (
 )
 
 type suspendOptions struct {
-	asking
+	daemonOptions
 	until   string
 	request client.SuspendRequest
 	now     func() time.Time
 }
 
 func newSuspend(streams Streams) *cobra.Command {
-	opts := &suspendOptions{asking: asking{streams: streams}, now: time.Now}
+	opts := &suspendOptions{daemonOptions: daemonOptions{streams: streams}, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "suspend BINDING|--instance NAME|--all",
 		Short: "Suspend changes to a binding until a given time",
@@ -73,7 +73,7 @@ func runSuspend(ctx context.Context, opts *suspendOptions) (err error) {
 	if opts.request.By, err = requester(opts.request.By); err != nil {
 		return err
 	}
-	_, err = ask(&opts.asking, func(daemon *client.Client) (report.SuspensionList, error) {
+	_, err = ask(&opts.daemonOptions, func(daemon *client.Client) (report.SuspensionList, error) {
 		return daemon.Suspend(ctx, opts.request)
 	}, report.Suspended)
 	return err
@@ -117,12 +117,12 @@ func parseTime(text string) (at time.Time, length time.Duration, err error) {
 }
 
 type resumeOptions struct {
-	asking
+	daemonOptions
 	request client.ResumeRequest
 }
 
 func newResume(streams Streams) *cobra.Command {
-	opts := &resumeOptions{asking: asking{streams: streams}}
+	opts := &resumeOptions{daemonOptions: daemonOptions{streams: streams}}
 	cmd := &cobra.Command{
 		Use:   "resume BINDING|--instance NAME|--all",
 		Short: "Resume what was suspended",
@@ -149,7 +149,7 @@ func runResume(ctx context.Context, opts *resumeOptions) (err error) {
 	if opts.request.By, err = requester(opts.request.By); err != nil {
 		return err
 	}
-	_, err = ask(&opts.asking, func(daemon *client.Client) (report.SuspensionList, error) {
+	_, err = ask(&opts.daemonOptions, func(daemon *client.Client) (report.SuspensionList, error) {
 		return daemon.Resume(ctx, opts.request)
 	}, report.Resumed)
 	return err

@@ -13,12 +13,12 @@ import (
 )
 
 type syncOptions struct {
-	asking
+	daemonOptions
 	request client.SyncRequest
 }
 
 func newSync(streams Streams) *cobra.Command {
-	opts := &syncOptions{asking: asking{streams: streams}}
+	opts := &syncOptions{daemonOptions: daemonOptions{streams: streams}}
 	cmd := &cobra.Command{
 		Use:   "sync [BINDING]",
 		Short: "Make the running daemon sync now",
@@ -61,7 +61,7 @@ func runSync(ctx context.Context, opts *syncOptions) (err error) {
 	if opts.request.By, err = requester(opts.request.By); err != nil {
 		return err
 	}
-	result, err := ask(&opts.asking, func(daemon *client.Client) (report.SyncResult, error) {
+	result, err := ask(&opts.daemonOptions, func(daemon *client.Client) (report.SyncResult, error) {
 		return daemon.Sync(ctx, opts.request)
 	}, report.Sync)
 	return errors.Join(err, syncExit(result))

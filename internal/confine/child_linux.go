@@ -34,10 +34,10 @@ func isolate(cmd *exec.Cmd) {
 	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 }
 
-// enter confines this process. The limits are required. Being the first process
+// confineSelf confines this process. The limits are required. Being the first process
 // that the kernel kills, and refused system calls, are additional protection
 // that not every kernel offers.
-func enter(l Limits) error {
+func confineSelf(l Limits) error {
 	seconds := uint64((l.Processor + time.Second - 1) / time.Second) //nolint:gosec // A limit is positive.
 	for resource, limit := range map[int]uint64{
 		unix.RLIMIT_DATA: uint64(l.Memory), unix.RLIMIT_CPU: seconds, unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: 0, //nolint:gosec // A limit is positive.

@@ -12,9 +12,9 @@ func self() (string, error) { return os.Executable() }
 // isolate does nothing: the context ends the child in time.
 func isolate(*exec.Cmd) {}
 
-// enter does nothing: on this system only time, output and the Go runtime's
+// confineSelf does nothing: on this system only time, output and the Go runtime's
 // stack are limited.
-func enter(Limits) error { return nil }
+func confineSelf(Limits) error { return nil }
 
 // passedBy reports whether the Go runtime exited because it got no memory or
 // the stack was too deep.

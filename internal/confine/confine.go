@@ -97,7 +97,7 @@ func Child(works map[string]Work) {
 }
 
 func child(works map[string]Work, order string) int {
-	name, limits, err := parseOrder(order)
+	name, limits, err := parseChildArgument(order)
 	work := works[name]
 	if err != nil || work == nil {
 		return exitFailed
@@ -106,7 +106,7 @@ func child(works map[string]Work, order string) int {
 	time.AfterFunc(limits.Time+time.Second, func() { os.Exit(exitFailed) })
 	debug.SetMemoryLimit(limits.Memory / 4 * 3)
 	debug.SetMaxStack(int(min(limits.Memory/8, math.MaxInt32)))
-	if err := enter(limits); err != nil {
+	if err := confineSelf(limits); err != nil {
 		return exitFailed
 	}
 	if _, err := io.WriteString(os.Stdout, ready); err != nil {
@@ -118,12 +118,12 @@ func child(works map[string]Work, order string) int {
 	return 0
 }
 
-// order is the argument of a child.
-func order(work string, l Limits) string {
+// childArgument is the argument of a child.
+func childArgument(work string, l Limits) string {
 	return fmt.Sprintf("%s%s:%d:%d:%d", flag, work, l.Memory, l.Processor, l.Time)
 }
 
-func parseOrder(text string) (work string, l Limits, err error) {
+func parseChildArgument(text string) (work string, l Limits, err error) {
 	fields := strings.Split(text, ":")
 	if len(fields) != 4 {
 		return "", Limits{}, errNotStarted
@@ -179,7 +179,7 @@ func once(ctx context.Context, work string, input []byte, limits Limits) ([]byte
 	if err != nil {
 		return nil, message.NewError("confine.no-program", "err", err)
 	}
-	cmd := exec.CommandContext(limited, path, order(work, limits)) //nolint:gosec // The program is this one.
+	cmd := exec.CommandContext(limited, path, childArgument(work, limits)) //nolint:gosec // The program is this one.
 	cmd.Args[0] = os.Args[0]
 	cmd.Env = environment
 	cmd.Dir = string(os.PathSeparator)

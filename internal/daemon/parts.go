@@ -165,14 +165,14 @@ func answersOf(r *plan.Round) []binding.PartAnswer {
 		}
 	}
 	for part := range users {
-		answers = append(answers, everyKind(siteAnswer(part, users[part]), siteAnswer(part, projects[part])))
+		answers = append(answers, combineKinds(siteAnswer(part, users[part]), siteAnswer(part, projects[part])))
 	}
 	return answers
 }
 
-// everyKind combines a part's answers to different kinds of questions. A part
+// combineKinds combines a part's answers to different kinds of questions. A part
 // without an answer to one kind gives no usable answer.
-func everyKind(kinds ...binding.PartAnswer) binding.PartAnswer {
+func combineKinds(kinds ...binding.PartAnswer) binding.PartAnswer {
 	all := kinds[0]
 	for _, a := range kinds {
 		if a.Failed() && !all.Failed() || a.Asked && !all.Asked {
@@ -182,9 +182,9 @@ func everyKind(kinds ...binding.PartAnswer) binding.PartAnswer {
 	return all
 }
 
-// sum combines a part's answers to several questions of one kind. One answer
+// combineAnswers combines a part's answers to several questions of one kind. One answer
 // outweighs all missing ones, because a part that is down answers none.
-func sum(part binding.Part, unknowns []*binding.Unknown) binding.PartAnswer {
+func combineAnswers(part binding.Part, unknowns []*binding.Unknown) binding.PartAnswer {
 	sum := binding.PartAnswer{Part: part}
 	for _, u := range unknowns {
 		switch {
@@ -200,7 +200,7 @@ func sum(part binding.Part, unknowns []*binding.Unknown) binding.PartAnswer {
 func registryAnswer(r *plan.Round) binding.PartAnswer {
 	part, o := binding.Part{Kind: binding.PartRegistry, Name: r.Instance.Name}, r.Observation
 	if o.Unknown != nil {
-		return sum(part, []*binding.Unknown{o.Unknown})
+		return combineAnswers(part, []*binding.Unknown{o.Unknown})
 	}
 	var accounts, sources, rules []*binding.Unknown
 	for _, platform := range slices.Sorted(maps.Keys(o.Accounts)) {
@@ -210,7 +210,7 @@ func registryAnswer(r *plan.Round) binding.PartAnswer {
 		state := o.Repositories[image]
 		sources, rules = append(sources, state.NoSource()), append(rules, state.NoRules())
 	}
-	return everyKind(sum(part, accounts), sum(part, sources), sum(part, rules))
+	return combineKinds(combineAnswers(part, accounts), combineAnswers(part, sources), combineAnswers(part, rules))
 }
 
 func vaultAnswer(r *plan.Round) binding.PartAnswer {
@@ -220,7 +220,7 @@ func vaultAnswer(r *plan.Round) binding.PartAnswer {
 			unknowns = append(unknowns, state.Unknown)
 		}
 	}
-	return sum(binding.Part{Kind: binding.PartVault}, unknowns)
+	return combineAnswers(binding.Part{Kind: binding.PartVault}, unknowns)
 }
 
 // siteAnswer combines the answers of a code host's site to questions of one kind.

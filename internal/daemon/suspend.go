@@ -26,7 +26,7 @@ func (d *Daemon) Suspend(ctx context.Context, who server.Caller, req client.Susp
 	if err != nil {
 		return report.SuspensionList{}, err
 	}
-	return report.NewSuspensionList(items, d.settle(ctx, instances, req.Binding)), nil
+	return report.NewSuspensionList(items, d.awaitSyncs(ctx, instances, req.Binding)), nil
 }
 
 // suspend stores suspensions, and returns them with their instances. It prevents
@@ -168,9 +168,9 @@ func (d *Daemon) askedSuspension(ctx context.Context, kind plan.EventKind, who s
 	d.asked(ctx, plan.Event{Kind: kind, Instance: s.Instance, Binding: s.Binding, Person: who.Person(by), Reason: why, Until: s.Until})
 }
 
-// settle waits until every instance has synced once from now on, so that no
+// awaitSyncs waits until every instance has synced once from now on, so that no
 // earlier sync is running. It returns the instances that did not sync in time.
-func (d *Daemon) settle(ctx context.Context, instances []*instance, name string) []string {
+func (d *Daemon) awaitSyncs(ctx context.Context, instances []*instance, name string) []string {
 	done := make([]chan struct{}, len(instances))
 	for n, i := range instances {
 		done[n] = make(chan struct{})

@@ -84,15 +84,15 @@ func (n Note) Text(l *report.Language, redact func(string) string) Text {
 
 // groupSimilar groups items that differ only in their binding, if there are many.
 func groupSimilar(items []Item) [][]Item {
-	type likeness struct {
+	type groupKey struct {
 		phase                    Phase
 		kind                     Kind
 		instance, of, why, state string
 	}
-	var order []likeness
-	groups := map[likeness][]Item{}
+	var order []groupKey
+	groups := map[groupKey][]Item{}
 	for _, i := range items {
-		key := likeness{i.Phase, i.Kind, i.Instance, "", i.Reason, i.State}
+		key := groupKey{i.Phase, i.Kind, i.Instance, "", i.Reason, i.State}
 		if i.Kind == Condition || i.Kind == Outage {
 			key.of = i.Of
 		}

@@ -140,9 +140,9 @@ type observation struct {
 	semaphores map[string]chan struct{}
 	// tokenObservations are the observations of tokens, by what is asked.
 	tokenObservations map[string]*tokenObservation
-	// made are the image repositories to create if they do not exist.
-	made  map[string]bool
-	count sync.Once
+	// toCreate are the image repositories to create if they do not exist.
+	toCreate map[string]bool
+	count    sync.Once
 
 	mu   sync.Mutex
 	seen binding.Observation
@@ -177,7 +177,7 @@ const (
 // never taken for an absence.
 func newObservation(ob *Observer, declared []binding.Declaration, records []binding.Record) *observation {
 	l := &observation{
-		Observer: ob, records: records, semaphores: map[string]chan struct{}{}, tokenObservations: map[string]*tokenObservation{}, made: made(declared),
+		Observer: ob, records: records, semaphores: map[string]chan struct{}{}, tokenObservations: map[string]*tokenObservation{}, toCreate: toCreate(declared),
 		seen: binding.Observation{
 			Instance:     ob.o.Instance,
 			Accounts:     map[binding.Platform]binding.AccountState{},
@@ -212,7 +212,7 @@ func (l *observation) result(declared []binding.Declaration, tokens map[string]*
 			o.Repositories[image] = l.seen.Repositories[image]
 		}
 	}
-	if o.Unknown != nil || !makes(declared, o.Repositories) {
+	if o.Unknown != nil || !mustCreate(declared, o.Repositories) {
 		o.Usage = nil
 	}
 	o.Tokens, o.Projects = map[string]binding.TokenState{}, map[string]map[string]binding.ProjectState{}
@@ -350,7 +350,7 @@ func (l *observation) repository(ctx context.Context, image string, can binding.
 			stopInstance(o, err)
 		}
 	})
-	if err == nil && !state.Exists && l.o.CountsUsage && l.made[image] && can.CreateRepositories {
+	if err == nil && !state.Exists && l.o.CountsUsage && l.toCreate[image] && can.CreateRepositories {
 		l.count.Do(func() { l.usage(ctx) })
 	}
 }

@@ -35,9 +35,9 @@ func images(declared []binding.Declaration, records []binding.Record) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// made returns the image repositories that a declaration says to create if they
+// toCreate returns the image repositories that a declaration says to create if they
 // do not exist.
-func made(declared []binding.Declaration) map[string]bool {
+func toCreate(declared []binding.Declaration) map[string]bool {
 	set := map[string]bool{}
 	for _, d := range declared {
 		for _, repository := range d.Spec.Repositories {
@@ -49,10 +49,10 @@ func made(declared []binding.Declaration) map[string]bool {
 	return set
 }
 
-// makes reports whether one of those image repositories certainly does not
+// mustCreate reports whether one of those image repositories certainly does not
 // exist.
-func makes(declared []binding.Declaration, states map[string]binding.RepositoryState) bool {
-	for image := range made(declared) {
+func mustCreate(declared []binding.Declaration, states map[string]binding.RepositoryState) bool {
+	for image := range toCreate(declared) {
 		if s, asked := states[image]; asked && s.Unknown == nil && !s.Exists {
 			return true
 		}

@@ -68,11 +68,11 @@ func (f filter) shows(s *binding.Status) bool {
 		f.Reason != "" && ready.Reason != f.Reason:
 		return false
 	}
-	return f.Query == "" || found(s, strings.ToLower(f.Query))
+	return f.Query == "" || matchesSearch(s, strings.ToLower(f.Query))
 }
 
-// found reports whether the search words are in a binding's declaration.
-func found(s *binding.Status, words string) bool {
+// matchesSearch reports whether the search words are in a binding's declaration.
+func matchesSearch(s *binding.Status, words string) bool {
 	texts := []string{s.Name, s.Spec.Instance, string(s.Spec.Platform), s.Spec.Username, s.Spec.Address, s.File, readyOf(s).Reason}
 	for _, r := range s.Spec.Repositories {
 		texts = append(texts, r.Image, r.Source)

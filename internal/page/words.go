@@ -93,7 +93,7 @@ func (t *siteLanguage) funcs() template.FuncMap {
 		"in":     func(at time.Time) string { return t.words.Text(distance(at, t.now())) },
 		"when":   func(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"iso":    func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
-		"took":   took,
+		"took":   formatDuration,
 		"hash":   hash,
 		"tab":    func(v view, page, to, id string) tab { return tab{v.Root, to, t.text(id), v.Page == page} },
 		"add":    func(a, b int) int { return a + b },
@@ -159,8 +159,8 @@ func number(n int) string {
 // yesNo is how a declaration writes a boolean.
 func yesNo(b bool) string { return strconv.FormatBool(b) }
 
-// took formats a duration for people: 420ms, 3.2s, 1m5s.
-func took(d time.Duration) string {
+// formatDuration formats a duration for people: 420ms, 3.2s, 1m5s.
+func formatDuration(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()

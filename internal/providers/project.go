@@ -83,21 +83,21 @@ func Ownership(account binding.Account, platform binding.Platform, owner binding
 	case account.Username == "":
 	case !binding.SameUsername(platform, owner.Name, account.Username):
 		return Unknown(question, ReasonOtherOwner, message.New("project.other-owner", "owner", owner.Name, "username", account.Username))
-	case Taken(account, owner):
+	case NameTaken(account, owner):
 		return No(question, "", ReasonAccountTaken, accountTaken(account, owner))
 	}
 	return Yes(question, ReasonOwner, message.New("project.owner", "owner", owner.Name))
 }
 
-// Taken reports whether a user has the account's name but not its number: the
+// NameTaken reports whether a user has the account's name but not its number: the
 // account was renamed or deleted, and somebody else took the name.
-func Taken(account binding.Account, user binding.HostUser) bool {
+func NameTaken(account binding.Account, user binding.HostUser) bool {
 	return account.UserID != "" && user.ID != "" && user.ID != account.UserID
 }
 
 // Known returns the user, or none if it took over the account's name.
 func Known(account binding.Account, user binding.HostUser) binding.HostUser {
-	if Taken(account, user) {
+	if NameTaken(account, user) {
 		return binding.HostUser{}
 	}
 	return user
@@ -113,7 +113,7 @@ func accountTaken(account binding.Account, user binding.HostUser) message.Messag
 func OtherUser(account binding.Account, platform binding.Platform, code string, user binding.HostUser) (no binding.Answer, ok bool) {
 	question := binding.QuestionTokenOwner
 	switch same := binding.SameUsername(platform, user.Name, account.Username); {
-	case same && Taken(account, user):
+	case same && NameTaken(account, user):
 		return No(question, code, ReasonAccountTaken, accountTaken(account, user)), true
 	case !same && user.ID != "" && user.ID == account.UserID:
 		return No(question, code, ReasonUserRenamed, message.New("account.renamed", "declared", account.Username, "name", user.Name)), true

@@ -207,8 +207,8 @@ func (t *HostToken) scopes() []string {
 	return t.Scopes
 }
 
-// may says whether the token has one of the scopes.
-func (t *HostToken) may(scopes ...string) bool {
+// hasScope says whether the token has one of the scopes.
+func (t *HostToken) hasScope(scopes ...string) bool {
 	return slices.ContainsFunc(t.scopes(), func(s string) bool { return slices.Contains(scopes, s) })
 }
 

@@ -75,7 +75,7 @@ func (c *CodeHosts) serveGitLabComments(r *http.Request, t *HostToken, path []st
 	switch rest := path[1:]; {
 	case p == nil:
 		return hostAnswer{status: http.StatusNotFound, body: hostObject{"message": "404 Project Not Found"}}
-	case !t.may("api"):
+	case !t.hasScope("api"):
 		return insufficientScope("api")
 	case isRequest(r, rest, http.MethodPost, "statuses/*"):
 		return c.gitlabStatus(jsonBody(r), p, rest[1])

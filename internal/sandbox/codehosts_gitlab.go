@@ -103,7 +103,7 @@ func insufficientScope(wanted string) hostAnswer {
 }
 
 func gitlabUser(r *http.Request, t *HostToken, u *HostUser) hostAnswer {
-	if !t.may("api", "read_api", "read_user") {
+	if !t.hasScope("api", "read_api", "read_user") {
 		return insufficientScope("api read_user")
 	}
 	return hostAnswer{status: http.StatusOK, body: hostObject{
@@ -113,7 +113,7 @@ func gitlabUser(r *http.Request, t *HostToken, u *HostUser) hostAnswer {
 }
 
 func (c *CodeHosts) gitlabProject(r *http.Request, t *HostToken, path []string) hostAnswer {
-	if !t.may("api", "read_api") {
+	if !t.hasScope("api", "read_api") {
 		return insufficientScope("api read_api")
 	}
 	p := c.project(HostGitLab, path[0])

@@ -120,8 +120,8 @@ func (f *Faults) clock() time.Time {
 	return f.now()
 }
 
-// later does the work of a request after a time.
-func (f *Faults) later(after time.Duration, next http.Handler, r *http.Request, body []byte) {
+// applyLater does the work of a request after a time.
+func (f *Faults) applyLater(after time.Duration, next http.Handler, r *http.Request, body []byte) {
 	r = r.Clone(context.WithoutCancel(r.Context()))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	f.mu.Lock()
@@ -158,7 +158,7 @@ func (f Fault) serve(faults *Faults, next http.Handler, w http.ResponseWriter, r
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if f.EffectAfter > 0 && (f.Cut || f.Status != 0) {
-		faults.later(f.EffectAfter, next, r, body)
+		faults.applyLater(f.EffectAfter, next, r, body)
 	}
 	switch {
 	case f.Cut:

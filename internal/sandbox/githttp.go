@@ -330,7 +330,7 @@ func (g *GitServer) answer(w io.Writer, req gitRequest) error {
 	}
 	var objects []plumbing.Hash
 	for _, h := range commits {
-		if objects, err = g.reach(h, held, objects); err != nil {
+		if objects, err = g.addReachable(h, held, objects); err != nil {
 			return err
 		}
 	}

@@ -53,7 +53,7 @@ func (g *GitServer) held(req gitRequest) (map[plumbing.Hash]bool, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := g.reach(h, held, nil); err != nil {
+		if _, err := g.addReachable(h, held, nil); err != nil {
 			return nil, err
 		}
 		if !slices.Contains(req.shallows, h) {
@@ -63,9 +63,9 @@ func (g *GitServer) held(req gitRequest) (map[plumbing.Hash]bool, error) {
 	return held, nil
 }
 
-// reach appends a commit and the objects of its tree that are not in held to
+// addReachable appends a commit and the objects of its tree that are not in held to
 // objects, and puts them into held.
-func (g *GitServer) reach(h plumbing.Hash, held map[plumbing.Hash]bool, objects []plumbing.Hash) ([]plumbing.Hash, error) {
+func (g *GitServer) addReachable(h plumbing.Hash, held map[plumbing.Hash]bool, objects []plumbing.Hash) ([]plumbing.Hash, error) {
 	if held[h] {
 		return objects, nil
 	}
@@ -79,14 +79,14 @@ func (g *GitServer) reach(h plumbing.Hash, held map[plumbing.Hash]bool, objects 
 		if err != nil {
 			return nil, err
 		}
-		return g.reach(commit.TreeHash, held, objects)
+		return g.addReachable(commit.TreeHash, held, objects)
 	}
 	tree, err := object.GetTree(g.store, h)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range tree.Entries {
-		if objects, err = g.reach(e.Hash, held, objects); err != nil {
+		if objects, err = g.addReachable(e.Hash, held, objects); err != nil {
 			return nil, err
 		}
 	}

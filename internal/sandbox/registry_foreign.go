@@ -58,8 +58,8 @@ func foreignName(origin string) string {
 	return ""
 }
 
-// asking is a request with another query or body.
-func (r registryRequest) asking(query url.Values, body any) registryRequest {
+// withRequest is a request with another query or body.
+func (r registryRequest) withRequest(query url.Values, body any) registryRequest {
 	clone := r.Clone(r.Context())
 	clone.URL.RawQuery = query.Encode()
 	r.Request = clone
@@ -69,7 +69,7 @@ func (r registryRequest) asking(query url.Values, body any) registryRequest {
 
 func (i *RegistryInstance) listHosts(r registryRequest) (any, *wireError) {
 	kind := r.URL.Query().Get("kind")
-	data, failure := i.getAccounts(r.asking(url.Values{"SourceOriginType": {foreignNames()[kind]}}, nil))
+	data, failure := i.getAccounts(r.withRequest(url.Values{"SourceOriginType": {foreignNames()[kind]}}, nil))
 	if failure != nil {
 		return nil, failure
 	}
@@ -99,7 +99,7 @@ func (i *RegistryInstance) linkHost(r registryRequest) (any, *wireError) {
 		"SourceOriginType": foreignNames()[in.Host.Type], "SourceUserName": in.Host.Auth.Login, "SourceToken": in.Host.Auth.Key,
 		"SourceEndpoint": in.Host.Site,
 	}
-	data, failure := i.createAccount(r.asking(nil, map[string]any{"SourceAccount": account}))
+	data, failure := i.createAccount(r.withRequest(nil, map[string]any{"SourceAccount": account}))
 	if failure != nil && failure.code == "SOURCE_ACCOUNT_INVALID" {
 		failure.code = "HostSaysNo"
 	}
@@ -141,14 +141,14 @@ func (i *RegistryInstance) setOrigin(r registryRequest) (any, *wireError) {
 		return nil, failure
 	}
 	at := max(strings.LastIndexByte(in.Project, '/'), 0)
-	return i.updateSource(r.asking(nil, map[string]any{"RepoSource": map[string]any{
+	return i.updateSource(r.withRequest(nil, map[string]any{"RepoSource": map[string]any{
 		"SourceRepoType": foreignNames()[in.Type], "SourceRepoNamespace": in.Project[:at], "SourceRepoName": strings.TrimPrefix(in.Project[at:], "/"),
 		"IsAutoBuild": in.Start == "PUSH", "IsOversea": !in.Near, "IsDisableCache": in.Cache == "no",
 	}}))
 }
 
 func (i *RegistryInstance) dropOrigin(r registryRequest) (any, *wireError) {
-	r = r.asking(nil, map[string]any{"RepoSource": nil})
+	r = r.withRequest(nil, map[string]any{"RepoSource": nil})
 	r.Header = http.Header{"Content-Type": {"application/json"}}
 	return i.updateSource(r)
 }

@@ -105,7 +105,7 @@ func (s *Server) tokenOnly(next http.Handler, g *Gate) http.Handler {
 			w.Header().Set("Connection", "close") // The next attempt costs a handshake, as with a wrong token.
 			s.refuse(w, r, message.NewError("server.unread"), http.StatusServiceUnavailable)
 		case token == nil:
-			s.refuseToken(w, r, g.wrong(from))
+			s.refuseToken(w, r, g.countWrong(from))
 		case token.ReadOnly && r.Method != http.MethodGet && r.Method != http.MethodHead:
 			g.count(token, Forbidden)
 			s.opts.Log.Warn("refused a change with a read-only token", "token", token.Name, "from", from)

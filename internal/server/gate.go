@@ -55,7 +55,7 @@ func (g *Gate) SignIn(from, candidate string) (*Token, func() (bool, error), err
 		g.unread(from, err)
 		return nil, nil, err
 	case token == nil:
-		return nil, nil, g.wrong(from)
+		return nil, nil, g.countWrong(from)
 	}
 	g.count(token, Answered)
 	return token, func() (bool, error) {
@@ -68,9 +68,9 @@ func (g *Gate) unread(from string, err error) {
 	g.lines.Do(func() { g.log.Error("cannot read a token of the API", "err", err, "from", from) })
 }
 
-// wrong counts and logs a wrong token. Its error says whether the address has
+// countWrong counts and logs a wrong token. Its error says whether the address has
 // recently sent too many.
-func (g *Gate) wrong(from string) error {
+func (g *Gate) countWrong(from string) error {
 	g.lines.Do(func() { g.log.Warn("refused a request without a valid token", "from", from) })
 	g.mu.Lock()
 	defer g.mu.Unlock()

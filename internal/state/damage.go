@@ -15,9 +15,9 @@ var ErrDamaged = message.NewError("state.damaged")
 // endOfTime is the end of a suspension that only a person ends.
 var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// held is the suspension of an instance while the journal is damaged, because
+// damageSuspension is the suspension of an instance while the journal is damaged, because
 // it is uncertain what was done and what people asked for.
-func held(instance string, d *binding.JournalDamage) binding.Suspension {
+func damageSuspension(instance string, d *binding.JournalDamage) binding.Suspension {
 	return binding.Suspension{
 		Instance: instance, Until: endOfTime, Person: binding.Person{By: "reconciler"},
 		Reason: message.English(binding.Suspension{Damage: d}.Why()), Damage: d,

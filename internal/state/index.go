@@ -234,8 +234,8 @@ func (x index) fill(from *table, upTo link) error {
 	})
 }
 
-// mark writes the position of the index, and waits for the disk.
-func (x index) mark(p position) error {
+// writePosition writes the position of the index, and waits for the disk.
+func (x index) writePosition(p position) error {
 	x.db.NoSync = false
 	defer func() { x.db.NoSync = true }()
 	return x.update(func(tx *bbolt.Tx) error { return putPosition(tx, p) })

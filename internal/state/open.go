@@ -126,7 +126,7 @@ func (s *Store) openJournal() error {
 		s.damage = damage
 		if s.table, err = s.salvaged(restored, damage); err == nil && s.unusable && len(s.found.segments) == 0 {
 			// So that a restart still knows that the journal is missing.
-			err = s.index.mark(position{link: link{Journal: newName(), Number: 1, Hash: firstHash}})
+			err = s.index.writePosition(position{link: link{Journal: newName(), Number: 1, Hash: firstHash}})
 		}
 		return err
 	case len(s.found.segments) == 0:
@@ -243,7 +243,7 @@ func (s *Store) catchUp(last link) error {
 			s.notice = message.New("state.stale")
 		}
 	}
-	return s.index.mark(position{link: last})
+	return s.index.writePosition(position{link: last})
 }
 
 func (s *Store) read() (*table, error) {
@@ -370,7 +370,7 @@ func (s *Store) Close() error {
 		behind = s.behind // The last write may have failed in the meantime.
 		s.mu.RUnlock()
 		if !behind {
-			err = errors.Join(err, s.index.mark(position{link: j.last, Closed: true}))
+			err = errors.Join(err, s.index.writePosition(position{link: j.last, Closed: true}))
 		}
 	}
 	if behind {

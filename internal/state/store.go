@@ -49,9 +49,9 @@ const statesAtOnce = 500
 // bindings. After an error some of them may be stored.
 func (s *Store) PutRetryState(_ context.Context, states ...binding.RetryState) error {
 	for some := range slices.Chunk(states, statesAtOnce) {
-		all := make([]placed, len(some))
+		all := make([]keyedValue, len(some))
 		for i, state := range some {
-			all[i] = placed{state.Instance, state.Binding, state}
+			all[i] = keyedValue{state.Instance, state.Binding, state}
 		}
 		if err := s.putAll(bucketRetryStates, all); err != nil {
 			return err
@@ -71,7 +71,7 @@ func (s *Store) DeleteRetryState(_ context.Context, state binding.RetryState) er
 func (s *Store) Suspensions(_ context.Context, instance string) ([]binding.Suspension, error) {
 	all, err := list[binding.Suspension](s, bucketSuspensions, instance)
 	if damage := s.Damage(); damage != nil && err == nil {
-		all = append([]binding.Suspension{held(instance, damage)}, all...)
+		all = append([]binding.Suspension{damageSuspension(instance, damage)}, all...)
 	}
 	return all, err
 }
@@ -270,8 +270,8 @@ func list[T any](s *Store, bucket, instance string) ([]T, error) {
 	return all, nil
 }
 
-// placed is a value, and its place in a bucket.
-type placed struct {
+// keyedValue is a value, and its place in a bucket.
+type keyedValue struct {
 	instance, key string
 	value         any
 }
@@ -279,11 +279,11 @@ type placed struct {
 // put writes a value, and the targets that the records in sent send secrets to.
 // An unchanged value is not written again.
 func (s *Store) put(bucket, instance, key string, value any, sent ...binding.Record) error {
-	return s.putAll(bucket, []placed{{instance, key, value}}, sent...)
+	return s.putAll(bucket, []keyedValue{{instance, key, value}}, sent...)
 }
 
 // putAll is put for several values, which count together.
-func (s *Store) putAll(bucket string, values []placed, sent ...binding.Record) error {
+func (s *Store) putAll(bucket string, values []keyedValue, sent ...binding.Record) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -293,7 +293,7 @@ func (s *Store) putAll(bucket string, values []placed, sent ...binding.Record) e
 	return nil
 }
 
-func (s *Store) putChanged(bucket string, values []placed, sent []binding.Record) error {
+func (s *Store) putChanged(bucket string, values []keyedValue, sent []binding.Record) error {
 	t, err := s.read()
 	if err != nil {
 		return err

@@ -29,8 +29,8 @@ type permission struct {
 	atProject bool
 }
 
-// right is the console's name of a permission.
-func right(name string) message.Message { return message.New("codeup.right." + name) }
+// permissionName is the console's name of a permission.
+func permissionName(name string) message.Message { return message.New("codeup.right." + name) }
 
 func permissions() []permission {
 	return []permission{
@@ -59,7 +59,7 @@ func (s *session) permissions(ctx context.Context, sources []string) []binding.A
 		switch {
 		case p.atProject && len(sources) == 0:
 			answers = append(answers, providers.Unknown(p.question, ReasonNoProject,
-				message.New("codeup.needs-project", "permission", right(p.name))))
+				message.New("codeup.needs-project", "permission", permissionName(p.name))))
 			continue
 		case p.atProject:
 			path = s.repository(sources[0]) + p.path
@@ -81,7 +81,7 @@ func (s *session) permission(ctx context.Context, p permission, path string) bin
 	case err == nil && reply.OK() && list == nil:
 		return providers.Unknown(p.question, providers.ReasonUnreadable, message.New("codeup.no-list"))
 	case err == nil && reply.OK():
-		granted := message.New("codeup.granted", "permission", right(p.name))
+		granted := message.New("codeup.granted", "permission", permissionName(p.name))
 		if p.question == binding.QuestionPermissionWebhooks {
 			granted = message.New("codeup.webhooks-read")
 		}
@@ -90,14 +90,14 @@ func (s *session) permission(ctx context.Context, p permission, path string) bin
 		return missing(p.question, p.name, p.legacy)
 	case err == nil && reply.Status == http.StatusNotFound && p.atProject:
 		return providers.Unknown(p.question, ReasonProjectUnread,
-			message.New("codeup.project-unread", "permission", right(p.name)))
+			message.New("codeup.project-unread", "permission", permissionName(p.name)))
 	}
 	return s.noVerdict(p.question, reply, err)
 }
 
 func missing(question binding.Question, name, legacy string) binding.Answer {
 	return providers.No(question, codePermissions, ReasonMissing, message.New("codeup.missing",
-		"permission", right(name), "legacy", message.Foreign(legacy)))
+		"permission", permissionName(name), "legacy", message.Foreign(legacy)))
 }
 
 // probe checks the permission to write webhooks in the only possible way: it
@@ -126,7 +126,7 @@ func (s *session) probe(ctx context.Context, path string) binding.Answer {
 		return providers.Unknown(question, ReasonCleanupRequired,
 			message.New("codeup.probe-left"))
 	}
-	return providers.Yes(question, ReasonGranted, message.New("codeup.granted", "permission", right("webhooks")))
+	return providers.Yes(question, ReasonGranted, message.New("codeup.granted", "permission", permissionName("webhooks")))
 }
 
 func (s *session) send(ctx context.Context, method, path string, body []byte, out any) (providers.Reply, error) {

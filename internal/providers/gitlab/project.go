@@ -64,11 +64,11 @@ func (p *Provider) CheckProject(ctx context.Context, account binding.Account, so
 
 func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	if refused, ok := refuseUnsent(token); ok && !token.IsZero() {
-		return asking(providers.Unknown(binding.QuestionProjectExists, refused.Reason, refused.Message))
+		return unknownProject(providers.Unknown(binding.QuestionProjectExists, refused.Reason, refused.Message))
 	}
 	s, ok := p.open(account.Address, token)
 	if !ok {
-		return asking(providers.Unknown(binding.QuestionProjectExists, providers.ReasonBadAddress, message.New("gitlab.bad-address")))
+		return unknownProject(providers.Unknown(binding.QuestionProjectExists, providers.ReasonBadAddress, message.New("gitlab.bad-address")))
 	}
 	source = strings.Trim(source, "/")
 	key := "project " + s.root.String() + " " + strings.ToLower(source)
@@ -77,7 +77,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 		found, reply, err = p.moved(ctx, s, key, found, reply)
 	}
 	if answer, refused := s.noProject(account, source, found, reply, err); refused {
-		return asking(answer)
+		return unknownProject(answer)
 	}
 	state := p.describe(key, source, found)
 	if level := found.level(); !token.IsZero() && (level == 0 || level >= maintainer) {
@@ -196,9 +196,9 @@ func role(found *project) []binding.Answer {
 		"level", level, "maintainer", maintainer))}
 }
 
-// asking is the state of a project that could not be read, with the answer that
+// unknownProject is the state of a project that could not be read, with the answer that
 // says why.
-func asking(answer binding.Answer) binding.ProjectState {
+func unknownProject(answer binding.Answer) binding.ProjectState {
 	return binding.ProjectState{
 		Subgroup: providers.Unknown(binding.QuestionSubgroup, ReasonSubgroupAsking, answer.Message),
 		Answers:  []binding.Answer{answer},

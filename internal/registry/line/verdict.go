@@ -73,7 +73,7 @@ func lookUp(code string) (first string, v verdict, known bool) {
 // the status, because a missing user and a missing repository both have status
 // 404. An unknown code is nobody's fault, and certainly not the token's.
 func (l *Line) verdictOf(c Call, status int, code string) verdict {
-	v := l.answerMeans(status, code)
+	v := l.interpretCode(status, code)
 	first, _, _ := lookUp(code)
 	switch {
 	case !c.Writes():
@@ -85,7 +85,7 @@ func (l *Line) verdictOf(c Call, status int, code string) verdict {
 	return v
 }
 
-func (l *Line) answerMeans(status int, code string) verdict {
+func (l *Line) interpretCode(status int, code string) verdict {
 	first, v, known := lookUp(code)
 	switch {
 	case slices.Contains(l.profile.TokenCodes, code):

@@ -71,15 +71,15 @@ type call struct {
 
 // answer is the result of probing a call.
 type answer struct {
-	is word
+	is probeResult
 	// code is the registry's code of a refusal.
 	code string
 }
 
-type word int
+type probeResult int
 
 const (
-	served word = iota
+	served probeResult = iota
 	unserved
 	refused
 	// unclear counts as served if nothing else is known.
@@ -166,14 +166,14 @@ func (p *prober) on(name string, calls ...call) bool {
 		p.reasons[name] = p.known.Reasons[name]
 	}
 	if _, is := p.reasons[name]; is {
-		p.askAgain(line.ProbeAgain)
+		p.probeAgainAfter(line.ProbeAgain)
 		return false
 	}
 	return true
 }
 
-// askAgain makes the calls be probed again after a time at the latest.
-func (p *prober) askAgain(after time.Duration) {
+// probeAgainAfter makes the calls be probed again after a time at the latest.
+func (p *prober) probeAgainAfter(after time.Duration) {
 	if p.again == 0 || after < p.again {
 		p.again = after
 	}
@@ -182,7 +182,7 @@ func (p *prober) askAgain(after time.Duration) {
 // ask finds out whether the endpoint serves a call.
 func (p *prober) ask(c call) answer {
 	if c.unprobed {
-		p.askAgain(line.ProbeAgain)
+		p.probeAgainAfter(line.ProbeAgain)
 		return answer{}
 	}
 	key := c.Action + " " + c.Method + " " + c.Path
@@ -192,17 +192,17 @@ func (p *prober) ask(c call) answer {
 	c.Op, c.Object, c.Probe = message.New("op.registry.probe"), c.Action, true
 	_, err := p.d.line.Do(p.ctx, c.Call)
 	p.absent = p.absent || line.Absent(err)
-	a := p.meaning(c, err)
+	a := p.interpret(c, err)
 	p.answers[key] = a
 	if a.is == unclear {
-		p.askAgain(line.ProbeAgain)
+		p.probeAgainAfter(line.ProbeAgain)
 	}
 	return a
 }
 
-// meaning interprets the result of a probe. If a write is refused, it is served,
+// interpret interprets the result of a probe. If a write is refused, it is served,
 // because the probe names nothing.
-func (p *prober) meaning(c call, err error) answer {
+func (p *prober) interpret(c call, err error) answer {
 	kind := binding.KindOf(err)
 	switch {
 	case line.Unserved(err):
@@ -224,7 +224,7 @@ func (p *prober) meaning(c call, err error) answer {
 		}
 		p.over = p.over || kind == binding.Throttled
 		if f, ok := errors.AsType[*binding.Failure](err); ok && line.Refused(err) {
-			p.askAgain(line.RefusedAgain)
+			p.probeAgainAfter(line.RefusedAgain)
 			return answer{refused, f.Code}
 		}
 	}

@@ -39,13 +39,13 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 	if !can.ReadRules && !can.ReadSources {
 		c.Action, c.Method = "GetRepo", http.MethodGet
 		_, err := d.line.Do(ctx, c)
-		return present(state, err)
+		return orAbsent(state, err)
 	}
 	if can.ReadRules {
 		c.Action, c.Method, c.Path = "GetRepoBuildRuleList", http.MethodGet, c.Path+"/rules"
 		body, err := d.line.Do(ctx, c)
 		if err != nil {
-			return present(state, err)
+			return orAbsent(state, err)
 		}
 		if state.Rules, err = decodeRules(body); err != nil {
 			return binding.RepositoryState{}, d.line.Unreadable(op, image, err)
@@ -59,7 +59,7 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 			return binding.RepositoryState{}, d.line.Unreadable(op, image, err)
 		}
 		if err != nil || body == nil {
-			return present(state, err)
+			return orAbsent(state, err)
 		}
 		if state.Link, err = d.line.Profile().Link(body); err != nil {
 			return binding.RepositoryState{}, d.line.Unreadable(op, image, err)
@@ -68,9 +68,9 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 	return state, nil
 }
 
-// present returns the state of an image repository. It does not exist if the
+// orAbsent returns the state of an image repository. It does not exist if the
 // registry says so, and is unknown if a read failed.
-func present(state binding.RepositoryState, err error) (binding.RepositoryState, error) {
+func orAbsent(state binding.RepositoryState, err error) (binding.RepositoryState, error) {
 	if err == nil {
 		return state, nil
 	}

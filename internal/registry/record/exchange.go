@@ -79,8 +79,8 @@ func (x *exchange) request() []leaf {
 	return append(all, leaves(x.body)...)
 }
 
-// good reports whether the request succeeded.
-func (x *exchange) good() bool { return x.status >= 200 && x.status < 300 && x.answer != nil }
+// succeeded reports whether the request succeeded.
+func (x *exchange) succeeded() bool { return x.status >= 200 && x.status < 300 && x.answer != nil }
 
 // parameter is a parameter of the query or of the form, regardless of the case
 // of its name.

@@ -64,7 +64,7 @@ func (e *evidence) findBind() {
 			return 0
 		}
 		score := 1
-		if x.good() {
+		if x.succeeded() {
 			score += 4
 		}
 		if x.purpose("account", "accounts", "binding", "bindings", "bind", "source") {
@@ -125,7 +125,7 @@ func (e *evidence) bindLeaves(x *exchange) (token, platform *leaf) {
 func (e *evidence) findList() {
 	var found *place
 	e.list = e.best(func(x *exchange) int {
-		if !x.good() || x == e.bind || x.method != "GET" && !x.purpose("get", "list", "query", "describe", "search") {
+		if !x.succeeded() || x == e.bind || x.method != "GET" && !x.purpose("get", "list", "query", "describe", "search") {
 			return 0
 		}
 		p := e.accountIn(x)
@@ -212,7 +212,7 @@ func (e *evidence) findNone() {
 			x.action(e.names) != e.list.action(e.names) {
 			continue
 		}
-		if x.good() {
+		if x.succeeded() {
 			e.noneIn(x)
 		} else if code := x.code(); x.status >= 400 && e.names.Known(code) && has(code, "account", "binding", "source") {
 			note(&e.noneCodes, code)

@@ -12,7 +12,7 @@ import (
 func (p *proposal) projects() {
 	for i := range p.e.all {
 		x := &p.e.all[i]
-		if !x.good() || !x.purpose("repos", "repositories", "projects") || !x.purpose("account", "accounts", "sourceaccount") && !x.purpose("source") || !p.namesAccount(x) {
+		if !x.succeeded() || !x.purpose("repos", "repositories", "projects") || !x.purpose("account", "accounts", "sourceaccount") && !x.purpose("source") || !p.namesAccount(x) {
 			continue
 		}
 		at, object := firstObject(x.answer)
@@ -79,7 +79,7 @@ func (p *proposal) source() {
 	for i := range p.e.all {
 		x := &p.e.all[i]
 		image := imagePath(x.segments)
-		if !x.good() || image == nil || x.method != "GET" {
+		if !x.succeeded() || image == nil || x.method != "GET" {
 			continue
 		}
 		at, fields := p.sourceIn(x.answer, nil)

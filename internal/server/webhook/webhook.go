@@ -117,14 +117,14 @@ type state struct {
 // sender is one configured sender.
 type sender struct {
 	Sender
-	prove prover
-	parse func(http.Header, []byte) (event, error)
-	files []*secretFile
-	*past
+	verify verifier
+	parse  func(http.Header, []byte) (event, error)
+	files  []*secretFile
+	*senderState
 }
 
-// past is what is known about a sender's earlier requests. It outlives a reload.
-type past struct {
+// senderState is what is known about a sender's earlier requests. It outlives a reload.
+type senderState struct {
 	// unprovenAnswers limits how many unproven requests get the usual answer.
 	unprovenAnswers *rate.Limiter
 	seen            memory
@@ -177,15 +177,15 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 	s := &sender{Sender: configured}
 	switch configured.Kind {
 	case GitHub:
-		s.prove, s.parse = proveHub("X-Hub-Signature-256", "X-Github-Delivery"), parseGitHub
+		s.verify, s.parse = verifyHub("X-Hub-Signature-256", "X-Github-Delivery"), parseGitHub
 	case GitLab:
-		s.prove, s.parse = proveGitLab, parseGitLab
+		s.verify, s.parse = verifyGitLab, parseGitLab
 	case Bitbucket:
-		s.prove, s.parse = proveHub("X-Hub-Signature", "X-Request-Uuid", "X-Request-Id"), parseBitbucket
+		s.verify, s.parse = verifyHub("X-Hub-Signature", "X-Request-Uuid", "X-Request-Id"), parseBitbucket
 	case Codeup:
-		s.prove, s.parse = proveToken("X-Codeup-Token", ""), parseCodeup
+		s.verify, s.parse = verifyToken("X-Codeup-Token", ""), parseCodeup
 	case Generic:
-		s.prove, s.parse = proveGeneric, parseGeneric
+		s.verify, s.parse = verifyGeneric, parseGeneric
 	default:
 		return nil, message.NewError("webhook.type", "type", configured.Kind)
 	}
@@ -207,9 +207,9 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 		h.opts.Log.Warn("cannot read a webhook's previous secret, so it is not accepted", "sender", s.Name, "err", err)
 	}
 	if before != nil && before.Kind == s.Kind {
-		s.past = before.past
+		s.senderState = before.senderState
 	} else {
-		s.past = &past{
+		s.senderState = &senderState{
 			unprovenAnswers: rate.NewLimiter(senderPerSecond, senderBurst),
 			unprovenLogs:    rate.Sometimes{First: 10, Interval: time.Second},
 		}
@@ -291,7 +291,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t t
 		s.unprovenLogs.Do(func() { h.opts.Log.Error("webhook: its secret cannot be read", "sender", s.Name, "err", unread) })
 	}
 	d := delivery{header: r.Header, keys: keys, now: h.opts.Now()}
-	if _, err := s.prove(d); unread == nil && slices.Contains([]error{errNoProof, errProofShape, errTimeMissing}, err) {
+	if _, err := s.verify(d); unread == nil && slices.Contains([]error{errNoProof, errProofShape, errTimeMissing}, err) {
 		return h.unproven(s, r, err, answer{http.StatusUnauthorized, Unauthorized})
 	}
 	place := h.bodies.Acquire(port.Peer(r.RemoteAddr), func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
@@ -304,7 +304,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t t
 		return h.unproven(s, r, message.NewError("webhook.cut"), answer{http.StatusBadRequest, Rejected})
 	}
 	d.body = body
-	id, err := s.prove(d)
+	id, err := s.verify(d)
 	if err != nil && unread != nil {
 		// The secret that cannot be read might prove the request.
 		return answer{http.StatusServiceUnavailable, Rejected}

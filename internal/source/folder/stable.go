@@ -94,7 +94,7 @@ func (t *tree) stat(id string) fs.FileInfo {
 func entryNames(entries []fs.DirEntry) []string {
 	names := []string{}
 	for _, e := range entries {
-		if e.Type().IsRegular() && !matters(e.Name()) {
+		if e.Type().IsRegular() && !isRelevant(e.Name()) {
 			continue
 		}
 		names = append(names, e.Name()+"\x00"+e.Type().String())
@@ -103,6 +103,6 @@ func entryNames(entries []fs.DirEntry) []string {
 	return names
 }
 
-func matters(name string) bool {
+func isRelevant(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".cue", ".reconcilerignore"}, filepath.Ext(name)) && !strings.HasPrefix(name, "..")
 }

@@ -124,7 +124,7 @@ func ofServer(f *binding.Failure, err error) bool {
 	text := ""
 	if line, ok := errors.AsType[*pktline.ErrorLine](err); ok {
 		text = line.Text
-		f.Err = &message.Error{Message: says(line.Text)}
+		f.Err = &message.Error{Message: quoteServer(line.Text)}
 	}
 	said, ok := errors.AsType[*serverError](err)
 	if ok {
@@ -148,8 +148,8 @@ func ofServer(f *binding.Failure, err error) bool {
 	return true
 }
 
-// says quotes a server's message.
-func says(text string) message.Message {
+// quoteServer quotes a server's message.
+func quoteServer(text string) message.Message {
 	return message.New("git.says", "text", message.Foreign(message.Cut(text, 200)))
 }
 

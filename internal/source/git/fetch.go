@@ -57,7 +57,7 @@ func (s *Source) open(ctx context.Context) (c openSession, err error) {
 }
 
 // fetch is the second half of a session.
-func (s *Source) fetch(ctx context.Context, c openSession, o order, store *store) (err error) {
+func (s *Source) fetch(ctx context.Context, c openSession, o fetchRequest, store *store) (err error) {
 	defer s.observe("fetch", s.options.Now(), &err)
 	// An ignore file or a policy may be larger than the limit for declarations.
 	const least = 1 << 20
@@ -106,7 +106,7 @@ func (s *Source) noRef(name string) error {
 func (s *Source) collect(ctx context.Context, c openSession, tip plumbing.Hash) (fetched *store, partial bool, err error) {
 	fetched = newStore()
 	partial = !s.whole && c.refs.Capabilities.Supports(capability.Filter) && c.refs.Capabilities.Supports(capability.AllowReachableSHA1InWant)
-	o := order{want: tip, depth: 1, trees: partial}
+	o := fetchRequest{want: tip, depth: 1, trees: partial}
 	if s.store != nil {
 		maps.Copy(fetched.held, s.store.held)
 		o.have, o.haveShallow = s.tip, true
@@ -117,7 +117,7 @@ func (s *Source) collect(ctx context.Context, c openSession, tip plumbing.Hash) 
 		if c.refs.Head == nil {
 			return fetched, false, s.noRef("HEAD")
 		}
-		o, partial = order{want: *c.refs.Head, depth: 200}, false
+		o, partial = fetchRequest{want: *c.refs.Head, depth: 200}, false
 	}
 	return fetched, partial, s.fetch(ctx, c, o, fetched)
 }
@@ -125,20 +125,20 @@ func (s *Source) collect(ctx context.Context, c openSession, tip plumbing.Hash) 
 // fill fetches the blobs that the snapshot of tip will read. If the server does
 // not serve single blobs, it fetches the whole commit.
 func (s *Source) fill(ctx context.Context, store *store, tip plumbing.Hash) error {
-	t := &tree{store: store, used: map[plumbing.Hash]held{}}
+	t := &tree{store: store, used: map[plumbing.Hash]neededObject{}}
 	blobs, err := t.wanted(ctx, tip, s.path)
 	if err != nil || len(blobs) == 0 {
 		return s.asCacheError(err)
 	}
 	err = s.withSession(ctx, func(ctx context.Context, c openSession) error {
-		return s.fetch(ctx, c, order{blobs: blobs}, store)
+		return s.fetch(ctx, c, fetchRequest{blobs: blobs}, store)
 	})
 	if err == nil || ctx.Err() != nil || errors.Is(err, errTooLarge) {
 		return err
 	}
 	s.whole = true
 	return s.withSession(ctx, func(ctx context.Context, c openSession) error {
-		return s.fetch(ctx, c, order{want: tip, depth: 1}, store)
+		return s.fetch(ctx, c, fetchRequest{want: tip, depth: 1}, store)
 	})
 }
 
@@ -153,7 +153,7 @@ func offersCommit(refs *packp.AdvRefs, h plumbing.Hash) bool {
 // read selects the declarations of the commit tip, and keeps the objects that
 // it needed as the cache.
 func (s *Source) read(ctx context.Context, store *store, tip plumbing.Hash) (source.Snapshot, error) {
-	t := &tree{store: store, used: map[plumbing.Hash]held{}}
+	t := &tree{store: store, used: map[plumbing.Hash]neededObject{}}
 	obj, err := t.get(tip, plumbing.CommitObject)
 	if err != nil {
 		if s.options.Commit != "" {

@@ -190,7 +190,7 @@ func FuzzConversation(f *testing.F) {
 		s := newStore()
 		defer s.release()
 		const limit = 1 << 16
-		err = fetch(t.Context(), scriptedServer{Reader: bytes.NewReader(sent)}, refs, order{want: plumbing.NewHash(id), depth: 1}, s, bounds{limit, limit})
+		err = fetch(t.Context(), scriptedServer{Reader: bytes.NewReader(sent)}, refs, fetchRequest{want: plumbing.NewHash(id), depth: 1}, s, bounds{limit, limit})
 		if _, size := contents(s); size > limit {
 			t.Errorf("%d bytes are kept, error %v", size, err)
 		}

@@ -72,7 +72,7 @@ func (s *Source) rewritten(ctx context.Context, fetched objects, tip plumbing.Ha
 		store := newStore()
 		// Claiming to have the previous revision spares us what comes before
 		// it. Only the commits of the answer are read.
-		o := order{want: tip, have: previous, depth: depth, commits: true}
+		o := fetchRequest{want: tip, have: previous, depth: depth, commits: true}
 		err := s.withSession(ctx, func(ctx context.Context, c openSession) error {
 			return s.fetch(ctx, c, o, store)
 		})

@@ -67,7 +67,7 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 	if err != nil {
 		return source.Snapshot{}, l.missing(message.New("op.git.find-commit"), plumbing.CommitObject, id, err)
 	}
-	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]held{}, listed: l.listed, read: l.read}
+	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]neededObject{}, listed: l.listed, read: l.read}
 	var snapshot source.Snapshot
 	if err = t.enter(names); err == nil {
 		l.readAhead(ctx, t)
@@ -84,6 +84,6 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 func (l *Local) missing(op message.Message, lacks plumbing.ObjectType, id string, err error) error {
 	return &binding.Failure{
 		Kind: binding.Unreadable, Code: "incomplete", Op: op, Object: id, Err: err,
-		Hint: l.store.whole(lacks, message.New("git.fsck")),
+		Hint: l.store.completeHint(lacks, message.New("git.fsck")),
 	}
 }

@@ -42,7 +42,7 @@ func (l *Local) MergeBase(base, head string) (string, error) {
 	if cut {
 		return "", &binding.Failure{
 			Kind: binding.Unreadable, Code: "merge-base", Op: message.New("op.git.left", "head", head), Object: base,
-			Err: errNotKnown, Hint: l.store.whole(plumbing.CommitObject, message.New("git.fsck")),
+			Err: errNotKnown, Hint: l.store.completeHint(plumbing.CommitObject, message.New("git.fsck")),
 		}
 	}
 	maps.DeleteFunc(found, func(h plumbing.Hash, _ bool) bool { return !common(h) })

@@ -15,9 +15,9 @@ type objects interface {
 	EncodedObjectSize(plumbing.Hash) (int64, error)
 }
 
-// held is an object that a snapshot needed. An object above the limit has no
+// neededObject is an object that a snapshot needed. An object above the limit has no
 // content.
-type held struct {
+type neededObject struct {
 	kind    plumbing.ObjectType
 	content []byte
 	size    int64
@@ -26,14 +26,14 @@ type held struct {
 // store has what the snapshot of one commit needed and, while the next one is
 // read, the packs that were fetched for it.
 type store struct {
-	held  map[plumbing.Hash]held
+	held  map[plumbing.Hash]neededObject
 	packs []*pack
 }
 
 // storing makes a store of some objects.
-func storing(objects map[plumbing.Hash]held) *store { return &store{held: objects} }
+func storing(objects map[plumbing.Hash]neededObject) *store { return &store{held: objects} }
 
-func newStore() *store { return storing(map[plumbing.Hash]held{}) }
+func newStore() *store { return storing(map[plumbing.Hash]neededObject{}) }
 
 // before is the store as it was before anything was fetched.
 func (s *store) before() *store { return storing(s.held) }
@@ -51,7 +51,7 @@ func (s *store) release() {
 
 // get returns an object. For one above the limit, the error is
 // source.ErrTooLarge.
-func (s *store) get(typ plumbing.ObjectType, h plumbing.Hash) (held, error) {
+func (s *store) get(typ plumbing.ObjectType, h plumbing.Hash) (neededObject, error) {
 	if found, ok := s.held[h]; ok {
 		return found, nil
 	}
@@ -61,7 +61,7 @@ func (s *store) get(typ plumbing.ObjectType, h plumbing.Hash) (held, error) {
 			continue
 		}
 		kind, _ := p.kindOf(i)
-		found := held{kind: kind, size: int64(p.entries[i].size)}
+		found := neededObject{kind: kind, size: int64(p.entries[i].size)}
 		if found.size > p.maxSize(kind) {
 			return found, nil
 		}
@@ -69,7 +69,7 @@ func (s *store) get(typ plumbing.ObjectType, h plumbing.Hash) (held, error) {
 		found.content = content
 		return found, err
 	}
-	return held{}, s.absent()
+	return neededObject{}, s.absent()
 }
 
 // absent is the error for a missing object. It may be missing because the

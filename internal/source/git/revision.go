@@ -41,7 +41,7 @@ func (l *Local) Resolve(rev string) (string, error) {
 		if commit, steps, err = l.step(commit, steps); err != nil && !errors.Is(err, errForm) {
 			f.Err, f.Hint = message.NewError("git.rev.no-ancestor", "name", name), message.New("git.rev.existing")
 			if !errors.Is(err, errNoParent) {
-				f.Hint = l.store.whole(plumbing.CommitObject, f.Hint)
+				f.Hint = l.store.completeHint(plumbing.CommitObject, f.Hint)
 			}
 			return "", f
 		}
@@ -64,10 +64,10 @@ func (l *Local) Resolve(rev string) (string, error) {
 	case errors.Is(err, errNoName):
 		f.Err, f.Hint = message.NewError("git.rev.not-here", "revision", rev, "why", err), message.New("git.rev.fetch")
 		if plumbing.IsHash(name) {
-			f.Hint = l.store.whole(plumbing.CommitObject, f.Hint)
+			f.Hint = l.store.completeHint(plumbing.CommitObject, f.Hint)
 		}
 	default:
-		f.Hint = l.store.whole(plumbing.CommitObject, message.New("git.fsck"))
+		f.Hint = l.store.completeHint(plumbing.CommitObject, message.New("git.fsck"))
 	}
 	return "", f
 }

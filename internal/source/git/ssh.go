@@ -191,7 +191,7 @@ type serverError struct {
 
 func (e *serverError) Error() string { return message.English(e.Says()) }
 
-func (e *serverError) Says() message.Message { return says(e.text) }
+func (e *serverError) Says() message.Message { return quoteServer(e.text) }
 
 // explained reads the output of upload-pack. If it ends early, standard error
 // may say why.

@@ -99,7 +99,7 @@ func openStore(dir string) (*localStore, string, error) {
 	}
 	common := dot
 	if data, err := boundedio.ReadFile(filepath.Join(dot, "commondir"), maxSmall); err == nil {
-		common = under(dot, strings.TrimSpace(string(data)))
+		common = absoluteIn(dot, strings.TrimSpace(string(data)))
 	}
 	if err := checkFormats(filepath.Join(common, "config")); err != nil {
 		return nil, "", err
@@ -188,7 +188,7 @@ func findGit(dir string) (dot, root string, err error) {
 			if !ok {
 				return "", "", message.NewError("git.no-clone", "at", at)
 			}
-			at = under(dir, strings.TrimSpace(string(named)))
+			at = absoluteIn(dir, strings.TrimSpace(string(named)))
 		}
 		if isGit(at) {
 			return at, dir, nil
@@ -238,8 +238,8 @@ func isGit(dir string) bool {
 	return false
 }
 
-// under makes a path absolute, relative to dir.
-func under(dir, path string) string {
+// absoluteIn makes a path absolute, relative to dir.
+func absoluteIn(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
@@ -279,7 +279,7 @@ func alternates(objects string, seen map[string]bool, depth int) []string {
 		if plain, err := strconv.Unquote(line); err == nil && line[0] == '"' {
 			line = plain
 		}
-		folder := under(objects, line)
+		folder := absoluteIn(objects, line)
 		if seen[folder] {
 			continue
 		}
@@ -332,10 +332,10 @@ func (s *localStore) partial() bool {
 	return err == nil && len(found) > 0
 }
 
-// whole says how to get what the clone lacks, or returns otherwise if the clone
+// completeHint says how to get what the clone lacks, or returns otherwise if the clone
 // is complete. A shallow clone lacks commits, and a partial one lacks their
 // content.
-func (s *localStore) whole(lacks plumbing.ObjectType, otherwise message.Message) message.Message {
+func (s *localStore) completeHint(lacks plumbing.ObjectType, otherwise message.Message) message.Message {
 	switch {
 	case lacks == plumbing.CommitObject && s.shallow():
 		return message.New("git.shallow")

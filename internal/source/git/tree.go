@@ -20,7 +20,7 @@ import (
 type tree struct {
 	store objects
 	root  plumbing.Hash
-	used  map[plumbing.Hash]held
+	used  map[plumbing.Hash]neededObject
 	// listed and read are folders and contents that were read for another commit of
 	// the same clone, so that what two commits share is read once; nil if nothing
 	// is kept.
@@ -211,7 +211,7 @@ func (t *tree) fetched(s *store, h plumbing.Hash, limit int64) ([]byte, error) {
 		return nil, missing(plumbing.BlobObject, h, err)
 	}
 	if size > limit {
-		t.used[h] = held{kind: plumbing.BlobObject, size: size}
+		t.used[h] = neededObject{kind: plumbing.BlobObject, size: size}
 		return nil, source.ErrTooLarge
 	}
 	found, err := s.get(plumbing.BlobObject, h)

@@ -133,7 +133,7 @@ const maxHistory = 5000
 func (s *Source) history(ctx context.Context, tip plumbing.Hash, depth int) (store *store, err error) {
 	store = newStore()
 	err = s.withSession(ctx, func(ctx context.Context, c openSession) error {
-		return s.fetch(ctx, c, order{want: tip, depth: depth, trees: true}, store)
+		return s.fetch(ctx, c, fetchRequest{want: tip, depth: depth, trees: true}, store)
 	})
 	return store, err
 }
@@ -148,9 +148,9 @@ func (s *Source) acceptedCommit(ctx context.Context, tip plumbing.Hash, fetched 
 	}
 	last, store := plumbing.NewHash(previous), newStore()
 	failed := s.withSession(ctx, func(ctx context.Context, c openSession) error {
-		o := order{want: last, depth: 1}
+		o := fetchRequest{want: last, depth: 1}
 		if !offersCommit(c.refs, last) {
-			o = order{want: tip, depth: slices.Max(depths())}
+			o = fetchRequest{want: tip, depth: slices.Max(depths())}
 		}
 		return s.fetch(ctx, c, o, store)
 	})

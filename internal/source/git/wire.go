@@ -57,8 +57,8 @@ func listRefs(ctx context.Context, s session) (*packp.AdvRefs, error) {
 	return refs, nil
 }
 
-// order is what to fetch.
-type order struct {
+// fetchRequest is what to fetch.
+type fetchRequest struct {
 	want plumbing.Hash
 	// have is a commit whose whole tree we have. haveShallow is true if we do
 	// not have its parents.
@@ -77,7 +77,7 @@ type order struct {
 }
 
 // fetch sends an order and adds the pack of the answer to store.
-func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *store, b bounds) error {
+func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o fetchRequest, store *store, b bounds) error {
 	req, err := upload(refs.Capabilities, o)
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (b *sideband) Read(p []byte) (int, error) {
 
 // upload builds the request, with only those capabilities that are needed and
 // offered.
-func upload(offered *capability.List, o order) (*packp.UploadPackRequest, error) {
+func upload(offered *capability.List, o fetchRequest) (*packp.UploadPackRequest, error) {
 	req := packp.NewUploadPackRequest()
 	req.Wants = []plumbing.Hash{o.want}
 	if len(o.blobs) > 0 {

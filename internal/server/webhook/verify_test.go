@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// prove asks a prover with one secret.
-func prove(p prover, secret, body string, now time.Time, headers map[string]string) (string, error) {
+// verify asks a verifier with one secret.
+func verify(p verifier, secret, body string, now time.Time, headers map[string]string) (string, error) {
 	h := http.Header{}
 	for k, v := range headers {
 		h.Set(k, v)
@@ -25,7 +25,7 @@ func prove(p prover, secret, body string, now time.Time, headers map[string]stri
 // TestDocumentedSignatures: the examples that the hosts print.
 func TestDocumentedSignatures(t *testing.T) {
 	t.Run("GitHub, Validating webhook deliveries", func(t *testing.T) {
-		_, err := prove(proveHub("X-Hub-Signature-256", ""), "It's a Secret to Everybody", "Hello, World!", time.Now(), map[string]string{
+		_, err := verify(verifyHub("X-Hub-Signature-256", ""), "It's a Secret to Everybody", "Hello, World!", time.Now(), map[string]string{
 			"X-Hub-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
 		})
 		if err != nil {
@@ -33,7 +33,7 @@ func TestDocumentedSignatures(t *testing.T) {
 		}
 	})
 	t.Run("Bitbucket Cloud, Manage webhooks", func(t *testing.T) {
-		_, err := prove(proveHub("X-Hub-Signature", ""), "It's a Secret to Everybody", "Hello World!", time.Now(), map[string]string{
+		_, err := verify(verifyHub("X-Hub-Signature", ""), "It's a Secret to Everybody", "Hello World!", time.Now(), map[string]string{
 			"X-Hub-Signature": "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9",
 		})
 		if err != nil {
@@ -52,7 +52,7 @@ func TestDocumentedSignatures(t *testing.T) {
 		h.Set("webhook-timestamp", "1614265330")
 		h.Set("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
 		d := delivery{header: h, body: []byte(`{"test": 2432232314}`), keys: []key{k}, now: time.Unix(1614265330, 0)}
-		if id, err := proveGitLab(d); err != nil || id != "msg_p5jXN8AQM9LWM0D4loKWxJek" {
+		if id, err := verifyGitLab(d); err != nil || id != "msg_p5jXN8AQM9LWM0D4loKWxJek" {
 			t.Errorf("id %q, %v", id, err)
 		}
 	})

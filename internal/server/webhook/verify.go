@@ -43,10 +43,10 @@ type delivery struct {
 	now    time.Time
 }
 
-// prover checks that a delivery comes from the holder of one of its keys, and
+// verifier checks that a delivery comes from the holder of one of its keys, and
 // returns the sender's ID of the delivery, if it has one. It does not parse the
 // body.
-type prover func(delivery) (id string, err error)
+type verifier func(delivery) (id string, err error)
 
 // singleValue is the only value of a header. ok is false if there is none, and also
 // if there are several, because proxies disagree on which one counts.
@@ -58,11 +58,11 @@ func singleValue(h http.Header, name string) (value string, ok bool) {
 	return values[0], true
 }
 
-// proveHub checks the signature of GitHub and Bitbucket: "sha256=" and the HMAC
+// verifyHub checks the signature of GitHub and Bitbucket: "sha256=" and the HMAC
 // of the body in hexadecimal digits. The ID of the delivery, from the first of
 // these headers that exists, is not signed: remembering it stops honest
 // repetitions, not a replay by an attacker.
-func proveHub(signatureHeader string, idHeaders ...string) prover {
+func verifyHub(signatureHeader string, idHeaders ...string) verifier {
 	return func(d delivery) (string, error) {
 		text, ok := singleValue(d.header, signatureHeader)
 		if !ok {
@@ -102,10 +102,10 @@ func signedBy(keys []key, signature []byte, parts ...[]byte) error {
 	return err
 }
 
-// proveGeneric checks a delivery in our own format: X-Reconciler-Signature is
+// verifyGeneric checks a delivery in our own format: X-Reconciler-Signature is
 // sha256= and the HMAC of time, a dot and the body. The signature covers the
 // time, so it also serves as the ID of the delivery.
-func proveGeneric(d delivery) (string, error) {
+func verifyGeneric(d delivery) (string, error) {
 	text, ok := singleValue(d.header, "X-Reconciler-Signature")
 	if !ok {
 		return "", errNoProof
@@ -137,10 +137,10 @@ func inWindow(sent string, now time.Time) error {
 	return nil
 }
 
-// proveGitLab checks the signature if the secret is a signing token, and
+// verifyGitLab checks the signature if the secret is a signing token, and
 // otherwise the secret token. If a sender has a signing token, its secret token
 // is not accepted, because anybody on the way can read that.
-func proveGitLab(d delivery) (string, error) {
+func verifyGitLab(d delivery) (string, error) {
 	var signing, plain []key
 	for _, k := range d.keys {
 		if k.signing {
@@ -151,18 +151,18 @@ func proveGitLab(d delivery) (string, error) {
 	}
 	if len(signing) > 0 && (len(plain) == 0 || d.header.Get("Webhook-Signature") != "") {
 		d.keys = signing
-		return proveStandard(d)
+		return verifyStandard(d)
 	}
 	d.keys = plain
 	// X-Gitlab-Event-UUID is not unique: webhooks that another webhook triggers
 	// share it.
-	return proveToken("X-Gitlab-Token", "Idempotency-Key")(d)
+	return verifyToken("X-Gitlab-Token", "Idempotency-Key")(d)
 }
 
-// proveStandard checks the signature of Standard Webhooks, which GitLab's
+// verifyStandard checks the signature of Standard Webhooks, which GitLab's
 // signing tokens make: "v1," and the HMAC of ID, time and body, joined by dots,
 // in Base64. The header may have several, separated by spaces.
-func proveStandard(d delivery) (string, error) {
+func verifyStandard(d delivery) (string, error) {
 	id, hasID := singleValue(d.header, "Webhook-Id")
 	text, hasText := singleValue(d.header, "Webhook-Signature")
 	if !hasID || !hasText {
@@ -212,9 +212,9 @@ func parseStandardSignatures(text string) ([][]byte, error) {
 	return signatures, nil
 }
 
-// proveToken checks a secret that is sent unencrypted in a header. idHeader
+// verifyToken checks a secret that is sent unencrypted in a header. idHeader
 // names the header with the delivery's ID; empty if the sender gives none.
-func proveToken(tokenHeader, idHeader string) prover {
+func verifyToken(tokenHeader, idHeader string) verifier {
 	return func(d delivery) (string, error) {
 		token, ok := singleValue(d.header, tokenHeader)
 		if !ok {
