@@ -10,13 +10,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/registry/enterprise"
-	"reconciler/internal/registry/wire"
 )
 
+// file reads a file of another package.
+func file(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // named is a profile whose listing names the instance.
-func named() string {
-	return strings.Replace(string(wire.PersonalYAML()), "query: {SourceOriginType: $platform}", "query: {SourceOriginType: $platform, InstanceId: $instanceId}", 1)
+func named(t *testing.T) string {
+	t.Helper()
+	return strings.Replace(file(t, "../registry/wire/personal.yaml"), "query: {SourceOriginType: $platform}", "query: {SourceOriginType: $platform, InstanceId: $instanceId}", 1)
 }
 
 // Kind: what is written and has no effect is not told.
@@ -48,7 +57,7 @@ func TestWhatADriverDoesNotUseIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
 			for file, text := range map[string]string{
-				"p.yaml": string(wire.PersonalYAML()), "e.yaml": string(enterprise.ProfileYAML()), "n.yaml": named(), "c.yaml": head + tt.instance + "}\n",
+				"p.yaml": file(t, "../registry/wire/personal.yaml"), "e.yaml": file(t, "../registry/enterprise/enterprise.yaml"), "n.yaml": named(t), "c.yaml": head + tt.instance + "}\n",
 			} {
 				if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {
 					t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"slices"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/engine"
@@ -172,15 +171,6 @@ func (l *list) value(object message.Message, err error) bool {
 	return false
 }
 
-func sourcesOf(s binding.Spec) []string {
-	var all []string
-	for _, r := range s.Repositories {
-		all = append(all, r.Source)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
 // expiry shows how long a token is valid. From the first configured warning on,
 // it also shows what to do.
 func (d *doctor) expiry(l *list, object message.Message, e binding.TokenEnd) {
@@ -242,7 +232,7 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 // projects shows every declared source, and checks its namespace against the
 // declared trigger.
 func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]binding.ProjectState, readable bool) {
-	for _, source := range sourcesOf(b.Spec) {
+	for _, source := range b.Spec.Sources() {
 		object := verbatim(source)
 		if !readable {
 			l.notAsked(binding.QuestionProjectExists, object, message.New("doctor.no-token"))

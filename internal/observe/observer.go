@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -61,12 +62,7 @@ type Observer struct {
 
 // New makes an observer.
 func New(o Options) *Observer {
-	if o.CallTimeout <= 0 {
-		o.CallTimeout = DefaultCallTimeout
-	}
-	if o.Parallel <= 0 {
-		o.Parallel = defaultParallel
-	}
+	o.CallTimeout, o.Parallel = cmp.Or(max(o.CallTimeout, 0), DefaultCallTimeout), cmp.Or(max(o.Parallel, 0), defaultParallel)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -263,13 +259,18 @@ func (l *observation) ask(ctx context.Context, peer string, call func(context.Co
 	return call(ctx)
 }
 
-// registry asks for capabilities, and then for everything that they allow.
-func (l *observation) registry(ctx context.Context) {
-	var can binding.Capabilities
-	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
-		can, err = l.o.Registry.Capabilities(ctx)
+// asked is ask for a call that returns a value.
+func asked[T any](ctx context.Context, l *observation, peer string, call func(context.Context) (T, error)) (value T, err error) {
+	err = l.ask(ctx, peer, func(ctx context.Context) (err error) {
+		value, err = call(ctx)
 		return err
 	})
+	return value, err
+}
+
+// registry asks for capabilities, and then for everything that they allow.
+func (l *observation) registry(ctx context.Context) {
+	can, err := asked(ctx, l, peerRegistry, l.o.Registry.Capabilities)
 	l.note(func(o *binding.Observation) { o.Capabilities = can })
 	if err != nil {
 		l.note(func(o *binding.Observation) { o.Unknown = unknown(err) })
@@ -297,11 +298,7 @@ func (l *observation) account(ctx context.Context, p binding.Platform, can bindi
 		})
 		return
 	}
-	var account *binding.Account
-	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
-		account, err = l.o.Registry.Account(ctx, p)
-		return err
-	})
+	account, err := asked(ctx, l, peerRegistry, func(ctx context.Context) (*binding.Account, error) { return l.o.Registry.Account(ctx, p) })
 	l.note(func(o *binding.Observation) {
 		o.Accounts[p] = binding.AccountState{Account: account}
 		if err != nil {
@@ -314,11 +311,7 @@ func (l *observation) account(ctx context.Context, p binding.Platform, can bindi
 // usage counts what the instance has. If counting is not allowed, the rest can still be
 // read.
 func (l *observation) usage(ctx context.Context) {
-	var used binding.Usage
-	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
-		used, err = l.o.Registry.Usage(ctx)
-		return err
-	})
+	used, err := asked(ctx, l, peerRegistry, l.o.Registry.Usage)
 	if err != nil {
 		used = binding.Usage{Unknown: unknown(err)}
 	}
@@ -332,11 +325,7 @@ func (l *observation) repository(ctx context.Context, image string, can binding.
 		})
 		return
 	}
-	var state binding.RepositoryState
-	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
-		state, err = l.o.Registry.Repository(ctx, image)
-		return err
-	})
+	state, err := asked(ctx, l, peerRegistry, func(ctx context.Context) (binding.RepositoryState, error) { return l.o.Registry.Repository(ctx, image) })
 	if !can.ReadSources {
 		state.SourceUnknown = incapable(can, "readSources")
 	}

@@ -38,11 +38,8 @@ func (l *observation) declaration(ctx context.Context, d binding.Declaration, de
 
 // metadata asks the secret store about a token, without reading its value.
 func (l *observation) metadata(ctx context.Context, d binding.Declaration) binding.TokenState {
-	var meta secrets.Metadata
-	err := l.ask(ctx, peerSecrets, func(ctx context.Context) (err error) {
-		meta, err = l.o.Tokens.Metadata(ctx, secrets.Ref(d.Spec.Token.Vault))
-		return err
-	})
+	ref := secrets.Ref(d.Spec.Token.Vault)
+	meta, err := asked(ctx, l, peerSecrets, func(ctx context.Context) (secrets.Metadata, error) { return l.o.Tokens.Metadata(ctx, ref) })
 	var state binding.TokenState
 	endsBy(&state, d.Spec.Token.End())
 	if err != nil {

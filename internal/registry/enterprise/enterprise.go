@@ -37,9 +37,6 @@ var assumed = sync.OnceValue(func() *wire.Profile {
 // Profile is the assumed wire profile of the account calls.
 func Profile() *wire.Profile { return assumed() }
 
-// ProfileYAML is the text of Profile, with its reasons.
-func ProfileYAML() []byte { return profileYAML }
-
 // Options are the options of a Driver.
 type Options struct {
 	// Line are the options of the calls. The signature is always ACS3.

@@ -16,7 +16,11 @@ import (
 // named is the profile of the Personal Edition with a change.
 func named(t *testing.T, was, is string) *wire.Profile {
 	t.Helper()
-	text := strings.Replace(strings.Replace(string(wire.PersonalYAML()), was, is, 1), "name: personal-assumed", "name: p", 1)
+	data, err := os.ReadFile("../wire/personal.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(strings.Replace(string(data), was, is, 1), "name: personal-assumed", "name: p", 1)
 	profile, findings := wire.Parse("p.yaml", []byte(text))
 	if profile == nil || !profile.Uses("instanceId") || profile.Name != "p" {
 		t.Fatalf("%v in %s", findings, text)

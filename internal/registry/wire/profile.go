@@ -218,8 +218,5 @@ var personal = sync.OnceValue(func() *Profile {
 // Personal is the assumed profile of the Personal Edition.
 func Personal() *Profile { return personal() }
 
-// PersonalYAML is the text of Personal, with its reasons.
-func PersonalYAML() []byte { return personalYAML }
-
 // ErrNoCall means that the profile does not describe an operation.
 var ErrNoCall = message.NewError("wire.no-call")

@@ -129,10 +129,7 @@ func (t target) differs(found []repository, tail string) message.Message {
 	case host != "":
 		return message.New("webhook.other-host", "host", message.Foreign(clip(host)), "own", t.repository.host)
 	}
-	if tail != "" {
-		return message.New("webhook.no-repository", "path", message.Foreign(clip(tail)))
-	}
-	return message.New("webhook.no-repository", "path", message.Foreign(""))
+	return message.New("webhook.no-repository", "path", message.Foreign(clip(tail)))
 }
 
 // maxWord is how much of a text from outside is logged.
