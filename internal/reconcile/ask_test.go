@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// ask asks a loop for a sync and gives what is told of it, once it is.
+// ask asks a loop for a sync and returns the outcomes that are reported for it.
 func ask(l *reconcile.Loop, name string) *[]reconcile.Synced {
 	told := new([]reconcile.Synced)
 	l.Ask(reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { *told = append(*told, s) }})
@@ -37,7 +37,7 @@ func TestWhoAsksIsToldOfASyncThatBeganAfter(t *testing.T) {
 		}
 		l.Submit(desire(codeup()))
 		synctest.Wait()
-		// The sync under way may have looked already: it is no answer.
+		// The sync under way may have observed already, so it does not count.
 		told := ask(l, "")
 		if len(*told) != 0 {
 			t.Fatalf("told of the sync under way: %+v", *told)

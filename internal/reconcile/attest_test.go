@@ -34,7 +34,7 @@ func github() binding.Declaration {
 	}}
 }
 
-// attested attests and demands that the word is taken.
+// attested confirms steps and requires that this succeeds.
 func attested(t *testing.T, r *reconcile.Reconciler, name string) string {
 	t.Helper()
 	said, err := r.Attest(t.Context(), name, ada())
@@ -169,7 +169,7 @@ func TestAttestedRenameWithAChangeLeavesOneRecord(t *testing.T) {
 	w.settled(t, r, d)
 }
 
-// why is an error, with the reason of a binding that has no step.
+// why is the text of an error, with the reason if a binding has no step.
 func why(err error) string {
 	if none := (*reconcile.NoStepError)(nil); errors.As(err, &none) {
 		return err.Error() + ": " + text(none.Why())

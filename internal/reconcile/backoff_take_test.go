@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestAResetDuringARoundStays: what a round found out does not undo what a
+// TestAResetDuringARoundStays: the result of a round does not undo a reset that a
 // person asked for while it ran.
 func TestAResetDuringARoundStays(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)

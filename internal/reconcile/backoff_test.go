@@ -24,25 +24,25 @@ func refusing(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 		sync1(t, r, d)
 		w.Passes(statusOf(t, r, "pay-gitlab").Retry.Next.Sub(w.Clock()))
 	}
-	w.Passes(-time.Second) // A moment before it is due again.
+	w.Passes(-time.Second) // Just before it is due again.
 	if n := w.Count("bind gitlab"); n != 3 {
 		t.Fatalf("tried %d times", n)
 	}
 	return w, r, d
 }
 
-// restarted is a reconciler of another process, as a daemon runs it.
+// restarted is a reconciler of a new process, run as by a daemon.
 func (w *world) restarted() *reconcile.Reconciler {
 	r := reconcile.New(w.options())
 	over, end := context.WithCancel(context.Background())
 	end()
-	_ = reconcile.NewLoop(r, reconcile.LoopOptions{}).Run(over) // It always gives nil.
+	_ = reconcile.NewLoop(r, reconcile.LoopOptions{}).Run(over) // It always returns nil.
 	return r
 }
 
-// TestOnlySomethingElseToTryOrAPersonEndsThePause holds that neither time that
-// is too short, nor a push, nor what happens to other bindings, nor a restart
-// has a failure tried again.
+// TestOnlySomethingElseToTryOrAPersonEndsThePause checks that a failed action is
+// not tried again after too short a time, a push, an event of a different binding,
+// or a restart.
 func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 	for name, tt := range map[string]struct {
 		do    func(t *testing.T, w *world, r *reconcile.Reconciler, d *plan.Desired) *reconcile.Reconciler
@@ -145,8 +145,8 @@ func TestAPauseEndsWithItsFailure(t *testing.T) {
 	})
 }
 
-// TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt and not when drift is looked
-// for.
+// TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt and not only at the drift
+// interval.
 func TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -161,7 +161,7 @@ func TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt(t *testing.T) {
 		l.Submit(desire(codeup())) // It fails, and is due in 10 seconds.
 		after(9 * time.Second)
 		slow = true
-		l.Submit(desire(codeup())) // It is held, and due before the sync is over.
+		l.Submit(desire(codeup())) // It is held, and becomes due before the sync has ended.
 		after(3 * time.Second)
 		if n := w.Count("bind codeup"); n != 2 {
 			t.Errorf("tried %d times, want 2", n)
@@ -169,8 +169,8 @@ func TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt(t *testing.T) {
 	})
 }
 
-// TestAPersonsFirstWishAfterARestartIsHeard: what failed before it is not held
-// back from a sync that a person asked for.
+// TestAPersonsFirstWishAfterARestartIsHeard: a sync that a person asked for tries
+// what failed before the restart.
 func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 	for _, name := range []string{"", "pay-gitlab"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -189,7 +189,8 @@ func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 	}
 }
 
-// TestABrokenFileEndsNeitherAPauseNorAContest of the binding that it declares.
+// TestABrokenFileEndsNeitherAPauseNorAContest of the binding that the file
+// declares.
 func TestABrokenFileEndsNeitherAPauseNorAContest(t *testing.T) {
 	w, r, d := refusing(t)
 	stopped := w.RetryStates()["pay-gitlab"]

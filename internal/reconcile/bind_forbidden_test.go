@@ -13,17 +13,18 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestNothingIsUnboundWhileOurCredentialsMayNotBind: an account that cannot be bound
-// again is lost, so that one refused bind keeps all others from being unbound.
+// TestNothingIsUnboundWhileOurCredentialsMayNotBind: an account that cannot be
+// bound again would be lost, so after one refused bind no other account is unbound.
 func TestNothingIsUnboundWhileOurCredentialsMayNotBind(t *testing.T) {
 	forbidden := &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden.RAM", Op: message.Verbatim("registry: bind"), Hint: message.Verbatim("allow it")}
 	forbid := func(w *world, which string) { w.FailOn("bind "+which, worldtest.Fault{Before: forbidden}) }
 	both := desire(gitlab(), codeup())
 	rotate := func(w *world) { w.Tokens["acr/codeup"] = append(w.Tokens["acr/codeup"], "canary-codeup-2") }
 	for name, tt := range map[string]struct {
-		// refused is what makes a bind be refused in a world in which codeup is bound.
+		// refused makes the registry refuse a bind in a world in which codeup is
+		// bound.
 		refused func(w *world, r *reconcile.Reconciler)
-		// then is what would have codeup unbound.
+		// then is a change for which codeup would be unbound.
 		then func(w *world)
 	}{
 		"a first bind was refused, and another account's token rotates": {
@@ -57,7 +58,7 @@ func TestNothingIsUnboundWhileOurCredentialsMayNotBind(t *testing.T) {
 			account := *w.Accounts[binding.Codeup]
 			for range 3 {
 				w.Passes(time.Hour)
-				r = reconcile.New(w.options()) // What was refused is known after a restart, too.
+				r = reconcile.New(w.options()) // The refusal is also known after a restart.
 				result := sync1(t, r, both)
 				if got := w.Accounts[binding.Codeup]; got == nil || got.ID != account.ID {
 					t.Fatalf("codeup: %+v, want %+v; calls %v", got, account, w.Calls)
@@ -70,7 +71,7 @@ func TestNothingIsUnboundWhileOurCredentialsMayNotBind(t *testing.T) {
 				t.Errorf("Ready: %+v", got)
 			}
 			w.Fault = nil
-			for range 2 { // First what was refused works, then what waits for that.
+			for range 2 { // First the refused bind succeeds, then what waits for it.
 				w.Passes(time.Hour)
 				if tt.then != nil && strings.Contains(name, "its own") {
 					_, err := r.Reset(t.Context(), "pay-codeup", ada())

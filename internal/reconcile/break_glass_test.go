@@ -15,7 +15,7 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// broken is a snapshot with a person's leave.
+// broken is a snapshot with the permission of a person.
 func broken(d plan.Desired, only string) plan.Desired {
 	d.BreakGlass = []plan.BreakGlass{{Person: ada(), Reason: "the old token leaked", Binding: only}}
 	return d
@@ -52,7 +52,7 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 	if len(told) != 1 || told[0].Glass.Reason != "the old token leaked" || told[0].Glass.Person != ada() || told[0].Digest != result.Digest {
 		t.Errorf("told: %+v", told)
 	}
-	// Once: the next sync has no such leave.
+	// Only once: the next sync has no such permission.
 	if next := sync1(t, r, desire(gitlab(), codeup())); next.Count(plan.Deferred) != 4 {
 		t.Errorf("the next sync: %v", states(next))
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // A person may unbind as often as they like while the newest version is refused:
-// the one before stays known as the one that it is.
+// the previous version stays known as what it is.
 func TestTheTokenBeforeIsBoundAgainMoreThanOnce(t *testing.T) {
 	w := rotated(t)
 	w.refuseSecond()
@@ -36,13 +36,13 @@ func TestTheTokenBeforeIsBoundAgainMoreThanOnce(t *testing.T) {
 	}
 }
 
-// A bind that certainly had no effect is not the one that a person makes later,
-// whose token nobody knows.
+// A bind that certainly had no effect does not count as the bind that a person
+// makes later, whose token is unknown.
 func TestWhatAPersonBindsAfterOurBindFailedIsNotOurs(t *testing.T) {
 	for name, policy := range map[string]binding.DriftPolicy{"correct": binding.Correct, "report": binding.Report} {
 		t.Run(name, func(t *testing.T) {
 			w := rotated(t)
-			w.Tokens["acr/gitlab"][0] = "" // There is no way back.
+			w.Tokens["acr/gitlab"][0] = "" // The previous token is not available.
 			w.FailOn("bind", fault{Before: &binding.Failure{Kind: binding.Refused, Fault: binding.FaultService, Code: "SystemBusy", Op: message.Verbatim("registry: bind")}})
 			r, d := reconcile.New(w.options()), desire(gitlab(func(d *binding.Declaration) { d.Spec.DriftPolicy = policy }))
 			if err := sync1(t, r, d).Err(); !errors.Is(err, plan.ErrLost) {
@@ -66,8 +66,8 @@ func TestWhatAPersonBindsAfterOurBindFailedIsNotOurs(t *testing.T) {
 	}
 }
 
-// One read that shows no account does not end what is remembered of it: it is
-// removed once the registry shows it.
+// One read without the account does not make us forget it: it is unbound once the
+// registry shows it.
 func TestARemovalIsNotConcludedFromOneRead(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
@@ -86,8 +86,7 @@ func TestARemovalIsNotConcludedFromOneRead(t *testing.T) {
 	}
 }
 
-// An account that was adopted is not ready while nobody knows its token, from the
-// adoption on.
+// From the adoption on, an account is not ready while its token is unknown.
 func TestAnAdoptedAccountOfAnUnknownTokenIsNotReady(t *testing.T) {
 	w := newWorld()
 	account := gitlab().Spec.Account()

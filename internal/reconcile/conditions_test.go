@@ -27,7 +27,7 @@ func day(t *testing.T, s string) binding.Date {
 	return d
 }
 
-// The clock of the tests stands at noon of 2026-05-01.
+// The clock of the tests is at noon of 2026-05-01.
 func TestConditionsOfABinding(t *testing.T) {
 	no := binding.Answer{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: message.Verbatim("revoked")}
 	type want map[binding.ConditionType]string
@@ -124,7 +124,7 @@ func TestConditionsOfABinding(t *testing.T) {
 	}
 }
 
-// site is not public.
+// site is a site that is not public.
 type site struct{}
 
 func (site) Check(_ context.Context, address string) []binding.Answer {
@@ -176,7 +176,8 @@ func TestAnUnknownKeepsTheConditionAsItWas(t *testing.T) {
 	}
 }
 
-// TestASyncGivesTheStatusesBeforeIt, from which follows what is True again.
+// TestASyncGivesTheStatusesBeforeIt, so that receivers can see what has become True
+// again.
 func TestASyncGivesTheStatusesBeforeIt(t *testing.T) {
 	w := newWorld()
 	o := w.options()

@@ -58,7 +58,8 @@ func TestALostStoreIsRebuiltByObserving(t *testing.T) {
 	w.Calls = nil
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
-	// Nobody knows which token an account has that is not remembered: each is bound once.
+	// The token of an account that we do not remember is unknown, so each account
+	// is bound once.
 	if n, binds := w.Count("unbind")+w.Count("link")+w.Count("add-rule"), w.Count("bind"); n != 2 || binds != 2 {
 		t.Errorf("%d binds, %d other writes: %v", binds, n, w.Calls)
 	}
@@ -68,8 +69,8 @@ func TestALostStoreIsRebuiltByObserving(t *testing.T) {
 	w.settled(t, r, desire(gitlab(), codeup()))
 }
 
-// A plan looks through a Reader: whoever gives it a method that writes has to
-// change this list.
+// A plan uses a Reader: if you add a method that writes, you have to change this
+// list.
 func TestWhatAPlanLooksThroughCannotWrite(t *testing.T) {
 	var got []string
 	looked, _ := reflect.TypeFor[observe.Options]().FieldByName("Registry")

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestACreationWhoseAnswerIsLostOrSaysThatItExists: the image repository is made once,
-// and one that somebody else made counts only if it is as declared.
+// TestACreationWhoseAnswerIsLostOrSaysThatItExists: the image repository is created
+// once, and one that somebody else created counts only if it is as declared.
 func TestACreationWhoseAnswerIsLostOrSaysThatItExists(t *testing.T) {
 	const image = "pay/api"
 	lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry: create repository")}

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// TestADeletionPolicyHoldsAlsoWhereItCouldNotBeWritten: a full disk is no reason to
-// remove what was declared to stay, or to keep what was declared to go.
+// TestADeletionPolicyHoldsAlsoWhereItCouldNotBeWritten: a full disk does not lead
+// to the removal of what was declared to be kept, or the other way around.
 func TestADeletionPolicyHoldsAlsoWhereItCouldNotBeWritten(t *testing.T) {
 	declared := func(p binding.DeletionPolicy) plan.Desired {
 		return desire(gitlab(func(d *binding.Declaration) { d.Spec.DeletionPolicy = p }), codeup())
@@ -49,9 +49,10 @@ func TestADeletionPolicyHoldsAlsoWhereItCouldNotBeWritten(t *testing.T) {
 	}
 }
 
-// TestADeletionPolicyHoldsAlsoWhereNothingCouldBePlanned: while the store has no space the
-// syncs fail as a whole, another policy is declared, and then nothing is. A process that
-// has space once more writes what was declared last, or hands it to the next one.
+// TestADeletionPolicyHoldsAlsoWhereNothingCouldBePlanned: while the store has no
+// space and the syncs fail completely, a different policy is declared, and then
+// nothing is. Once there is space again, the process writes what was declared last,
+// or passes it on to the next reconciler.
 func TestADeletionPolicyHoldsAlsoWhereNothingCouldBePlanned(t *testing.T) {
 	declared := func(p binding.DeletionPolicy) plan.Desired {
 		return desire(gitlab(func(d *binding.Declaration) { d.Spec.DeletionPolicy = p }), codeup())
@@ -78,7 +79,7 @@ func TestADeletionPolicyHoldsAlsoWhereNothingCouldBePlanned(t *testing.T) {
 				synced(t, r, declared(before))
 				unseen := w.Records()["pay-gitlab/gitlab"]
 				unseen.Written = binding.Write{At: w.Clock()}
-				w.remember(t, unseen) // That it is seen cannot be written.
+				w.remember(t, unseen) // That the write was shown cannot be written.
 				w.FailOn("store put-record", fault{Before: errDead})
 				if _, err := r.Sync(t.Context(), declared(policy), binding.DepthPreflight); err == nil {
 					t.Fatal("the sync does not fail")

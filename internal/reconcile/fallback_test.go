@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestAnAccountThatAPersonUnboundComesBackOnlyAsDeclared: what was bound before is
-// bound again if we unbound it, or if it is declared still.
+// TestAnAccountThatAPersonUnboundComesBackOnlyAsDeclared: the previous account is
+// bound again if we unbound it, or if it is still declared.
 func TestAnAccountThatAPersonUnboundComesBackOnlyAsDeclared(t *testing.T) {
 	byPerson := func(w *world, _ *reconcile.Reconciler) { w.ConsoleUnbinds(binding.GitLab) }
 	byUs := func(w *world, r *reconcile.Reconciler) {

@@ -26,7 +26,7 @@ type (
 	store    = worldtest.Store
 )
 
-// world is everything outside of a reconciler.
+// world is everything that a reconciler uses.
 type world struct{ *worldtest.World }
 
 func newWorld() *world { return &world{worldtest.New()} }
@@ -36,7 +36,7 @@ func (w *world) recorded(key string) bool {
 	return ok
 }
 
-// remember changes a record behind the reconciler's back.
+// remember changes a record without the reconciler.
 func (w *world) remember(t *testing.T, r binding.Record) {
 	t.Helper()
 	must(t, w.State.PutRecord(t.Context(), r))
@@ -85,7 +85,7 @@ func sync1(t *testing.T, r *reconcile.Reconciler, d plan.Desired) plan.Result {
 	return result
 }
 
-// synced syncs and demands that everything was done.
+// synced syncs and requires that everything was done.
 func synced(t *testing.T, r *reconcile.Reconciler, d plan.Desired) {
 	t.Helper()
 	if err := sync1(t, r, d).Err(); err != nil {
@@ -93,7 +93,7 @@ func synced(t *testing.T, r *reconcile.Reconciler, d plan.Desired) {
 	}
 }
 
-// settled demands that nothing is left to be done and nothing open.
+// settled requires that nothing is left to be done and nothing is open.
 func (w *world) settled(t *testing.T, r *reconcile.Reconciler, d plan.Desired) {
 	t.Helper()
 	p, err := r.Plan(t.Context(), d, binding.DepthPreflight)

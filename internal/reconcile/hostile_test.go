@@ -17,7 +17,7 @@ import (
 	"reconciler/internal/status"
 )
 
-// What could lose a working binding, and must not.
+// Situations that could lose a working binding, and must not.
 
 func TestOurOwnMissingPermissionIsNotBlamedOnTheToken(t *testing.T) {
 	w := rotated(t)
@@ -105,7 +105,8 @@ func TestARefusedChangeOfAnythingFallsBackAndIsTriedAgainOnceChanged(t *testing.
 	}
 }
 
-// ownWords is a registry that writes accounts its own way, or leaves words out.
+// ownWords is a registry that reports accounts in a different form, or omits
+// fields.
 type ownWords struct {
 	registry
 	username, address string
@@ -284,7 +285,7 @@ func TestWhatIsGoneAndNotDeclaredIsForgotten(t *testing.T) {
 	if n := len(r.Statuses()); n != 1 || !w.Records()["pay-gitlab/gitlab"].Removed {
 		t.Errorf("%d statuses are shown, remembered: %+v", n, w.Records())
 	}
-	w.Passes(time.Hour) // One read is not believed.
+	w.Passes(time.Hour) // One read proves nothing.
 	synced(t, r, desire(codeup()))
 	if w.recorded("pay-gitlab/gitlab") {
 		t.Error("a binding that is gone and not declared is remembered for ever")
@@ -319,9 +320,8 @@ func TestEveryFailureOfTheSecretStoreHasItsOwnReason(t *testing.T) {
 	}
 }
 
-// An intent that stays open holds the record of its own time. Answered later,
-// it must not bring an earlier token version back, which would be taken for
-// the newest.
+// An intent that stays open has the record of its own time. If it is settled later,
+// it must not bring back an earlier token version, which would count as the newest.
 func TestAnIntentAnsweredLateBringsNothingElseBack(t *testing.T) {
 	w := newWorld()
 	w.Fault = func(call string) fault {

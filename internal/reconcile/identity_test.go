@@ -15,7 +15,7 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// hosted is a world with code hosts of their own, asked by the real clients.
+// hosted is a world with code hosts that the real clients ask.
 type hosted struct {
 	*world
 	hosts   *sandbox.CodeHosts
@@ -56,7 +56,7 @@ func gitlab2(address string) binding.Declaration {
 	return gitlab(func(d *binding.Declaration) { d.Spec.Address = address })
 }
 
-// process is a new process: what it knows is in the store.
+// process is a new process: it knows only what is in the store.
 func (h *hosted) process(t *testing.T) *reconcile.Reconciler {
 	t.Helper()
 	client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, RequestsPerSecond: 1e6, Burst: 1000})
@@ -69,7 +69,8 @@ func (h *hosted) process(t *testing.T) *reconcile.Reconciler {
 }
 
 // TestAccountsAndProjectsAreKnownByNumber across restarts: the numbers are in the
-// record, and another number under one name is a condition and no new record.
+// record, and a different number under the same name leads to a condition and not
+// to a new record.
 func TestAccountsAndProjectsAreKnownByNumber(t *testing.T) {
 	h := newHosted(t)
 	r := h.process(t)
@@ -176,8 +177,8 @@ func TestAProjectPathTakenByAnotherIsNoticedAfterARestart(t *testing.T) {
 	}
 }
 
-// TestTheNumberOfAProjectIsNotThatOfTheNextSource: after another source is declared,
-// what a person unlinks is linked again.
+// TestTheNumberOfAProjectIsNotThatOfTheNextSource: after a different source is
+// declared, an image repository that a person unlinks is linked again.
 func TestTheNumberOfAProjectIsNotThatOfTheNextSource(t *testing.T) {
 	changes := map[string]func(t *testing.T, h *hosted, r *reconcile.Reconciler){
 		"we link it": func(t *testing.T, h *hosted, r *reconcile.Reconciler) {

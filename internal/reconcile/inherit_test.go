@@ -11,8 +11,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestEveryPartOfAReconcilerIsKeptOrMadeAnew has whoever adds a field decide
-// what becomes of it when the configuration is exchanged.
+// TestEveryPartOfAReconcilerIsKeptOrMadeAnew fails for a new field until it is
+// decided what happens to it when the configuration changes.
 func TestEveryPartOfAReconcilerIsKeptOrMadeAnew(t *testing.T) {
 	decided := map[string]string{
 		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "activity": "made anew", "running": "made anew", "telling": "made anew",
@@ -58,7 +58,7 @@ func TestInherit(t *testing.T) {
 	}
 }
 
-// TestAReloadBeforeTheFirstSyncForgetsNoFailure of before the restart.
+// TestAReloadBeforeTheFirstSyncForgetsNoFailure from before the restart.
 func TestAReloadBeforeTheFirstSyncForgetsNoFailure(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	r := New(Options{Now: func() time.Time { return now }})

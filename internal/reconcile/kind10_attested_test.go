@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// documented is a world whose registry serves what is documented: sources are not
-// readable, and neither are accounts.
+// documented is a world whose registry serves only the documented calls: neither
+// sources nor accounts can be read.
 func documented() *world {
 	w := newWorld()
 	why := message.Verbatim("not served")
@@ -22,12 +22,12 @@ func documented() *world {
 	return w
 }
 
-// readLess has the registry serve neither sources nor build rules.
+// readLess makes the registry serve neither sources nor build rules.
 func readLess(w *world) { w.Caps.ReadRules, w.Caps.WriteRules = false, false }
 
-// TestKind10AConfirmedSourceGoesWithItsRepository: what a person confirmed of an
-// image repository is not true of another one with its name. One read that does
-// not show the repository is no absence.
+// TestKind10AConfirmedSourceGoesWithItsRepository: what a person confirmed about an
+// image repository does not apply to a new one with the same name. One read that
+// does not show the repository does not prove that it is gone.
 func TestKind10AConfirmedSourceGoesWithItsRepository(t *testing.T) {
 	const image = "pay/api"
 	gone := func(w *world) { delete(w.Repos, image) }

@@ -11,8 +11,8 @@ import (
 	"reconciler/internal/status"
 )
 
-// TestKind10ARecordFollowsItsFile: a moved file changes nothing outside, and who
-// was first is still known by it.
+// TestKind10ARecordFollowsItsFile: moving a file changes nothing in the registry,
+// and the record still shows which declaration was first.
 func TestKind10ARecordFollowsItsFile(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
@@ -27,8 +27,8 @@ func TestKind10ARecordFollowsItsFile(t *testing.T) {
 	}
 }
 
-// TestKind10WhatAnInvalidFileHoldsIsNotReady: a binding that may be declared in
-// a file that nobody can use is not as declared, as far as anybody knows.
+// TestKind10WhatAnInvalidFileHoldsIsNotReady: for a binding that an invalid file
+// may declare, it is unknown whether it is as declared.
 func TestKind10WhatAnInvalidFileHoldsIsNotReady(t *testing.T) {
 	for name, tt := range map[string]struct {
 		declared []binding.Declaration
@@ -66,8 +66,8 @@ func TestKind10WhatAnInvalidFileHoldsIsNotReady(t *testing.T) {
 	}
 }
 
-// TestKind10WhatWasRetainedBeforeStaysNotDeclared: a file that breaks later says
-// nothing new of it.
+// TestKind10WhatWasRetainedBeforeStaysNotDeclared: a file that becomes invalid
+// later does not change that.
 func TestKind10WhatWasRetainedBeforeStaysNotDeclared(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())

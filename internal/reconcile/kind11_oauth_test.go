@@ -7,8 +7,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// TestKind11AnAuthorizationIsPendingUntilItIsSeen: while the registry gives no answer, nobody
-// knows that it was done.
+// TestKind11AnAuthorizationIsPendingUntilItIsSeen: while the registry does not
+// answer, it is unknown whether it was done.
 func TestKind11AnAuthorizationIsPendingUntilItIsSeen(t *testing.T) {
 	for name, then := range map[string]func(*world, *binding.Declaration){
 		"the registry is down": func(w *world, _ *binding.Declaration) { w.FailOn("account", fault{Before: errDead}) },
@@ -29,8 +29,9 @@ func TestKind11AnAuthorizationIsPendingUntilItIsSeen(t *testing.T) {
 	}
 }
 
-// TestKind11AStepStaysWhileNobodyKnowsWhetherItIsDone: the registry gives no answer for a
-// moment. The step, since when it waits and whether it is overdue are still known.
+// TestKind11AStepStaysWhileNobodyKnowsWhetherItIsDone: the registry does not answer
+// for a short time. The step, since when it waits and whether it is overdue are
+// still known.
 func TestKind11AStepStaysWhileNobodyKnowsWhetherItIsDone(t *testing.T) {
 	w := newWorld()
 	r := w.restarted()

@@ -10,14 +10,14 @@ import (
 	"reconciler/internal/status"
 )
 
-// TestKind11WhatIsDeclaredAges: while the source does not answer, it is not known
-// what is declared: that is last known, and Unknown after status.maxAge, however
-// well the registry answers.
+// TestKind11WhatIsDeclaredAges: while the source does not answer, it is unknown
+// what is declared. That is marked as last known, and Unknown after status.maxAge,
+// even if the registry answers.
 func TestKind11WhatIsDeclaredAges(t *testing.T) {
 	for name, tt := range map[string]struct {
 		silent bool
 		policy binding.DriftPolicy
-		// drift is a difference that is left as it is.
+		// drift is a difference that is only reported.
 		drift bool
 		after time.Duration
 		want  binding.ConditionStatus

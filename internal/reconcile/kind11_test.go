@@ -47,8 +47,8 @@ func (s *failingStore) PutRecord(ctx context.Context, r binding.Record) error {
 	return s.Store.PutRecord(ctx, r)
 }
 
-// TestKind11ASyncThatCannotBeginIsShown: what was known before is marked so, with its
-// age, until the next sync that answers.
+// TestKind11ASyncThatCannotBeginIsShown: what was known before is marked as last
+// known, with its age, until the next sync with answers.
 func TestKind11ASyncThatCannotBeginIsShown(t *testing.T) {
 	for _, at := range []string{"Records", "RetryStates", "PutRecord"} {
 		t.Run(at, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestKind11ASyncThatCannotBeginIsShown(t *testing.T) {
 			synced(t, r, d)
 			w.settled(t, r, d)
 			known := conditionOf(t, r, "pay-gitlab", binding.Ready)
-			// Somebody takes the links away, which no sync can note.
+			// Somebody removes the links, and no sync can notice that.
 			w.Now = w.Now.Add(time.Minute)
 			w.Repos["pay/api"].Link = nil
 			store.at = at

@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// TestKind12AFailureWhileTheClockWasAheadIsTriedAgain after its usual pause and
-// not after a day, whether the process remembers it or the state file.
+// TestKind12AFailureWhileTheClockWasAheadIsTriedAgain after its usual pause and not
+// after a day, whether the process or the state file remembers it.
 func TestKind12AFailureWhileTheClockWasAheadIsTriedAgain(t *testing.T) {
 	for name, restart := range map[string]bool{"in the same process": false, "after a restart": true} {
 		for _, ahead := range []time.Duration{time.Hour, 20 * time.Hour, 30 * 24 * time.Hour} {
@@ -40,8 +40,8 @@ func TestKind12AFailureWhileTheClockWasAheadIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestKind12RepairsOfAClockThatWasAhead count from when it is right again: the
-// limit on them ends within the time that the policy says.
+// TestKind12RepairsOfAClockThatWasAhead count from when it is right again: they
+// stop counting after the time of the policy.
 func TestKind12RepairsOfAClockThatWasAhead(t *testing.T) {
 	w := newWorld()
 	o := w.options()
@@ -73,7 +73,8 @@ func TestKind12RepairsOfAClockThatWasAhead(t *testing.T) {
 	}
 }
 
-// TestKind12AStepThatBeganInTheFuture waits from now on, and has its deadline.
+// TestKind12AStepThatBeganInTheFuture counts as waiting from now on, and its
+// deadline follows from that.
 func TestKind12AStepThatBeganInTheFuture(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())

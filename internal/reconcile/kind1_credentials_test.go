@@ -10,8 +10,9 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// TestKind1CredentialsAreRejectedOnlyWhileTheyAre: the condition of the instance ends when
-// the call that said no says yes, whatever else waits, and a restart does not end it.
+// TestKind1CredentialsAreRejectedOnlyWhileTheyAre: the condition of the instance
+// ends when the rejected call succeeds, whatever else waits, and a restart does not
+// end it.
 func TestKind1CredentialsAreRejectedOnlyWhileTheyAre(t *testing.T) {
 	forbidden := fault{Before: &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden", Op: message.Verbatim("no")}}
 	is := func(t *testing.T, r *reconcile.Reconciler, want binding.ConditionStatus) {

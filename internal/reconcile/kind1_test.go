@@ -17,7 +17,7 @@ import (
 	"reconciler/internal/status"
 )
 
-// Kind 1: a "no" is taken for a verdict on what was sent.
+// Kind 1: a rejection counts as a verdict on what was sent.
 
 func TestKind1ANoThatDoesNotJudgeTheTokenCondemnsNoVersion(t *testing.T) {
 	for _, n := range noes() {
@@ -30,7 +30,7 @@ func TestKind1ANoThatDoesNotJudgeTheTokenCondemnsNoVersion(t *testing.T) {
 				r := w.rotate(t)
 				w.registry.Faults.Add(n.fault(times, bindCall))
 				result := sync1(t, r, desire(gitlab()))
-				for range 6 * times { // A call that may have had its effect is repeated after two minutes.
+				for range 6 * times { // A call that may have had an effect is repeated after two minutes.
 					if w.refused() != (binding.Refusal{}) {
 						t.Fatalf("version %d is condemned for %s", w.refused().Version, n)
 					}
@@ -55,14 +55,14 @@ func TestKind1ANoThatDoesNotJudgeTheTokenCondemnsNoVersion(t *testing.T) {
 	}
 }
 
-// While the registry goes on saying no, whatever was bound is bound again as
+// While the registry rejects the new version, the previous one is bound again as
 // soon as the registry binds anything.
 func TestKind1WhatWasBoundIsBoundAgainWhileTheNewVersionIsNotTaken(t *testing.T) {
 	for _, n := range []no{{403, "Forbidden.RAM"}, {400, "MADE_UP"}, {409, "Conflict"}, {302, ""}} {
 		t.Run(n.String(), func(t *testing.T) {
 			w := newWired(t)
 			r := w.rotate(t)
-			// The first is the new version, the second is the new version again.
+			// Both rejected calls bind the new version.
 			w.registry.Faults.Add(n.fault(2, bindCall))
 			result := sync1(t, r, desire(gitlab()))
 			if !w.person().TokenIs("gitlab", "canary-gitlab-1") {
@@ -78,7 +78,7 @@ func TestKind1WhatWasBoundIsBoundAgainWhileTheNewVersionIsNotTaken(t *testing.T)
 	}
 }
 
-// judged is a world in which the registry judged the token of version 2, and
+// judged is a world in which the registry rejected the token of version 2, and
 // version 1 is bound.
 func judged(t *testing.T) (*wired, *reconcile.Reconciler) {
 	t.Helper()
@@ -139,7 +139,7 @@ func TestKind1AVerdictMadeInTheFutureOrAtNoTimeDoesNotLastForEver(t *testing.T) 
 	}
 }
 
-// asked lets a loop do the sync that a person asks for.
+// asked makes a loop do the sync that a person asks for.
 func asked(t *testing.T, r *reconcile.Reconciler, d plan.Desired, name string) plan.Result {
 	t.Helper()
 	l := reconcile.NewLoop(r, reconcile.LoopOptions{})
@@ -177,9 +177,8 @@ func TestKind1SyncOfTheBindingAsksTheCodeHostAfresh(t *testing.T) {
 	}
 }
 
-// A declaration that the registry does not take interrupts the binding that
-// works less and less often. So does one that it rejects with a code that nobody
-// knows.
+// A declaration that the registry rejects interrupts the working binding less and
+// less often. So does a rejection with an unknown code.
 func TestKind1ADeclarationThatIsNeverTakenInterruptsLessAndLess(t *testing.T) {
 	codes := []string{"INVALID_PARAMETER", "SOURCE_USER_ODD", "TOKEN_ODD"}
 	if sampled() {
@@ -243,8 +242,8 @@ func TestKind1SyncOfTheBindingEndsAVerdictOnItsToken(t *testing.T) {
 	}
 }
 
-// Our own credentials are nobody else's fault: they are a condition of the
-// instance, from the first call that says so until that call works.
+// A fault of our own credentials does not count for any binding: it is a condition
+// of the instance, from the first rejected call until that call succeeds.
 func TestKind1OurOwnCredentialsAreAConditionOfTheInstance(t *testing.T) {
 	all := func(*http.Request) bool { return true }
 	for name, c := range map[string]struct {
@@ -296,8 +295,8 @@ func TestKind1OurOwnCredentialsAreAConditionOfTheInstance(t *testing.T) {
 	})
 }
 
-// Whatever write is answered with a "no" once, it is done after the pause, and
-// once: nothing is removed and nothing is made twice on the way.
+// If a write is rejected once, it is done after the pause, and only once: nothing
+// is removed and nothing is created twice meanwhile.
 func TestKind1ANoToAnyWriteIsTriedAgain(t *testing.T) {
 	other := func(d *binding.Declaration) {
 		d.Spec.Username = "ci-two"

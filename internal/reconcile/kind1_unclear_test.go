@@ -22,11 +22,11 @@ func bindOf(token string) func(*http.Request) bool {
 	}
 }
 
-// sampled says that a test tries some of its cases only: make e2e runs this
+// sampled reports whether a test tries only some of its cases. make e2e runs this
 // package without the race detector and tries all of them.
 func sampled() bool { return testing.Short() || raceDetector }
 
-// thorough skips a test that simulates hours where only samples are tried.
+// thorough skips a test that simulates hours if only samples are tried.
 func thorough(t *testing.T) {
 	t.Helper()
 	if sampled() {
@@ -34,7 +34,7 @@ func thorough(t *testing.T) {
 	}
 }
 
-// unclearAnswers are faults after which nobody knows what became of a bind.
+// unclearAnswers are faults after which the outcome of a bind is unknown.
 func unclearAnswers() map[string]sandbox.Fault {
 	return map[string]sandbox.Fault{
 		"500 without a code": {Status: http.StatusInternalServerError},
@@ -43,8 +43,8 @@ func unclearAnswers() map[string]sandbox.Fault {
 	}
 }
 
-// rotating is a world in which version 1 is bound since long and version 2 is new;
-// the faults meet the binds of version 2.
+// rotating is a world in which version 1 has been bound for a long time and version
+// 2 is new. The faults apply to binds of version 2.
 func rotating(t *testing.T, faults ...sandbox.Fault) *lagging {
 	t.Helper()
 	l := quiet(t)
@@ -58,8 +58,8 @@ func rotating(t *testing.T, faults ...sandbox.Fault) *lagging {
 	return l
 }
 
-// watch syncs for a time and gives the longest time without an account. What is
-// recorded of the account that is bound has to be so.
+// watch syncs for a time and returns the longest time without an account. It checks
+// that the record of the bound account is right.
 func (l *lagging) watch(d, every time.Duration) (longest time.Duration) {
 	l.t.Helper()
 	bound := l.Clock()
@@ -134,8 +134,8 @@ func TestKind1AVersionWithoutAnEffectGivesWayWhereWritesShowAtOnce(t *testing.T)
 	}
 }
 
-// TestKind1UnclearAttemptsInterruptBrieflyAndLessAndLess: the first attempt waits for
-// the effect; those after it bind the version before at once, and get rare.
+// TestKind1UnclearAttemptsInterruptBrieflyAndLessAndLess: the first attempt waits
+// for the effect. Later ones bind the previous version at once, and become rare.
 func TestKind1UnclearAttemptsInterruptBrieflyAndLessAndLess(t *testing.T) {
 	thorough(t)
 	for name, f := range unclearAnswers() {
@@ -183,8 +183,8 @@ func TestKind1WhileTheVersionBeforeIsBoundTheReasonNamesBoth(t *testing.T) {
 	}
 }
 
-// TestKind3AnEffectAfterTheWayBackIsNotTakenForTheVersionBefore lets the bind of
-// version 2 have its effect around the time at which version 1 is bound again.
+// TestKind3AnEffectAfterTheWayBackIsNotTakenForTheVersionBefore makes the bind of
+// version 2 take effect around the time at which version 1 is bound again.
 func TestKind3AnEffectAfterTheWayBackIsNotTakenForTheVersionBefore(t *testing.T) {
 	thorough(t)
 	unclear := unclearAnswers()
@@ -209,9 +209,9 @@ func TestKind3AnEffectAfterTheWayBackIsNotTakenForTheVersionBefore(t *testing.T)
 	}
 }
 
-// TestKind3AnEffectBetweenLookAndWayBackIsNotTakenForTheVersionBefore has calls
-// take a second, so that the effect also comes after the last look and before the
-// way back is sent.
+// TestKind3AnEffectBetweenLookAndWayBackIsNotTakenForTheVersionBefore makes each
+// call take a second, so that the effect also comes after the last read and before
+// version 1 is bound again.
 func TestKind3AnEffectBetweenLookAndWayBackIsNotTakenForTheVersionBefore(t *testing.T) {
 	thorough(t)
 	for name, late := range unclearAnswers() {

@@ -18,8 +18,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// wired is a world whose registry is the sandbox's, behind the driver for the
-// API, so that it is asked over the real protocol.
+// wired is a world whose registry is that of the sandbox, behind the driver for the
+// API, so that calls use the real protocol.
 type wired struct {
 	*world
 	registry *sandbox.Registry
@@ -53,7 +53,7 @@ func newWired(t *testing.T) *wired {
 
 func (w *wired) person() *sandbox.RegistryInstance { return w.registry.Instance("AK") }
 
-// wait lets the time pass that somebody waits.
+// wait makes the time pass that the code waits for.
 func (w *wired) wait(ctx context.Context, d time.Duration) error {
 	w.Passes(max(d, 0))
 	return ctx.Err()
@@ -76,7 +76,7 @@ func (w *wired) rotate(t *testing.T) *reconcile.Reconciler {
 
 func (w *wired) refused() binding.Refusal { return w.Records()["pay-gitlab/gitlab"].Refused }
 
-// retry lets the pause pass that a result names, and syncs again.
+// retry makes the pause of a result pass, and syncs again.
 func (w *wired) retry(t *testing.T, r *reconcile.Reconciler, after plan.Result) plan.Result {
 	t.Helper()
 	failed := after.Outcomes[0].Retry.Failed
@@ -91,7 +91,7 @@ func (w *wired) retry(t *testing.T, r *reconcile.Reconciler, after plan.Result) 
 	return sync1(t, r, desire(gitlab()))
 }
 
-// no is an answer of the registry that does not judge the token.
+// no is a rejection by the registry that is not about the token.
 type no struct {
 	status int
 	code   string

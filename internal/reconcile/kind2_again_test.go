@@ -11,7 +11,7 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// silent gives no answer to the calls that begin so, and to all others one.
+// silent fails the calls with these prefixes, and no others.
 func (w *world) silent(calls ...string) {
 	w.Fault = func(call string) fault {
 		if slices.ContainsFunc(calls, func(of string) bool { return strings.HasPrefix(call, of) }) {
@@ -21,7 +21,7 @@ func (w *world) silent(calls ...string) {
 	}
 }
 
-// changes are those that need an answer of the registry, or of the secret store.
+// changes are changes that need an answer from the registry or the secret store.
 func changes() map[string]func(*binding.Declaration) {
 	return map[string]func(*binding.Declaration){
 		"another username":   func(d *binding.Declaration) { d.Spec.Username = "other" },
@@ -39,9 +39,9 @@ func changes() map[string]func(*binding.Declaration) {
 	}
 }
 
-// TestKind2WhatIsDeclaredAgainIsLastKnown: a declaration that was not applied, because
-// nothing answered, and is taken back, holds nothing back: what was known of the one
-// before it is known of it again.
+// TestKind2WhatIsDeclaredAgainIsLastKnown: a declaration was not applied, because
+// nothing answered, and is reverted. What was known about the previous declaration
+// is then known again.
 func TestKind2WhatIsDeclaredAgainIsLastKnown(t *testing.T) {
 	third := func(d *binding.Declaration) { d.Spec.Username, d.Spec.Repositories = "third", nil }
 	for change, edit := range changes() {
@@ -98,7 +98,7 @@ func TestKind2WhatIsDeclaredAgainIsLastKnown(t *testing.T) {
 }
 
 // TestKind2WhatIsDeclaredAgainIsNotKnownOnceItChanged: what was written or answered
-// meanwhile counts, and the time that has passed.
+// meanwhile counts, and so does the time that has passed.
 func TestKind2WhatIsDeclaredAgainIsNotKnownOnceItChanged(t *testing.T) {
 	both := func(d *binding.Declaration) {
 		d.Spec.Username, d.Spec.Repositories[0].Source = "other", "pay/other"

@@ -10,8 +10,9 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind2AVersionIsCalledBoundOnlyIfItIs: in the middle of a rotation that gets no clear
-// answer, or is refused, no condition says that a version is bound which is not.
+// TestKind2AVersionIsCalledBoundOnlyIfItIs: in the middle of a rotation that gets
+// no clear answer, or is refused, no condition shows a version as bound that is
+// not.
 func TestKind2AVersionIsCalledBoundOnlyIfItIs(t *testing.T) {
 	refused := sandbox.Fault{Status: http.StatusForbidden, ContentType: "application/json", Body: `{"requestId":"r","code":"Forbidden.RAM","message":"no"}`}
 	binds := func(f sandbox.Fault, times int) sandbox.Fault {

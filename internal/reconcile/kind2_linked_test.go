@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind2ALinkThatDiffersIsNotLinked: whatever of a link is declared and differs, and is
-// left like that on purpose, is not shown as linked.
+// TestKind2ALinkThatDiffersIsNotLinked: a link with a declared field that differs,
+// and is not changed on purpose, is not shown as linked.
 func TestKind2ALinkThatDiffersIsNotLinked(t *testing.T) {
 	policies := map[string]func(*binding.Declaration){
 		"Report":  func(d *binding.Declaration) { d.Spec.DriftPolicy = binding.Report },

@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// TestKind2ConditionsAreAboutTheDeclaredPlatform: a binding is declared on another platform.
-// Its conditions are about that, and not about the account that it had and that is unbound
-// after it, or cannot be unbound.
+// TestKind2ConditionsAreAboutTheDeclaredPlatform: a binding is declared on a
+// different platform. Its conditions are about that platform, and not about the
+// previous account, which is unbound afterwards or cannot be unbound.
 func TestKind2ConditionsAreAboutTheDeclaredPlatform(t *testing.T) {
 	moved := func(t *testing.T, to binding.Declaration, f fault) (*world, func(binding.ConditionType) binding.Condition) {
 		t.Helper()

@@ -10,9 +10,9 @@ import (
 	"reconciler/internal/status"
 )
 
-// TestKind2AChangeThatNeedsWhatDoesNotAnswerIsNotReady: what was known last is about
-// what was declared then, and not about a declaration that came while the registry or
-// the secret store gives no answer.
+// TestKind2AChangeThatNeedsWhatDoesNotAnswerIsNotReady: what was last known is
+// about what was declared then, and not about a declaration that came while the
+// registry or the secret store did not answer.
 func TestKind2AChangeThatNeedsWhatDoesNotAnswerIsNotReady(t *testing.T) {
 	for name, tt := range map[string]struct {
 		world   func() *world
@@ -77,8 +77,8 @@ func TestKind2AChangeThatNeedsWhatDoesNotAnswerIsNotReady(t *testing.T) {
 	}
 }
 
-// TestKind11WhatIsDeclaredAsBeforeIsLastKnown: a change that needs nothing from what
-// does not answer takes away nothing that was known.
+// TestKind11WhatIsDeclaredAsBeforeIsLastKnown: a change that needs no answer from
+// what is down does not affect what was known.
 func TestKind11WhatIsDeclaredAsBeforeIsLastKnown(t *testing.T) {
 	for name, edit := range map[string]func(*binding.Declaration){
 		"an owner":             func(d *binding.Declaration) { d.Spec.Owner = &binding.Contact{Name: "Ada"} },
@@ -101,8 +101,8 @@ func TestKind11WhatIsDeclaredAsBeforeIsLastKnown(t *testing.T) {
 	}
 }
 
-// TestKind2AChangeIsNotReadyBeforeASyncCanBegin: a sync that fails before it plans
-// leaves a changed declaration not applied, and one that is as before last known.
+// TestKind2AChangeIsNotReadyBeforeASyncCanBegin: after a sync that fails before it
+// plans, a changed declaration is not applied, and an unchanged one is last known.
 func TestKind2AChangeIsNotReadyBeforeASyncCanBegin(t *testing.T) {
 	for _, at := range []string{"Records", "RetryStates"} {
 		t.Run(at, func(t *testing.T) {
@@ -143,8 +143,9 @@ func TestKind2AChangeIsNotReadyBeforeASyncCanBegin(t *testing.T) {
 	}
 }
 
-// TestKind2WhatIsDeclaredBackOrSuspendedIsNoUnappliedChange: an answer about what is
-// declared now counts, and a person who suspended the binding knows why it waits.
+// TestKind2WhatIsDeclaredBackOrSuspendedIsNoUnappliedChange: an answer about what
+// is declared now counts, and the change of a suspended binding is known to wait
+// for the suspension.
 func TestKind2WhatIsDeclaredBackOrSuspendedIsNoUnappliedChange(t *testing.T) {
 	other := func(d *binding.Declaration) { d.Spec.Username = "other" }
 	suspended := func(d *binding.Declaration) {

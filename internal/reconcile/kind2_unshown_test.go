@@ -6,9 +6,9 @@ import (
 	"reconciler/internal/binding"
 )
 
-// TestKind2TheNextTokenSaysNothingOfTheBoundOne: an account is bound with an unknown token,
-// and the answer to its rebind is lost. That the next token is valid does not make the bound
-// one valid.
+// TestKind2TheNextTokenSaysNothingOfTheBoundOne: an account is bound with an
+// unknown token, and the answer to its rebind is lost. The next token is valid, but
+// this does not make the bound one valid.
 func TestKind2TheNextTokenSaysNothingOfTheBoundOne(t *testing.T) {
 	d := gitlab(func(d *binding.Declaration) { d.Spec.Adopt, d.Spec.Repositories = true, nil })
 	l := newLagging(t, d)

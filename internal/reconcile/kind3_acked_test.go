@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind3ABindThatWasNeverShownIsRepeated: the registry says yes to the second half of a
-// rotation, and does nothing. We unbound the account, so it is bound again, also where drift
-// is only reported.
+// TestKind3ABindThatWasNeverShownIsRepeated: the registry accepts the second half
+// of a rotation, and does nothing. We unbound the account, so it is bound again,
+// even if drift is only reported.
 func TestKind3ABindThatWasNeverShownIsRepeated(t *testing.T) {
 	for _, policy := range []binding.DriftPolicy{binding.Correct, binding.Report} {
 		t.Run(string(policy), func(t *testing.T) {

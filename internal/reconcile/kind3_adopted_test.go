@@ -10,9 +10,9 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// TestKind3WhatIsAdoptedIsRemembered holds that image repositories and rules that
-// are adopted while their account waits for its rebind are adopted once: after
-// memory was lost it is not known which token is bound.
+// TestKind3WhatIsAdoptedIsRemembered checks that image repositories and rules that
+// are adopted while their account waits for its rebind are adopted only once. After
+// memory was lost, it is unknown which token is bound.
 func TestKind3WhatIsAdoptedIsRemembered(t *testing.T) {
 	web := func(d *binding.Declaration) {
 		again := d.Spec.Repositories[0]

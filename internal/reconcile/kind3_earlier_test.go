@@ -9,9 +9,9 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind3AWriteThatAnotherFollowedIsOursToo loses the answer to a write whose effect
-// comes later. Meanwhile something else is declared, and the write of that has no effect.
-// What appears is our first write, and is brought to what is declared.
+// TestKind3AWriteThatAnotherFollowedIsOursToo loses the answer to a write whose
+// effect comes later. Meanwhile something else is declared, and its write has no
+// effect. What appears is our first write, so it is changed to what is declared.
 func TestKind3AWriteThatAnotherFollowedIsOursToo(t *testing.T) {
 	const path = "/repos/pay/api/sourceRepo"
 	link := func(r *http.Request) bool { return r.URL.Path == path && r.Method != http.MethodGet }

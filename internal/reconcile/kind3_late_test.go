@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// push is a change that is pushed, the write that it leads to, and one that is pushed
-// after it.
+// push is a change that is pushed, the write that it leads to, and a change that is
+// pushed after it.
 type push struct {
 	method, path  string
 	change, third func(*binding.Declaration)
@@ -86,9 +86,10 @@ func TestKind3TwoPushesWithinTheLag(t *testing.T) {
 	}
 }
 
-// TestKind3TheLateEffectOfAWriteIsNoTruth: the answer to a write is lost, its effect
-// comes later, and meanwhile the declaration stays, is taken back or changes again. All
-// ends as declared, and Ready is True only of what is so.
+// TestKind3TheLateEffectOfAWriteIsNoTruth: the answer to a write is lost, its
+// effect comes later, and meanwhile the declaration stays, is reverted or changes
+// again. In the end everything is as declared, and Ready is True only if that is
+// so.
 func TestKind3TheLateEffectOfAWriteIsNoTruth(t *testing.T) {
 	for i, name := range slices.Sorted(maps.Keys(pushes())) {
 		tt := pushes()[name]
@@ -131,7 +132,7 @@ func TestKind3TheLateEffectOfAWriteIsNoTruth(t *testing.T) {
 	}
 }
 
-// checked syncs, and demands each time that what is reported is so.
+// checked syncs, and requires each time that the conditions are right.
 func (l *lagging) checked(n int, every time.Duration) {
 	l.t.Helper()
 	for range n {
@@ -140,7 +141,7 @@ func (l *lagging) checked(n int, every time.Duration) {
 	}
 }
 
-// truthful demands that a condition is True only if it is so.
+// truthful requires that conditions are True only if they are met in the registry.
 func (l *lagging) truthful() {
 	l.t.Helper()
 	has := l.Peek()

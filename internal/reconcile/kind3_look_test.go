@@ -9,14 +9,14 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind3ALookWithoutAnAnswerIsNoAbsence: a read shows the state before a write that was
-// shown already, and the looks after it get no answer. Nobody said that the write is
-// undone, so it is neither repeated nor taken for drift.
+// TestKind3ALookWithoutAnAnswerIsNoAbsence: a read shows the state before a write
+// that was already shown, and the next reads get no answer. No answer shows that
+// the write was undone, so it is neither repeated nor counted as drift.
 func TestKind3ALookWithoutAnAnswerIsNoAbsence(t *testing.T) {
 	const rules, source, accounts = "/repos/pay/api/rules", "/repos/pay/api/sourceRepo", "/users/sourceAccount"
 	for name, tt := range map[string]struct {
 		path      string
-		from      int // the read, of those of a sync, from which on none is answered
+		from      int // the first read of a sync that gets no answer, and none after it does
 		operation string
 		want      int
 	}{

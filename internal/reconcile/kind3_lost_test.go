@@ -8,8 +8,9 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind3NothingIsLostThatWeDidNotUnbind: reads lag, and show the platform unbound, although
-// a person has bound it again. The registry itself refuses the bind because it is bound.
+// TestKind3NothingIsLostThatWeDidNotUnbind: reads lag and show the platform as
+// unbound, although a person has bound it again. The registry refuses our bind
+// because it is bound.
 func TestKind3NothingIsLostThatWeDidNotUnbind(t *testing.T) {
 	l := quiet(t)
 	l.SetReadLag(sandbox.ReadLag{By: 50 * time.Second})

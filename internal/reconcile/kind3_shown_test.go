@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind3WhatIsShownIsNotWaitedFor: somebody replaces our rule by another one.
-// Once that one is changed, or goes, and the registry shows it, nothing is "not
-// visible yet", whatever our first rule was.
+// TestKind3WhatIsShownIsNotWaitedFor: somebody replaces our rule with a different
+// one. Once that rule is changed or removed, and the registry shows it, nothing is
+// "not visible yet", whatever our first rule was.
 func TestKind3WhatIsShownIsNotWaitedFor(t *testing.T) {
 	other := sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: "main", DockerfileLocation: "/", DockerfileName: "Dockerfile.other", ImageTag: "latest"}
 	next := func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Branch = "next" }

@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// late is a fault that meets one write and lets it have its effect later.
+// late is a fault of one write that takes effect later.
 func late(method, path string, after time.Duration, cut bool) sandbox.Fault {
 	f := sandbox.Fault{
 		Times: 1, EffectAfter: after, Cut: cut,
@@ -24,8 +24,8 @@ func late(method, path string, after time.Duration, cut bool) sandbox.Fault {
 	return f
 }
 
-// TestKind3AbsenceIsNotConcludedFromOneRead holds that a write is not repeated,
-// and not taken for drift, because a read does not show it yet.
+// TestKind3AbsenceIsNotConcludedFromOneRead checks that a write which a read does
+// not show yet is neither repeated nor counted as drift.
 func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 	t.Run("a rule that reads show after 5 s, two pushes within them", func(t *testing.T) {
 		l := quiet(t)
@@ -214,8 +214,8 @@ func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 	}
 }
 
-// TestKind3AnAccountShownAfterItWasUnboundIsNotOurs any more: it is neither unbound again
-// nor taken for the one that is declared since.
+// TestKind3AnAccountShownAfterItWasUnboundIsNotOurs any longer: it is neither
+// unbound again nor mistaken for the one that is declared now.
 func TestKind3AnAccountShownAfterItWasUnboundIsNotOurs(t *testing.T) {
 	t.Run("an account that is shown after it was unbound", func(t *testing.T) {
 		l := quiet(t, unbinds)
@@ -244,8 +244,8 @@ func TestKind3AnAccountShownAfterItWasUnboundIsNotOurs(t *testing.T) {
 	})
 }
 
-// lost is a fault that loses the answer to the next write, whose effect comes some
-// seconds later, or never for 0.
+// lost is a fault that loses the answer to the next write. The effect comes that
+// many seconds later, or never if it is 0.
 func lost(seconds int, cut bool) sandbox.Fault {
 	f := sandbox.Fault{
 		Times: 1, EffectAfter: time.Duration(seconds) * time.Second, Cut: cut,
@@ -257,10 +257,10 @@ func lost(seconds int, cut bool) sandbox.Fault {
 	return f
 }
 
-// TestKind3NothingIsWrittenTwice lets reads lag and go back and forth, answers get
-// lost, effects come late and writes be refused, in any order, while declarations and
-// tokens change. Within sync.settle no rule and no account is written twice, and in the
-// end all is as declared.
+// TestKind3NothingIsWrittenTwice tries any order of lagging and alternating reads,
+// lost answers, late effects and refused writes, while declarations and tokens
+// change. Within sync.settle, no rule and no account is written twice, and in the
+// end everything is as declared.
 func TestKind3NothingIsWrittenTwice(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		l := newLagging(t, gitlab())

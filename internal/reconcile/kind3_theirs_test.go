@@ -10,9 +10,10 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind3APersonsRuleIsNotTheEffectOfOurs: the answer to the addition of a rule is lost,
-// and it had no effect. The rule of the same name that a person then adds, with another
-// Dockerfile, is the person's: it is not changed without adopt: true.
+// TestKind3APersonsRuleIsNotTheEffectOfOurs: the answer to the addition of a rule
+// is lost, and it had no effect. A person then adds a rule with the same name and a
+// different Dockerfile. It belongs to the person, so it is not changed without
+// adopt: true.
 func TestKind3APersonsRuleIsNotTheEffectOfOurs(t *testing.T) {
 	l := quiet(t)
 	l.registry.Faults.Add(sandbox.Fault{Times: 1, Status: http.StatusGatewayTimeout, Match: func(r *http.Request) bool {

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// hidden demands of a binding whose account no read shows, although the registry says
-// that it is there, that nothing failed, and that nothing is claimed.
+// hidden requires that nothing failed and nothing is claimed for a binding whose
+// account exists according to the registry, although no read shows it.
 func (l *lagging) hidden(result plan.Result) {
 	l.t.Helper()
 	if err := result.Err(); err != nil || result.Count(plan.Failed, plan.Skipped, plan.Held) > 0 {
@@ -27,8 +27,8 @@ func (l *lagging) hidden(result plan.Result) {
 	}
 }
 
-// TestKind3WhatTheRegistrySaysIsThereIsNotVisibleYet: a bind is sent because a read is old,
-// and the registry rejects it, because an account is there.
+// TestKind3WhatTheRegistrySaysIsThereIsNotVisibleYet: a bind is sent because a read
+// is outdated, and the registry rejects it because an account exists.
 func TestKind3WhatTheRegistrySaysIsThereIsNotVisibleYet(t *testing.T) {
 	user, address := gitlab().Spec.Username, gitlab().Spec.Address
 	lags := func(l *lagging, by time.Duration) { l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: by}) }
@@ -76,8 +76,9 @@ func TestKind3WhatTheRegistrySaysIsThereIsNotVisibleYet(t *testing.T) {
 	}
 }
 
-// TestKind3AnAccountThatIsThereInTheMiddleOfARotation: we unbound the account, and the
-// registry says that one is there. It is not lost, and no other version is bound for it.
+// TestKind3AnAccountThatIsThereInTheMiddleOfARotation: we unbound the account, and
+// the registry answers that one exists. It does not count as lost, and no other
+// version is bound instead.
 func TestKind3AnAccountThatIsThereInTheMiddleOfARotation(t *testing.T) {
 	says := func(code string) sandbox.Fault {
 		return sandbox.Fault{Times: 1, Status: http.StatusConflict, ContentType: "application/json;charset=utf-8", Body: `{"requestId":"r","code":"` + code + `"}`}
@@ -109,8 +110,9 @@ func TestKind3AnAccountThatIsThereInTheMiddleOfARotation(t *testing.T) {
 	})
 }
 
-// TestKind3WhatIsThereAndNeverShownFails: the registry says for longer than sync.settle that
-// an account is there, and no read shows it: a person has to look.
+// TestKind3WhatIsThereAndNeverShownFails: the registry answers for longer than
+// sync.settle that an account exists, and no read shows it. A person has to take a
+// look.
 func TestKind3WhatIsThereAndNeverShownFails(t *testing.T) {
 	l := newLagging(t, gitlab())
 	l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: 24 * time.Hour})

@@ -11,8 +11,8 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind4ASecondRuleForAnImageTag holds that an image tag that is built twice is
-// never shown as ready, and that a second rule of ours goes.
+// TestKind4ASecondRuleForAnImageTag checks that an image tag that two rules build
+// is never shown as ready, and that a second rule of ours is removed.
 func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
 	main := sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: "main", DockerfileLocation: "/", DockerfileName: "Dockerfile", ImageTag: "latest"}
 	old, dev := main, main
@@ -30,7 +30,7 @@ func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
 			if c := conditionOf(t, l.r, "pay-gitlab", binding.Ready); c.Status != binding.False {
 				t.Errorf("Ready is %s (%s)", c.Status, c.Reason)
 			}
-			// A changed declaration changes our rule, and the other one stays.
+			// A changed declaration changes our rule, and the other rule stays.
 			l.desired = desire(gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Dockerfile = "/build/Dockerfile" }))
 			l.syncs(2, time.Minute)
 			l.called("DeleteRepoBuildRule", 0)
@@ -54,8 +54,8 @@ func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
 	})
 }
 
-// TestKind4AnotherRuleForAnImageTagHoldsNothingUp: a rule of others is only reported, and
-// what is declared is done.
+// TestKind4AnotherRuleForAnImageTagHoldsNothingUp: a rule of others is only
+// reported, and what is declared is applied.
 func TestKind4AnotherRuleForAnImageTagHoldsNothingUp(t *testing.T) {
 	main := sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: "main", DockerfileLocation: "/", DockerfileName: "Dockerfile", ImageTag: "latest"}
 	repository := func(edit func(*binding.Repository)) plan.Desired {
@@ -105,8 +105,8 @@ func TestKind4AnotherRuleForAnImageTagHoldsNothingUp(t *testing.T) {
 	}
 }
 
-// TestKind4ARuleThatMayNotBeRemovedHasNoSecond: while something keeps the old rule for an
-// image tag, the new one is not added beside it.
+// TestKind4ARuleThatMayNotBeRemovedHasNoSecond: while something prevents the
+// removal of the old rule for an image tag, the new one is not added.
 func TestKind4ARuleThatMayNotBeRemovedHasNoSecond(t *testing.T) {
 	branch := func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Branch = "release" }
 	pushed := func(d *binding.Declaration) {
@@ -139,8 +139,8 @@ func TestKind4ARuleThatMayNotBeRemovedHasNoSecond(t *testing.T) {
 	}
 }
 
-// TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice holds in every mode, also where
-// nothing is planned for the rules.
+// TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice in every mode, even if nothing
+// is planned for the rules.
 func TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice(t *testing.T) {
 	main := sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: "main", DockerfileLocation: "/", DockerfileName: "Dockerfile", ImageTag: "latest"}
 	old, dev := main, main

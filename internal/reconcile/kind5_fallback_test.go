@@ -7,9 +7,10 @@ import (
 	"reconciler/internal/binding"
 )
 
-// TestKind5WhatWeBoundAgainOurselvesIsKnown: the new token is rejected, and the previous one
-// is bound again in the same sync. Which one is bound is known at once, and not only after
-// the next sync; what is shown of the next attempt is what the message says.
+// TestKind5WhatWeBoundAgainOurselvesIsKnown: the new token is rejected, and the
+// previous one is bound again in the same sync. The bound version is known at once,
+// and not only after the next sync. The time of the next attempt is the one in the
+// message.
 func TestKind5WhatWeBoundAgainOurselvesIsKnown(t *testing.T) {
 	_, r := judged(t)
 	for of, want := range map[binding.ConditionType]string{

@@ -8,15 +8,15 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind5AnAccountThatIsFirstShownLate: our bind is answered, and reads show it late.
-// Until then a person may bind the same user with another token. The registry's time of
-// the account tells the two apart, if its clock is right; if it is not, our own account
-// is bound once more, and only once.
+// TestKind5AnAccountThatIsFirstShownLate: our bind is answered, and reads show it
+// late. Until then, a person may bind the same user with a different token. If the
+// registry's clock is right, its time of the account distinguishes the two. If it
+// is not, our own account is bound once more, and only once.
 func TestKind5AnAccountThatIsFirstShownLate(t *testing.T) {
 	for name, tt := range map[string]struct {
 		lag, ahead time.Duration
 		person     time.Duration // When the person binds, after our bind; 0 for never.
-		binds      int           // Until all is quiet, for each of two versions.
+		binds      int           // Until nothing changes, for each of two versions.
 	}{
 		"a person binds the same user before it is shown": {lag: 50 * time.Second, person: 98 * time.Second, binds: 2},
 		"so, and the registry's clock is slow":            {lag: 50 * time.Second, ahead: -time.Hour, person: 98 * time.Second, binds: 2},

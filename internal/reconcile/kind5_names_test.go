@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind1AVerdictEndsAlsoWhereTheSameVersionIsTheWayBack: another user is declared, with the
-// same secret. The registry judges it, and the account before is bound again. After a day it
-// is tried again, as the message says.
+// TestKind1AVerdictEndsAlsoWhereTheSameVersionIsTheWayBack: a different user is
+// declared, with the same secret. The registry rejects it, and the previous account
+// is bound again. After a day, it is tried again, as the message says.
 func TestKind1AVerdictEndsAlsoWhereTheSameVersionIsTheWayBack(t *testing.T) {
 	l := quiet(t)
 	l.registry.Faults.Add(sandbox.Fault{
@@ -27,9 +27,10 @@ func TestKind1AVerdictEndsAlsoWhereTheSameVersionIsTheWayBack(t *testing.T) {
 	}
 }
 
-// TestKind5ABindingThatGetsItsFirstNameBackIsKnown: a person binds the account again while
-// the binding is renamed, and later it is renamed back. The token is the one that we bound
-// under the other name, and nothing is left of that name.
+// TestKind5ABindingThatGetsItsFirstNameBackIsKnown: a person binds the account
+// again while the binding is renamed, and later it is renamed back. The token
+// counts as the one that we bound under the other name, and nothing is left of that
+// name.
 func TestKind5ABindingThatGetsItsFirstNameBackIsKnown(t *testing.T) {
 	reports := func(d *binding.Declaration) { d.Spec.DriftPolicy = binding.Report }
 	renamed := func(d *binding.Declaration) { d.Name = "renamed" }

@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind5ARebindThatSentNoBindBoundNothing: the answer to the first half of a rotation is
-// lost, and a person has bound the same user. Our bind was never sent.
+// TestKind5ARebindThatSentNoBindBoundNothing: the answer to the first half of a
+// rotation is lost, and a person then binds the same user. Our bind was never sent.
 func TestKind5ARebindThatSentNoBindBoundNothing(t *testing.T) {
 	l := quiet(t)
 	l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")

@@ -8,9 +8,10 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind5AnAccountThatAPersonBindsRightAfterOurBind: our bind of version 2 got no answer,
-// or its account is shown late, and a person binds the same user with another token some
-// seconds later. Whoever made the account that appears, version 2 is bound in the end.
+// TestKind5AnAccountThatAPersonBindsRightAfterOurBind: our bind of version 2 got no
+// answer, or its account is shown late, and a person binds the same user with a
+// different token some seconds later. Whoever bound the account that appears,
+// version 2 is bound in the end.
 func TestKind5AnAccountThatAPersonBindsRightAfterOurBind(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault sandbox.Fault

@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/status"
 )
 
-// TestKind5AStepProvesTheVersionThatItAskedForAllTheTime: what a person bound is
-// known only if the step asked for one version from its beginning.
+// TestKind5AStepProvesTheVersionThatItAskedForAllTheTime: the version that a person
+// bound is known only if the step asked for the same version from its beginning.
 func TestKind5AStepProvesTheVersionThatItAskedForAllTheTime(t *testing.T) {
 	rotates := func(w *world) { w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2") }
 	none := func(*world) {}

@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestKind7WhatIsDoneAndNotRememberedIsDone: a write worked, and what became of it cannot be
-// written down. No condition says that it is not so.
+// TestKind7WhatIsDoneAndNotRememberedIsDone: a write succeeded, and its outcome
+// cannot be recorded. No condition reports that it was not done.
 func TestKind7WhatIsDoneAndNotRememberedIsDone(t *testing.T) {
 	for _, call := range []string{"store put-record", "store delete-intent", "store append-event"} {
 		for _, rotates := range []bool{false, true} {

@@ -10,9 +10,9 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// TestKind7TheSecondHalfDoesNotWaitForAWindow: a rule is replaced, the process ends between
-// its removal and the addition, and the window closes. The image tag is built all the same,
-// as an account that we unbound is bound again.
+// TestKind7TheSecondHalfDoesNotWaitForAWindow: a rule is replaced, the process ends
+// between its removal and the addition, and the window closes. The rule is added
+// anyway, just as an account that we unbound is bound again.
 func TestKind7TheSecondHalfDoesNotWaitForAWindow(t *testing.T) {
 	w, r, d := diedBetweenHalves(t)
 	for range 3 {
@@ -27,8 +27,9 @@ func TestKind7TheSecondHalfDoesNotWaitForAWindow(t *testing.T) {
 	}
 }
 
-// diedBetweenHalves is a world in which a rule is replaced and the process ended between its
-// removal and the addition, with a new reconciler and what is declared. The windows are closed.
+// diedBetweenHalves is a world in which a rule is replaced and the process ended
+// between its removal and the addition. It returns a new reconciler and what is
+// declared. The windows are closed.
 func diedBetweenHalves(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 	t.Helper()
 	w := newWorld()

@@ -8,8 +8,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestKind8WhoLetAChangeThroughIsNamedForAllOfIt: a rule is replaced outside of the windows,
-// because a person lets it. Both halves are theirs.
+// TestKind8WhoLetAChangeThroughIsNamedForAllOfIt: a rule is replaced outside of the
+// windows, because a person allows it. The history names the person for both
+// halves.
 func TestKind8WhoLetAChangeThroughIsNamedForAllOfIt(t *testing.T) {
 	w := newWorld()
 	r := windowed(w, nightly(t))

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestKind8TheHistoryHasTheOutcomeOfEveryWrite: also of one that a crash, or a lost answer,
-// left open and that a later run found done.
+// TestKind8TheHistoryHasTheOutcomeOfEveryWrite, including a write that a crash or a
+// lost answer left open and that a later run found done.
 func TestKind8TheHistoryHasTheOutcomeOfEveryWrite(t *testing.T) {
 	bound := func(t *testing.T, w *world) {
 		t.Helper()
@@ -58,8 +58,8 @@ func TestKind8TheHistoryHasTheOutcomeOfEveryWrite(t *testing.T) {
 	})
 }
 
-// TestKind2AStepThatIsTakenBackIsNotDone: a person was asked for a step, and the declaration
-// asks for it no longer. Nobody did it.
+// TestKind2AStepThatIsTakenBackIsNotDone: a person was asked for a step, and the
+// declaration no longer asks for it. Nobody did it.
 func TestKind2AStepThatIsTakenBackIsNotDone(t *testing.T) {
 	w := newWorld()
 	r := w.restarted()

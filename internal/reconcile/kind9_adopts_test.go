@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestKind9WhatIsAdoptedBeforeTheAccountIsBoundIsAdoptedOnce: a binding is removed and
-// declared again outside of the windows, so its account waits. A person linked its
-// source and made one of its rules meanwhile.
+// TestKind9WhatIsAdoptedBeforeTheAccountIsBoundIsAdoptedOnce: a binding is removed
+// and declared again outside of the windows, so its account waits. Meanwhile, a
+// person linked its source and created one of its rules.
 func TestKind9WhatIsAdoptedBeforeTheAccountIsBoundIsAdoptedOnce(t *testing.T) {
 	w := newWorld()
 	d := gitlab(unbinds)
@@ -32,7 +32,7 @@ func TestKind9WhatIsAdoptedBeforeTheAccountIsBoundIsAdoptedOnce(t *testing.T) {
 		}
 		w.Passes(time.Minute)
 	}
-	if adopted != 2 { // The source and the rule: our own were shown as removed.
+	if adopted != 2 { // The source and the rule, because our own were shown as removed.
 		t.Errorf("adopted %d times", adopted)
 	}
 }

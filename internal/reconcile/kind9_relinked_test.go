@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind9ALinkThatAPersonRemovedIsNotOursWhenItComesBack: a person unlinks an image
-// repository that we linked, and it is dropped from the declaration. What a person links there
-// later is the person's.
+// TestKind9ALinkThatAPersonRemovedIsNotOursWhenItComesBack: a person unlinks an
+// image repository that we linked, and it is removed from the declaration. What a
+// person links there later is the person's.
 func TestKind9ALinkThatAPersonRemovedIsNotOursWhenItComesBack(t *testing.T) {
 	l := quiet(t, unbinds)
 	l.ConsoleUnlink("pay/api")

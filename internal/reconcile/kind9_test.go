@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind9RemovalRemembersWhatItMade holds that what we made stays known as ours
-// after its binding is removed, or left: nothing of it stays behind, and declaring
-// it again converges without adopt: true.
+// TestKind9RemovalRemembersWhatItMade checks that what we made stays known as ours
+// after its binding is removed, or kept: nothing is left behind, and declaring it
+// again works without adopt: true.
 func TestKind9RemovalRemembersWhatItMade(t *testing.T) {
 	otherwise := func(d *binding.Declaration) {
 		d.Spec.Repositories[0].Source = "pay/moved"
@@ -23,7 +23,7 @@ func TestKind9RemovalRemembersWhatItMade(t *testing.T) {
 	for name, tt := range map[string]struct {
 		policy binding.DeletionPolicy
 		person func(l *lagging)
-		// left are the rules that stay when the declaration is gone.
+		// left are the rules that stay after the declaration is removed.
 		left  int
 		again []func(*binding.Declaration)
 	}{
@@ -104,8 +104,8 @@ func TestKind9WhatIsTakenBackIsMadeAgain(t *testing.T) {
 	})
 }
 
-// TestKind9RemovedBindingsAreForgotten holds that the memory of what is removed
-// ends once nothing is left of it.
+// TestKind9RemovedBindingsAreForgotten checks that a removed binding is forgotten
+// once nothing is left of it.
 func TestKind9RemovedBindingsAreForgotten(t *testing.T) {
 	l := quiet(t, unbinds)
 	l.desired = desire()

@@ -8,8 +8,9 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind9APersonsLinkIsNotOurs: we removed a source, and the registry has shown that.
-// What a person links there later is the person's, also if it is the same source.
+// TestKind9APersonsLinkIsNotOurs: we removed a source, and the registry has shown
+// that. What a person links there later is the person's, even if it is the same
+// source.
 func TestKind9APersonsLinkIsNotOurs(t *testing.T) {
 	dropped := func(d *binding.Declaration) { d.Spec.Repositories = []binding.Repository{} }
 	for name, after := range map[string]time.Duration{

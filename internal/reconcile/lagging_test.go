@@ -26,17 +26,17 @@ type lagging struct {
 	r       *reconcile.Reconciler
 	o       reconcile.Options
 	desired plan.Desired
-	// ahead is how fast the registry's clock is.
+	// ahead is how far the registry's clock is ahead.
 	ahead time.Duration
 }
 
-// newLagging makes one in which declarations are desired and nothing is applied.
+// newLagging makes a lagging world with declarations that are not applied yet.
 func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 	t.Helper()
 	l := &lagging{world: newWorld(), t: t, desired: desire(declared...)}
 	l.Now = time.Now()
 	l.registry = sandbox.NewRegistry(sandbox.RegistryOptions{
-		Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: func() time.Time { return l.Clock().Add(l.ahead) }, CallerNow: time.Now, // What signs a call has no other clock.
+		Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: func() time.Time { return l.Clock().Add(l.ahead) }, CallerNow: time.Now, // Calls are signed with this machine's clock.
 	})
 	l.RegistryInstance = l.registry.Instance("ak")
 	l.AddRepository("pay/api", "pay/web")
@@ -59,10 +59,10 @@ func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 	return l
 }
 
-// restarted is a reconciler that remembers what the store does.
+// restarted is a new reconciler, which knows only what is in the store.
 func (l *lagging) restarted() *reconcile.Reconciler { return reconcile.New(l.o) }
 
-// builtTwice are the image tags that two rules build now.
+// builtTwice returns the image tags that two rules build now.
 func (l *lagging) builtTwice() (twice []string) {
 	for _, repository := range l.Snapshot().Repositories {
 		tags := map[string]int{}
@@ -80,7 +80,7 @@ func (l *lagging) wait(_ context.Context, d time.Duration) error {
 	return nil
 }
 
-// sync syncs, and shows what is planned and came of it if the test fails.
+// sync syncs, and logs the actions and their outcomes, which a failing test shows.
 func (l *lagging) sync() plan.Result {
 	l.t.Helper()
 	result := sync1(l.t, l.r, l.desired)
@@ -90,7 +90,7 @@ func (l *lagging) sync() plan.Result {
 	return result
 }
 
-// syncs syncs that often, with time between.
+// syncs syncs that often, with pauses.
 func (l *lagging) syncs(n int, every time.Duration) {
 	l.t.Helper()
 	for range n {
@@ -99,8 +99,8 @@ func (l *lagging) syncs(n int, every time.Duration) {
 	}
 }
 
-// ends demands that all is quiet after a while: nothing is planned, one rule
-// builds each image tag, and the conditions say that all is as declared.
+// ends requires that everything is settled after a while: nothing is planned, one
+// rule builds each image tag, and Ready is True.
 func (l *lagging) ends() {
 	l.t.Helper()
 	l.syncs(8, 40*time.Second)
@@ -109,7 +109,7 @@ func (l *lagging) ends() {
 	}
 }
 
-// unrest is what is not as it should be in the end.
+// unrest returns what is not settled.
 func (l *lagging) unrest() []string {
 	all := l.builtTwice()
 	p, err := l.r.Plan(l.t.Context(), l.desired, binding.DepthPreflight)
@@ -129,8 +129,8 @@ func (l *lagging) unrest() []string {
 	return all
 }
 
-// allowed is what a person does whose registry refused a bind for our own credentials:
-// until then no account is unbound for another token.
+// allowed does what a person does after the registry refused a bind for our own
+// credentials. Until then, no account is unbound for a different token.
 func (l *lagging) allowed() {
 	l.t.Helper()
 	states, err := l.o.Store.RetryStates(l.t.Context(), instance)
@@ -143,7 +143,7 @@ func (l *lagging) allowed() {
 	}
 }
 
-// called demands that an operation was called that often.
+// called requires that an operation was called that often.
 func (l *lagging) called(operation string, want int) {
 	l.t.Helper()
 	if n := l.registry.Count(operation); n != want {
@@ -151,7 +151,7 @@ func (l *lagging) called(operation string, want int) {
 	}
 }
 
-// unready demands that a binding is not ready, for the registry does not show a
+// unready requires that a binding is not ready because the registry does not show a
 // write yet.
 func (l *lagging) unready(name string) {
 	l.t.Helper()
@@ -168,7 +168,7 @@ func next(d *binding.Declaration) {
 
 func unbinds(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
 
-// quiet is a world in which a declaration is applied since long.
+// quiet is a world in which a declaration was applied long ago.
 func quiet(t *testing.T, edit ...func(*binding.Declaration)) *lagging {
 	t.Helper()
 	l := newLagging(t, gitlab(edit...))
@@ -177,7 +177,7 @@ func quiet(t *testing.T, edit ...func(*binding.Declaration)) *lagging {
 	return l
 }
 
-// tokenVersion is the version that the record of pay-gitlab has.
+// tokenVersion is the version in the record of pay-gitlab.
 func (l *lagging) tokenVersion() int {
 	return l.Records()["pay-gitlab/gitlab"].TokenVersion
 }

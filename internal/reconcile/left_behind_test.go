@@ -12,8 +12,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestAFallbackThatCannotBeRecordedIsNoBindAsDeclared: the previous version is bound again,
-// and what became of it cannot be written.
+// TestAFallbackThatCannotBeRecordedIsNoBindAsDeclared: the previous version is
+// bound again, and that cannot be recorded.
 func TestAFallbackThatCannotBeRecordedIsNoBindAsDeclared(t *testing.T) {
 	for _, call := range []string{"store put-record", "store delete-intent", "store append-event"} {
 		w := newWorld()
@@ -52,8 +52,9 @@ func TestAFallbackThatCannotBeRecordedIsNoBindAsDeclared(t *testing.T) {
 	}
 }
 
-// TestAnAnnouncedRuleStaysDueWhileNothingAnswers: a rule was removed for another one, and
-// the process ended. The first round after it knows less; the windows are closed.
+// TestAnAnnouncedRuleStaysDueWhileNothingAnswers: a rule was removed for a
+// different one, and the process ended. In the first round after that, something
+// does not answer, and the windows are closed.
 func TestAnAnnouncedRuleStaysDueWhileNothingAnswers(t *testing.T) {
 	for name, first := range map[string]func(w *world, d *plan.Desired){
 		"the repository is not read": func(w *world, _ *plan.Desired) { w.FailOn("repository", fault{Before: errDead}) },
@@ -80,8 +81,8 @@ func TestAnAnnouncedRuleStaysDueWhileNothingAnswers(t *testing.T) {
 	}
 }
 
-// TestALinkOfARenamedDeclarationIsNotForgotten: it is suspended while its link goes, and
-// drift is only reported.
+// TestALinkOfARenamedDeclarationIsNotForgotten: it is suspended while its link
+// disappears, and drift is only reported.
 func TestALinkOfARenamedDeclarationIsNotForgotten(t *testing.T) {
 	w := newWorld()
 	r := w.restarted()
@@ -104,7 +105,8 @@ func TestALinkOfARenamedDeclarationIsNotForgotten(t *testing.T) {
 	}
 }
 
-// TestStepsOfAnotherDeclarationAreNotShown, although nobody knows whether they are done.
+// TestStepsOfAnotherDeclarationAreNotShown, although it is unknown whether they are
+// done.
 func TestStepsOfAnotherDeclarationAreNotShown(t *testing.T) {
 	w := newWorld()
 	w.Caps.Bind = false
@@ -152,8 +154,8 @@ func TestTheHistoryHasAWriteOnceThatCannotBeRecorded(t *testing.T) {
 	}
 }
 
-// TestABindingThatIsRenamedRemembersWhatItsNewNameLeft: another binding had that name, and a
-// rule of ours was left of it.
+// TestABindingThatIsRenamedRemembersWhatItsNewNameLeft: a different binding had
+// that name before, and a rule of ours was left of it.
 func TestABindingThatIsRenamedRemembersWhatItsNewNameLeft(t *testing.T) {
 	w := newWorld()
 	r := w.restarted()

@@ -46,7 +46,7 @@ func loopOf(t *testing.T, o reconcile.Options, drift time.Duration, tell func(pl
 	return l, syncs
 }
 
-// loopAnd is loop, with the reconciler.
+// loopAnd does the same as loop, and returns the reconciler too.
 func loopAnd(t *testing.T, w *world) (*reconcile.Reconciler, *reconcile.Loop, *atomic.Int32) {
 	t.Helper()
 	o, syncs := w.options(), new(atomic.Int32)

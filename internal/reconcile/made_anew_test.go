@@ -12,14 +12,15 @@ import (
 	"reconciler/internal/status"
 )
 
-// madeAnew deletes the secret of gitlab for good and makes it anew: its
-// versions count from 1 again.
+// madeAnew permanently deletes the secret of gitlab and creates it again: its
+// versions start from 1.
 func (w *world) madeAnew(versions ...string) {
 	w.Tokens["acr/gitlab"] = versions
 	w.Created = map[string]time.Time{"acr/gitlab": w.Now}
 }
 
-// boundOnce is a world with version 1 bound, of a secret whose time is known.
+// boundOnce is a world with version 1 bound. The creation time of its secret is
+// known.
 func boundOnce(t *testing.T) *world {
 	t.Helper()
 	w := newWorld()
@@ -38,7 +39,7 @@ func TestAVersionOfASecretMadeAnewIsNotTheOneThatWasRefused(t *testing.T) {
 	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrFellBack) {
 		t.Fatalf("result: %v, want ErrFellBack", err)
 	}
-	// The same moment, so that no pause has passed: it is another attempt.
+	// No time has passed, so no pause is over, but this is a different attempt.
 	w.Now = w.Now.Add(time.Second)
 	w.madeAnew("canary-gitlab-3", "canary-gitlab-4")
 	synced(t, r, desire(gitlab()))

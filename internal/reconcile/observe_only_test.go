@@ -11,8 +11,8 @@ import (
 
 func onlyObserved(d *binding.Declaration) { d.Spec.ManagementPolicy = binding.Observe }
 
-// TestObserveWritesNothingToTheRegistry takes a managed binding to Observe, has
-// it change in the console, and then takes its declaration away.
+// TestObserveWritesNothingToTheRegistry sets a managed binding to Observe, changes
+// it in the console, and then removes its declaration.
 func TestObserveWritesNothingToTheRegistry(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
@@ -56,8 +56,8 @@ func TestObserveWritesNothingToTheRegistry(t *testing.T) {
 	}
 }
 
-// TestObserveKnowsNothingOfWhatItCannotSee holds that a driver without an API is
-// no proof of anything, and asks nobody for steps.
+// TestObserveKnowsNothingOfWhatItCannotSee checks that a driver without an API
+// proves nothing, and that nobody is asked for steps.
 func TestObserveKnowsNothingOfWhatItCannotSee(t *testing.T) {
 	w := byHand()
 	r := reconcile.New(w.options())

@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// What the loops, one for each instance, promise as a queue.
+// What the loops, one for each instance, guarantee as a queue.
 
 func TestACommitAndAPersonGoBeforeTheTimer(t *testing.T) {
 	for name, ask := range map[string]func(*reconcile.Loop){
@@ -30,8 +30,7 @@ func TestACommitAndAPersonGoBeforeTheTimer(t *testing.T) {
 				if got := syncs.Load() - before; got != 1 {
 					t.Fatalf("%d syncs at once, want 1, with the timer a minute away", got)
 				}
-				// The timer begins anew: what it would have looked for was looked
-				// for just now.
+				// The timer starts again, because a sync has just looked for drift.
 				after(9 * time.Minute)
 				if got := syncs.Load() - before; got != 1 {
 					t.Errorf("%d syncs within an interval after it, want 1", got)
@@ -87,8 +86,8 @@ func TestAStuckInstanceDelaysNoOtherAndShowsIt(t *testing.T) {
 	})
 }
 
-// TestWhoAsksIsToldHowLongTheyWaited: the sync that serves a commit or a person
-// begins with how long the oldest of them waited; one of itself with nothing.
+// TestWhoAsksIsToldHowLongTheyWaited: a sync for a commit or a person reports how
+// long the oldest of them waited; a sync that starts by itself reports nothing.
 func TestWhoAsksIsToldHowLongTheyWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -115,7 +114,7 @@ func TestWhoAsksIsToldHowLongTheyWaited(t *testing.T) {
 	})
 }
 
-// hangs is a registry whose every account call takes all of its time.
+// hangs is a registry whose calls for accounts all take their full time.
 type hangs struct{ registry }
 
 func (hangs) Account(ctx context.Context, _ binding.Platform) (*binding.Account, error) {
@@ -123,8 +122,8 @@ func (hangs) Account(ctx context.Context, _ binding.Platform) (*binding.Account,
 	return nil, ctx.Err()
 }
 
-// TestLongCallsMoveTheLoop: a sync of many calls that all take their full time
-// lasts long and still moves at every end of one.
+// TestLongCallsMoveTheLoop: a sync with many calls that all take their full time
+// lasts long, but each call that ends counts as a move.
 func TestLongCallsMoveTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

@@ -2,6 +2,6 @@
 
 package reconcile_test
 
-// raceDetector says that the tests run with the race detector, which makes the
+// raceDetector is true if the tests run with the race detector, which makes the
 // simulated hours of this package four times as expensive.
 const raceDetector = true

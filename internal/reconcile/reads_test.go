@@ -49,8 +49,8 @@ func (s *countedStore) SecretTargets(ctx context.Context) (binding.SecretTargets
 	return s.Store.SecretTargets(ctx)
 }
 
-// TestARoundReadsEachBucketOnce: what a round is made of is read at one time, also
-// if it is made for two snapshots.
+// TestARoundReadsEachBucketOnce: everything for a round is read only once, even if
+// rounds are made for two snapshots.
 func TestARoundReadsEachBucketOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

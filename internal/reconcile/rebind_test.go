@@ -104,7 +104,7 @@ func TestNothingIsReleasedUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := rotated(t)
 			r := reconcile.New(w.options())
-			// Planned without asking the code host, so that only applying asks.
+			// The plan does not ask the code host, so that only applying does.
 			p, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthLive)
 			if err != nil {
 				t.Fatal(err)
@@ -164,7 +164,7 @@ func TestALostAnswerIsObservedAndNotGuessed(t *testing.T) {
 					t.Errorf("it happened: %t; result: %v", happened, err)
 				}
 				w.Fault = nil
-				w.Now = w.Now.Add(3 * time.Minute) // Before, the effect may still come.
+				w.Now = w.Now.Add(3 * time.Minute) // Before that, the effect may still come.
 				synced(t, r, d)
 				w.settled(t, r, d)
 				if w.Effects["bind gitlab"] != 1 {

@@ -15,8 +15,7 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// elsewhere plans what was seen of the world, beside it: nothing of it can be
-// asked.
+// elsewhere plans from what was observed of the world, and cannot ask it anything.
 func elsewhere(t *testing.T, w *world, seen *plan.Round, d plan.Desired) plan.Plan {
 	t.Helper()
 	other := newWorld()
@@ -54,7 +53,8 @@ func sighting(t *testing.T, r *reconcile.Reconciler) *plan.Round {
 	return seen
 }
 
-// kinds are a plan's actions, without those on what is as declared.
+// kinds are the kinds of a plan's actions, without those on objects that are as
+// declared.
 func kinds(p plan.Plan) map[string]plan.Kind {
 	all := map[string]plan.Kind{}
 	for _, a := range p.Actions {
@@ -113,7 +113,7 @@ func TestARotationAndItsCheckAreSeenElsewhere(t *testing.T) {
 	if got := codes(elsewhere(t, w, seen, desire(gitlab()))); got["gitlab-token-scope"] != 1 {
 		t.Errorf("what the code host said is lost: %v", got)
 	}
-	// Of another account, or with other projects, the host was not asked.
+	// The host was not asked about a different account or other projects.
 	other := gitlab(func(d *binding.Declaration) { d.Spec.Username = "another" })
 	if got := codes(elsewhere(t, w, seen, desire(other))); got["gitlab-token-scope"] != 0 {
 		t.Errorf("an answer about another account was taken: %v", got)
@@ -146,8 +146,8 @@ func TestWhatWasNotLookedAtIsUnknownAndNoFailure(t *testing.T) {
 			t.Errorf("%s: findings (-want +got):\n%s", tt.name, diff)
 		}
 	}
-	// Of an instance that is not there nothing is known, least of all that
-	// nothing is bound.
+	// Nothing is known about a missing instance, least of all that nothing is
+	// bound.
 	p := elsewhere(t, w, nil, desire(gitlab()))
 	if diff := cmp.Diff(map[string]plan.Kind{"pay-gitlab account": plan.Noop}, kinds(p)); diff != "" || codes(p)["observation-unknown"] != 1 {
 		t.Errorf("no instance: %s\n%v", diff, codes(p))

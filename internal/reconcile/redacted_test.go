@@ -11,8 +11,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// TestAStatusIsRedactedWithWhatIsLearnedLater: a value that becomes known after a
-// status was computed is not shown, and one that was known then stays hidden.
+// TestAStatusIsRedactedWithWhatIsLearnedLater: a secret that becomes known after a
+// status was computed is not shown, and one that was known before stays hidden.
 func TestAStatusIsRedactedWithWhatIsLearnedLater(t *testing.T) {
 	const before, later = "canary-before-1", "canary-later-1"
 	w := newWorld()
@@ -39,7 +39,7 @@ func TestAStatusIsRedactedWithWhatIsLearnedLater(t *testing.T) {
 	o.Redactor.Register(secrets.New([]byte(later)))
 	forget()
 	w.Passes(10 * binding.RefusalLasts)
-	o.Redactor.Redact("") // What lingered is over.
+	o.Redactor.Redact("") // The time for which old values are kept is over.
 	if got := shown(); strings.Contains(got, before) || strings.Contains(got, later) {
 		t.Errorf("after it was learned: %s", got)
 	}

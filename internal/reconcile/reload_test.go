@@ -7,7 +7,7 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance, and of no other.
+// TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance, and no others.
 func TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance(t *testing.T) {
 	for _, same := range []bool{true, false} {
 		w := newWorld()
@@ -15,7 +15,7 @@ func TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance(t *testing.T) {
 		o.HostMemory = time.Hour
 		first := reconcile.New(o)
 		sync1(t, first, desire(gitlab()))
-		sync1(t, first, desire(gitlab())) // Remembers what was answered after the bind.
+		sync1(t, first, desire(gitlab())) // This one remembers the answers from after the bind.
 		before := w.Count("check-token")
 		next := reconcile.New(o)
 		next.Inherit(first, same)

@@ -14,8 +14,7 @@ import (
 	"reconciler/internal/status"
 )
 
-// fightOn is a rival who unbinds the account after every repair, and a
-// reconciler that looks every ten minutes.
+// fightOn unbinds the account after every repair and syncs every ten minutes.
 func (w *world) fightOn(t *testing.T, r *reconcile.Reconciler, d plan.Desired, rounds int) {
 	t.Helper()
 	for range rounds {
@@ -58,7 +57,7 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 	}
 	w.historyHas(t, "repair", "stopped", 1)
 
-	// Neither time nor a restart begins anew.
+	// Neither time nor a restart resets the repairs.
 	for _, again := range []*reconcile.Reconciler{r, reconcile.New(w.options())} {
 		w.Passes(30 * 24 * time.Hour)
 		sync1(t, again, d)
@@ -69,7 +68,7 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 	w.historyHas(t, "repair", "stopped", 1)
 }
 
-// historyHas demands n events of an action with an outcome.
+// historyHas requires n events of an action with an outcome.
 func (w *world) historyHas(t *testing.T, action, outcome string, n int) {
 	t.Helper()
 	got := 0
@@ -113,7 +112,8 @@ func TestSlowDriftIsNoFight(t *testing.T) {
 	}
 }
 
-// fought is a world in which repairs have stopped, because they do not hold.
+// fought is a world in which repairs have stopped, because drift comes back after
+// each of them.
 func fought(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 	t.Helper()
 	w := newWorld()
@@ -147,7 +147,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		if last := w.History()[slices.IndexFunc(w.History(), func(e binding.HistoryEntry) bool { return e.Outcome == "resumed" })]; last.Person != ada() {
 			t.Errorf("the history does not say who: %+v", last)
 		}
-		// It is counted from the start.
+		// The count starts again from zero.
 		w.fightOn(t, r, d, 4)
 		if w.Bound(binding.GitLab) == "" {
 			t.Error("the old repairs count still")
@@ -195,8 +195,8 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 	})
 }
 
-// TestWhatDoesNotEndAContest: neither a commit nor a rest, as long as the declaration is
-// the same.
+// TestWhatDoesNotEndAContest: neither a commit nor a pause, as long as the
+// declaration is the same.
 func TestWhatDoesNotEndAContest(t *testing.T) {
 	t.Run("another commit with the same declaration does not", func(t *testing.T) {
 		w, r, d := fought(t)
@@ -227,8 +227,8 @@ func TestWhatDoesNotEndAContest(t *testing.T) {
 	})
 }
 
-// TestAFightOverASourceOrARuleEndsToo has a rival change the source of an image
-// repository, or take a build rule away, after every repair.
+// TestAFightOverASourceOrARuleEndsToo changes the source of an image repository, or
+// removes a build rule, after every repair.
 func TestAFightOverASourceOrARuleEndsToo(t *testing.T) {
 	for name, tt := range map[string]struct {
 		undo   func(*binding.RepositoryState)

@@ -11,9 +11,9 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestRetryingNamesWhatFailed: while a binding waits to be tried again, its conditions
-// name what was rejected and why, and not what was never sent for that. The failures of
-// one sync count once.
+// TestRetryingNamesWhatFailed: while a binding waits to be tried again, its
+// conditions name what was rejected and why, and not what was never sent because of
+// that. The failures of one sync count once.
 func TestRetryingNamesWhatFailed(t *testing.T) {
 	web := func(d *binding.Declaration) {
 		second := d.Spec.Repositories[0]

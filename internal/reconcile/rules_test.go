@@ -17,8 +17,8 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// The six rules of the design's "What must always hold", as far as they are
-// this package's. (That plans are pure and minimal is package plan's.)
+// The six rules of "What must always hold" in the design, as far as this package is
+// responsible for them. (Package plan tests that plans are pure and minimal.)
 
 func TestFailureIsNeverADeletion(t *testing.T) {
 	owned := func(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
@@ -116,12 +116,12 @@ func TestSecretIsNeverShown(t *testing.T) {
 	w.settled(t, r, d)
 }
 
-// story is something that is applied, from a world made ready for it.
+// story is something to apply, and the preparation of its world.
 type story struct {
 	prepare func(t *testing.T, w *world)
 	desired plan.Desired
-	// effects are what must have happened in the registry in the end, each
-	// exactly once.
+	// effects are what must have happened in the registry in the end, that many
+	// times.
 	effects map[string]int
 	boundBy map[binding.Platform]string
 }
@@ -201,9 +201,9 @@ func TestCrashAtAnyPointIsRepaired(t *testing.T) {
 	}
 }
 
-// crash tells a story and kills the process at its k-th call, before or after
-// that has its effect; then a new process starts. It returns false when the
-// story ended before.
+// crash plays a story and kills the process at its k-th call, before or after that
+// takes effect. Then a new process starts. It returns false if the story ended
+// before that.
 func crash(t *testing.T, s story, k int, after bool) bool {
 	t.Helper()
 	w := newWorld()
@@ -227,7 +227,7 @@ func crash(t *testing.T, s story, k int, after bool) bool {
 	}
 	w.Dead, w.Fault = false, nil
 	r := reconcile.New(w.options())
-	for range 3 { // What was begun may show its effect for two minutes.
+	for range 3 { // The effect of what was begun may appear within two minutes.
 		w.Now = w.Now.Add(90 * time.Second)
 		sync1(t, r, s.desired)
 	}

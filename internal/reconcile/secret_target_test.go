@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// TestAMovedTokenIsNotEvenShown: the check of a token sends it to the declared
-// address, so it must not be made where only a plan would refuse the change.
+// TestAMovedTokenIsNotEvenShown: checking a token sends it to the declared address,
+// so it must not be checked before a plan would refuse the change.
 func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
@@ -48,7 +48,7 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 	}
 }
 
-// elsewhere is a declaration of another instance that sends the token of
+// elsewhere is a declaration of a different instance that sends the token of
 // gitlab() to a different host.
 func evilElsewhere() binding.Declaration {
 	return gitlab(func(d *binding.Declaration) {
@@ -58,7 +58,7 @@ func evilElsewhere() binding.Declaration {
 }
 
 // TestATokenOfAnotherInstanceIsNotSentToAnotherHost: what was applied on one
-// instance, and what is declared for it, count for the others.
+// instance, and what is declared for it, also counts for the others.
 func TestATokenOfAnotherInstanceIsNotSentToAnotherHost(t *testing.T) {
 	kv1 := func(mount, path string) func(*binding.Declaration) {
 		return func(d *binding.Declaration) { d.Spec.Token.Vault.Mount, d.Spec.Token.Vault.Path = mount, path }
@@ -117,8 +117,8 @@ func TestATokenOfAnotherInstanceIsNotSentToAnotherHost(t *testing.T) {
 	}
 }
 
-// refusesMove says whether a plan refuses to send the token of a binding, with
-// the finding.
+// refusesMove reports whether a plan refuses to send the token of a binding, and
+// has the finding.
 func refusesMove(p plan.Plan, name string) bool {
 	told, refused := false, false
 	for _, f := range p.Findings {
@@ -130,8 +130,8 @@ func refusesMove(p plan.Plan, name string) bool {
 	return told && refused
 }
 
-// TestASecretThatNamesItsHostDecides: what the secret says of its host counts
-// more than what was applied or is declared, and than the policy.
+// TestASecretThatNamesItsHostDecides: the host that the secret names takes
+// precedence over what was applied or is declared, and over the policy.
 func TestASecretThatNamesItsHostDecides(t *testing.T) {
 	const own, other = "https://gitlab.example.com", "https://gitlab.evil.example"
 	for name, c := range map[string]struct {
@@ -182,8 +182,9 @@ func (v named) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secre
 	return token, meta, err
 }
 
-// A bound token whose secret names another host than the one that it was applied
-// for is not sent there, whatever the secret that replaces it says.
+// If the secret of a bound token names a different host than the one that it was
+// applied for, the token is not sent there, whatever the secret that replaces it
+// names.
 func TestABoundTokenGoesNowhereElseThanItsSecretSays(t *testing.T) {
 	for host, sent := range map[string]int{"elsewhere.example": 0, "gitlab.example.com": 1} {
 		w := newWorld()

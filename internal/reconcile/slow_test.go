@@ -7,7 +7,7 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// slowHost answers about tokens only when released.
+// slowHost answers about tokens only after it is released.
 type slowHost struct {
 	host
 	release <-chan struct{}

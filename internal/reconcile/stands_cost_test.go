@@ -11,13 +11,13 @@ import (
 	"reconciler/internal/plan"
 )
 
-// size is how much there is in a world: image repositories, rules of each,
-// declarations of other instances, and entries of the history.
+// size is the size of a world: image repositories, rules of each, declarations of
+// other instances, and entries of the history.
 type size struct{ repositories, rules, others, history int }
 
 func smallSize() size { return size{repositories: 8, rules: 2, others: 24, history: 24} }
 
-// fill puts so much into a world, and returns the snapshot that declares it.
+// fill fills a world up to that size, and returns the snapshot that declares it.
 func (s size) fill(t *testing.T, w *world) plan.Desired {
 	t.Helper()
 	own := gitlab(func(d *binding.Declaration) {
@@ -77,8 +77,8 @@ func (s size) idle(t *testing.T) float64 {
 	return float64(each[len(each)/2])
 }
 
-// TestASyncWithNothingNewCostsWhatItReads: what it allocates grows at most as what
-// the registry answers, and not at all with what it does not read.
+// TestASyncWithNothingNewCostsWhatItReads: what it allocates grows at most in
+// proportion to the registry's answers, and not with what it does not read.
 func TestASyncWithNothingNewCostsWhatItReads(t *testing.T) {
 	const times = 8
 	small := smallSize().idle(t)

@@ -1,6 +1,6 @@
 package reconcile
 
-// ForgetStanding has the next sync made in full.
+// ForgetStanding makes the next sync a full one.
 func (r *Reconciler) ForgetStanding() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// counted counts the rounds that a reconciler makes anew.
+// counted counts the rounds that a reconciler plans.
 func counted(w *world) (*reconcile.Reconciler, *int) {
 	made, o := 0, w.options()
 	o.Events = func(e plan.Event) {
@@ -132,15 +132,15 @@ func desireAt(revision string, ds ...binding.Declaration) plan.Desired {
 	return d
 }
 
-// TestWhatStandsIsWhatAFullSyncSays: in the same world, syncs that may stand and
-// syncs that are always made in full leave the same statuses, memory and calls.
+// TestWhatStandsIsWhatAFullSyncSays: in equal worlds, syncs that may reuse a plan
+// and full syncs lead to the same statuses, memory and calls.
 func TestWhatStandsIsWhatAFullSyncSays(t *testing.T) {
 	stood := 0
 	rapid.Check(t, func(t *rapid.T) {
 		short, full := newWorld(), newWorld()
 		a, made := counted(short)
 		b, all := counted(full)
-		// What two bindings do at once has no order, and one has all there is.
+		// Actions of two bindings have no fixed order, and one binding is enough.
 		ofShort, ofFull := desire(gitlab()), desire(gitlab())
 		for range rapid.IntRange(3, 14).Draw(t, "steps") {
 			s := steps(t)

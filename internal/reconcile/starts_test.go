@@ -13,7 +13,8 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// countingObserver counts how many observations run at once. Each takes some time.
+// countingObserver counts how many observations run at the same time. Each takes
+// some time.
 type countingObserver struct {
 	takes         time.Duration
 	running, most *atomic.Int32
@@ -29,8 +30,8 @@ func (o countingObserver) ObserveEach(ctx context.Context, declared [][]binding.
 	return make([]binding.Observation, len(declared))
 }
 
-// TestManyLoopsBeginOneAfterTheOther, and those that wait for something outside
-// delay the others by little.
+// TestManyLoopsBeginOneAfterTheOther, and loops that wait for an answer delay the
+// others only a little.
 func TestManyLoopsBeginOneAfterTheOther(t *testing.T) {
 	for name, c := range map[string]struct {
 		takes, within time.Duration

@@ -16,7 +16,7 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// picky is a registry that refuses some tokens.
+// picky is a registry that rejects some tokens.
 type picky struct {
 	registry
 	refuses map[string]bool
@@ -30,8 +30,7 @@ func (p picky) Bind(ctx context.Context, wanted binding.Account, token secrets.S
 	return p.registry.Bind(ctx, wanted, token)
 }
 
-// storm is a world in which much goes wrong, and the declaration that is to be
-// reached in it.
+// storm is a world in which much goes wrong, with the declaration to reach.
 type storm struct {
 	*world
 	registry picky
@@ -88,8 +87,8 @@ func (s *storm) happen(t *rapid.T) {
 	}
 }
 
-// goWrong draws what stands in the way of one run: a crash, a lost answer or a
-// peer that is down.
+// goWrong draws what disturbs one run: a crash, a lost answer or a peer that is
+// down.
 func (s *storm) goWrong(t *rapid.T) {
 	k := rapid.IntRange(1, 40).Draw(t, "at call")
 	kind := rapid.SampledFrom([]string{"nothing", "crash before", "crash after", "lost before", "lost after", "down"}).Draw(t, "what goes wrong")
@@ -116,10 +115,10 @@ func (s *storm) goWrong(t *rapid.T) {
 	}
 }
 
-// TestWhateverHappensItComesToRest tells of any order of rotations, refusals,
-// people's clicks, renames, crashes, lost answers and outages: once the outside
-// answers again, a few runs bring everything to rest, with one record, with a
-// token that nobody refuses, and with nothing released any more.
+// TestWhateverHappensItComesToRest tries any order of rotations, rejections,
+// people's clicks, renames, crashes, lost answers and outages: once everything
+// answers again, a few runs lead to a state that no longer changes, with one record
+// and a token that nobody rejects.
 func TestWhateverHappensItComesToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStorm()
@@ -147,7 +146,7 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 		}
 		before, calls := fmt.Sprint(s.Effects), len(s.Calls)
 		var last plan.Result
-		after = time.Minute // A refusal that ends by itself is no unrest.
+		after = time.Minute // A refusal that ends by itself does not count as a change.
 		for range 3 {
 			last = run()
 		}
@@ -165,8 +164,8 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 	})
 }
 
-// sound is what holds at any time: what is bound is a token that nobody
-// refuses.
+// sound checks what must be true at any time: the bound token is one that nobody
+// rejects.
 func (s *storm) sound(t *rapid.T) {
 	with := s.BoundBy[binding.GitLab]
 	if s.registry.refuses[with] || s.Answers[with] != nil {

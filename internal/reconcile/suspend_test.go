@@ -25,8 +25,8 @@ func (w *world) suspensions(t *testing.T) []binding.Suspension {
 	return all
 }
 
-// TestASuspensionEndsByItself: nothing but its end makes the loop look, and a
-// day later it is forgotten.
+// TestASuspensionEndsByItself: its end alone makes the loop sync, and a day later
+// it is forgotten.
 func TestASuspensionEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -55,8 +55,8 @@ func TestASuspensionEndsByItself(t *testing.T) {
 	})
 }
 
-// TestASuspensionThatEndsWhileASyncIsUnderWay is seen to end at once, and not
-// when drift is looked for.
+// TestASuspensionThatEndsWhileASyncIsUnderWay has an effect at once, and not only
+// at the drift interval.
 func TestASuspensionThatEndsWhileASyncIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -100,7 +100,7 @@ func TestWhatAPersonSuspendsHasACondition(t *testing.T) {
 	r := reconcile.New(w.options())
 	synced(t, r, desire(codeup(), gitlab()))
 	w.suspends(t, "", w.Now.Add(time.Hour))
-	// Not declared any more, it is held all the same.
+	// It is held even though it is no longer declared.
 	synced(t, r, desire(codeup()))
 	for _, name := range []string{"pay-codeup", "pay-gitlab"} {
 		c := conditionOf(t, r, name, binding.Suspended)

@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestApplyNeverChangesItsRound: once it is made, a round is what it was, whatever
-// applying it, observing again and computing statuses need of it.
+// TestApplyNeverChangesItsRound: after it is made, nothing changes a round: not
+// applying it, observing again or computing statuses.
 func TestApplyNeverChangesItsRound(t *testing.T) {
 	t.Parallel()
 	r := reconcile.New(newWorld().options())

@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// at has the declarations be of a revision.
+// at sets the revision of declarations.
 func at(revision string, ds ...binding.Declaration) plan.Desired {
 	d := plan.Desired{Revision: revision, Declarations: ds}
 	for i := range ds {
@@ -18,7 +18,7 @@ func at(revision string, ds ...binding.Declaration) plan.Desired {
 	return d.Indexed()
 }
 
-// ofOther is a declaration of another instance.
+// ofOther is a declaration of a different instance.
 func ofOther(edit func(*binding.Declaration)) binding.Declaration {
 	return gitlab(func(d *binding.Declaration) {
 		d.Name, d.File, d.Spec.Instance = "other-gitlab", "other/gitlab.yaml", "other"
@@ -29,7 +29,7 @@ func ofOther(edit func(*binding.Declaration)) binding.Declaration {
 	})
 }
 
-// TestACommitCostsOnlyTheInstancesThatItTouches: the others make no call, and show
+// TestACommitCostsOnlyTheInstancesThatItTouches: the others make no calls, and show
 // the new commit.
 func TestACommitCostsOnlyTheInstancesThatItTouches(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -74,7 +74,7 @@ func TestACommitCostsOnlyTheInstancesThatItTouches(t *testing.T) {
 				if last := r.Last(); last.Revision != "2" {
 					t.Errorf("the last round is of commit %s", last.Revision)
 				}
-				// Drift is looked for as before, with the new commit.
+				// The loop looks for drift as before, with the new commit.
 				w.ConsoleUnbinds(binding.GitLab)
 				after(11 * time.Minute)
 				if last := r.Last(); last.Revision != "2" || syncs.Load() == before {
@@ -85,8 +85,8 @@ func TestACommitCostsOnlyTheInstancesThatItTouches(t *testing.T) {
 	}
 }
 
-// TestACommitDuringASyncIsNotMissed: whether the sync that is under way reaches it
-// is not known yet, and a sync that failed reached nothing.
+// TestACommitDuringASyncIsNotMissed: it is unknown yet whether the sync under way
+// reaches it, and a sync that failed reaches nothing.
 func TestACommitDuringASyncIsNotMissed(t *testing.T) {
 	for name, fail := range map[string]bool{"it succeeds": false, "it fails": true} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"reconciler/internal/status"
 )
 
-// told makes options whose step events are written down.
+// told makes options that collect the events of steps.
 func told(w *world, into *[]string) reconcile.Options {
 	o := w.options()
 	o.Events = func(e plan.Event) {
@@ -39,8 +39,8 @@ func statusOf(t *testing.T, r *reconcile.Reconciler, name string) binding.Status
 	return binding.Status{}
 }
 
-// TestAnAuthorizationIsWaitedForSeenAndFollowed has a person do in the console
-// what the plan asks for, after a restart and past the deadline.
+// TestAnAuthorizationIsWaitedForSeenAndFollowed: a person does in the console what
+// the plan asks for, after a restart and past the deadline.
 func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	w := newWorld()
 	var news []string
@@ -63,7 +63,7 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 		t.Errorf("it is told as %+v", c)
 	}
 
-	// A registry that does not answer says nothing of whether it is done.
+	// If the registry does not answer, it is unknown whether the step is done.
 	w.FailOn("account", fault{Before: errors.New("down")})
 	sync1(t, r, d)
 	w.Fault = nil
@@ -96,8 +96,8 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	}
 }
 
-// TestAStepDueAgainWaitsFromThen has a token rotated between a person's word
-// and the next look: the new step is not as old as the one that was done.
+// TestAStepDueAgainWaitsFromThen rotates a token between a person's confirmation
+// and the next observation: the new step is not as old as the one that was done.
 func TestAStepDueAgainWaitsFromThen(t *testing.T) {
 	w := byHand()
 	var news []string
@@ -133,8 +133,8 @@ func TestASuspendedStepIsAskedOfNobody(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeftForAPersonToUnbindWaitsToo removes a declaration from an
-// instance whose registry has no API.
+// TestWhatIsLeftForAPersonToUnbindWaitsToo removes a declaration of an instance
+// whose registry has no API.
 func TestWhatIsLeftForAPersonToUnbindWaitsToo(t *testing.T) {
 	w := byHand()
 	r := reconcile.New(w.options())

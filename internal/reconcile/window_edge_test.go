@@ -12,8 +12,8 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// rotationDue is a world in which a newer token and one more rule wait for a window, and what
-// is declared.
+// rotationDue is a world in which a newer token and an additional rule wait for a
+// window, and what is declared.
 func rotationDue(t *testing.T) (*world, plan.Desired) {
 	t.Helper()
 	w := bothBound(t)
@@ -22,9 +22,10 @@ func rotationDue(t *testing.T) (*world, plan.Desired) {
 	return w, desire(gitlab(next), codeup())
 }
 
-// TestAWindowsEdgeInTheMiddleOfARotation: a window opens, or closes, at each call of a
-// rotation, which may be answered, lost or refused. Nothing begins outside of it but what
-// ends what was begun, no account stays unbound, and what is reported is so.
+// TestAWindowsEdgeInTheMiddleOfARotation: a window opens, or closes, at each call
+// of a rotation, which may be answered, lost or refused. Outside of the window,
+// only what was begun is completed, no account stays unbound, and the conditions
+// are right.
 func TestAWindowsEdgeInTheMiddleOfARotation(t *testing.T) {
 	w, desired := rotationDue(t)
 	w.Now = w.Now.Add(3 * time.Hour) // The window is open.
@@ -91,8 +92,8 @@ func TestAWindowsEdgeInTheMiddleOfARotation(t *testing.T) {
 	}
 }
 
-// TestABreakGlassOutlastsTheWindow: what a person lets through while the window is open
-// is done also where the window closes meanwhile.
+// TestABreakGlassOutlastsTheWindow: what a person allows while the window is open
+// is done even if the window closes meanwhile.
 func TestABreakGlassOutlastsTheWindow(t *testing.T) {
 	closes := time.Date(2026, 5, 1, 22, 0, 0, 0, time.UTC)
 	for only, want := range map[string]string{"": "canary-gitlab-2", "pay-gitlab": "canary-gitlab-2", "pay-codeup": "canary-gitlab-1"} {
@@ -114,7 +115,8 @@ func TestABreakGlassOutlastsTheWindow(t *testing.T) {
 	}
 }
 
-// isSo demands that conditions are True only of what is so: of a token, and of three rules.
+// isSo requires that the conditions of a token and of three rules are True only if
+// they are met.
 func isSo(t *testing.T, w *world, r *reconcile.Reconciler, token string) {
 	t.Helper()
 	lacks := map[binding.ConditionType]bool{

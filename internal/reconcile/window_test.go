@@ -127,7 +127,7 @@ func TestOutsideOfAWindowWhatIsThereIsAdopted(t *testing.T) {
 	}
 }
 
-// bothBound is a world where gitlab and codeup are bound, linked and recorded.
+// bothBound is a world in which gitlab and codeup are bound, linked and recorded.
 func bothBound(t *testing.T) *world {
 	t.Helper()
 	w := newWorld()
@@ -172,14 +172,14 @@ func TestRepairsOfALostBindingMayBeLetThroughAndRotationsWait(t *testing.T) {
 			w.Accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
 			w.Repos["pay/api"] = &binding.RepositoryState{Exists: true}
 		}, true, false, map[string]plan.OutcomeState{
-			// Eve's source of the same path is not the one declared.
+			// Eve's source with the same path is not the declared one.
 			"rebind account": plan.Deferred, linked: plan.Deferred, ruled: plan.Deferred, tagged: plan.Deferred,
 		}},
 		{"lost, and declared otherwise", func(w *world, d *binding.Declaration) {
 			lost(w)
 			d.Spec.Username = "new-bot"
 		}, true, false, map[string]plan.OutcomeState{
-			// The links are repairs, and there is nothing to link to.
+			// The links are repairs, but there is no account to link to.
 			"bind account": plan.Deferred, linked: plan.Deferred, ruled: plan.Deferred, tagged: plan.Deferred,
 		}},
 		{"a rule declared anew", func(_ *world, d *binding.Declaration) {
@@ -244,8 +244,8 @@ func TestARebindTornByAFailureIsEndedOutsideOfTheWindow(t *testing.T) {
 	}
 }
 
-// TestARepairThatFailedWaitsForAWindow: it let nothing go itself, so that there
-// is nothing of ours to end.
+// TestARepairThatFailedWaitsForAWindow: we unbound nothing ourselves, so there is
+// nothing of ours to complete.
 func TestARepairThatFailedWaitsForAWindow(t *testing.T) {
 	w := bothBound(t)
 	w.ConsoleUnbinds(binding.GitLab)

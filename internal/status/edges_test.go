@@ -19,8 +19,8 @@ func observed(id, branch string) binding.ObservedRule {
 	return binding.ObservedRule{ID: id, BuildRule: rule(branch)}
 }
 
-// building adds image repositories that are linked and built as declared, by rule 1
-// of each.
+// building adds image repositories that are linked as declared, each with build
+// rule 1.
 func building(images ...string) func(*plan.Input) {
 	return func(in *plan.Input) {
 		in.Observation.Repositories = map[string]binding.RepositoryState{}
@@ -46,7 +46,7 @@ func with(image string, rules ...binding.ObservedRule) func(*plan.Input) {
 	}
 }
 
-// TestASecondRuleForATagIsShownAtItsImageRepository, with the plan's word on it.
+// TestASecondRuleForATagIsShownAtItsImageRepository, with the plan's verdict.
 func TestASecondRuleForATagIsShownAtItsImageRepository(t *testing.T) {
 	other := observed("9", "dev")
 	other.ImageTag = "dev"
@@ -72,7 +72,8 @@ func TestASecondRuleForATagIsShownAtItsImageRepository(t *testing.T) {
 	}
 }
 
-// TestASecondRuleWithoutAPlanDiffers: what is observed after the plan was made counts.
+// TestASecondRuleWithoutAPlanDiffers: an observation after the plan was made
+// counts.
 func TestASecondRuleWithoutAPlanDiffers(t *testing.T) {
 	two := []binding.BuildRule{rule("main"), {Branch: "dev", Dockerfile: "/Dockerfile", ImageTag: "dev"}}
 	second := binding.ObservedRule{ID: "5", BuildRule: two[1]}
@@ -101,7 +102,8 @@ func duplicate(r *plan.Result, image string, of binding.ObservedRule) {
 	}})
 }
 
-// TestARuleThatWeRemovedIsNoSecondOne, in this round or recently; any other is.
+// TestARuleThatWeRemovedIsNoSecondOne, in this round or recently, but any other
+// rule is.
 func TestARuleThatWeRemovedIsNoSecondOne(t *testing.T) {
 	have := observed("7", "dev")
 	removal := func(change func(*plan.Outcome)) func(*plan.Round, *plan.Result) {
@@ -160,7 +162,8 @@ func TestAnUnboundAccountIsBoundOnlyIfThatFailed(t *testing.T) {
 	}
 }
 
-// TestNoImageRepositoriesAreLinkedWithoutAnAccount: to declare none asks for nothing.
+// TestNoImageRepositoriesAreLinkedWithoutAnAccount: without declared ones, nothing
+// is required.
 func TestNoImageRepositoriesAreLinkedWithoutAnAccount(t *testing.T) {
 	unbound := func(in *plan.Input) { in.Observation.Accounts[binding.Codeup] = binding.AccountState{} }
 	none := func(in *plan.Input) { in.Declarations[0].Spec.Repositories = []binding.Repository{} }
@@ -207,7 +210,7 @@ func TestTheRecordOfTheDeclaredPlatformCounts(t *testing.T) {
 	}
 }
 
-// TestASuspensionOfWhatIsNotDeclaredKeepsItsTime, as long as it lasts.
+// TestASuspensionOfWhatIsNotDeclaredKeepsItsTime while it lasts.
 func TestASuspensionOfWhatIsNotDeclaredKeepsItsTime(t *testing.T) {
 	var before map[string]binding.Status
 	for hour, since := range []int{0, 0, 0, 3} {
@@ -293,7 +296,7 @@ func TestRepairsThatStoppedAreShown(t *testing.T) {
 	}
 }
 
-// TestOnlyAFaultOfOurCredentialsIsTheirs: whatever else fails says nothing of them.
+// TestOnlyAFaultOfOurCredentialsIsTheirs: other failures show nothing about them.
 func TestOnlyAFaultOfOurCredentialsIsTheirs(t *testing.T) {
 	for _, fault := range []binding.Fault{binding.FaultUnknown, binding.FaultToken, binding.FaultRequest, binding.FaultCredentials, binding.FaultService} {
 		round, result := inForce(noon())

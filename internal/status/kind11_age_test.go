@@ -11,8 +11,8 @@ import (
 	"reconciler/internal/status"
 )
 
-// TestKind11AgeOfWhatIsKnownLast: the last known status stays, marked and with
-// its time, for maxAge; then it is Unknown, and says since when.
+// TestKind11AgeOfWhatIsKnownLast: the last known status stays for maxAge, marked
+// and with its time. Then it is Unknown, and the message has that time.
 func TestKind11AgeOfWhatIsKnownLast(t *testing.T) {
 	const maxAge = 15 * time.Minute
 	age := func(in *plan.Input) { in.Policy.StatusMaxAge = maxAge }
@@ -70,8 +70,8 @@ func TestKind11AgeOfWhatIsKnownLast(t *testing.T) {
 	}
 }
 
-// TestKind11AgeOfWhatIsNotMet: what depends on a condition that is not met, as far
-// as is known last, is known as long ago.
+// TestKind11AgeOfWhatIsNotMet: a condition that depends on one that was last known
+// as not met has the same age.
 func TestKind11AgeOfWhatIsNotMet(t *testing.T) {
 	empty := func(in *plan.Input) {
 		in.Declarations[0].Spec.Repositories = []binding.Repository{{Image: "pay/api", Source: "pay/api", Rules: []binding.BuildRule{{Branch: "main"}}}}
@@ -93,8 +93,9 @@ func TestKind11AgeOfWhatIsNotMet(t *testing.T) {
 	}
 }
 
-// TestKind11AgeOfAHostThatNeverAnswered: a code host that was asked and gave no
-// answer since the start leaves Ready Unknown, although all else is as declared.
+// TestKind11AgeOfAHostThatNeverAnswered: a code host that was asked and has not
+// answered since the start leaves Ready Unknown, although everything else is as
+// declared.
 func TestKind11AgeOfAHostThatNeverAnswered(t *testing.T) {
 	for _, reason := range []string{"RateLimited", "Unreadable", "CertificateUntrusted"} {
 		silent := func(in *plan.Input) {
@@ -109,8 +110,8 @@ func TestKind11AgeOfAHostThatNeverAnswered(t *testing.T) {
 	}
 }
 
-// TestKind11AgeWithoutARound: where no round ends any more, what was known is
-// shown as Unknown all the same, and nothing changes without a limit.
+// TestKind11AgeWithoutARound: if no round ends any longer, what was known becomes
+// Unknown nevertheless. Without a limit, nothing changes.
 func TestKind11AgeWithoutARound(t *testing.T) {
 	round, result := inForce(noon())
 	s := statusesAfter(nil, round, result)["pay"]
@@ -128,8 +129,9 @@ func TestKind11AgeWithoutARound(t *testing.T) {
 	}
 }
 
-// TestKind11AgeIsSaidOnce: what is Unknown because of its age is not known last, however
-// often it is shown, and what holds by itself has no age.
+// TestKind11AgeIsSaidOnce: a condition that is Unknown because of its age is not
+// marked as last known, however often it is shown. A condition that needs no answer
+// has no age.
 func TestKind11AgeIsSaidOnce(t *testing.T) {
 	round, result := inForce(noon(), answered, func(in *plan.Input) {
 		in.Suspensions = []binding.Suspension{{Instance: "prod", Binding: "pay", Until: noon().AddDate(2, 0, 0)}}
@@ -152,9 +154,9 @@ func TestKind11AgeIsSaidOnce(t *testing.T) {
 	}
 }
 
-// TestKind11AgeWhileAFileIsBroken: nobody compares a binding whose file is broken
-// with anything, so all that was true is marked as last known from the first round,
-// keeps the time at which it was known, and is Unknown after maxAge.
+// TestKind11AgeWhileAFileIsBroken: nothing compares a binding whose file is
+// invalid, so everything that was True is marked as last known from the first round
+// on, keeps the time at which it was known, and is Unknown after maxAge.
 func TestKind11AgeWhileAFileIsBroken(t *testing.T) {
 	const maxAge = 15 * time.Minute
 	for name, breaks := range map[string]func(*plan.Input){
@@ -211,8 +213,8 @@ func TestKind11AgeWhileAFileIsBroken(t *testing.T) {
 	}
 }
 
-// TestKind11AgeOfAClockThatWasAhead: what was known in the future is known now,
-// whatever keeps it from being known again.
+// TestKind11AgeOfAClockThatWasAhead: a condition that was known in the future
+// counts as known now, whatever prevents a new answer.
 func TestKind11AgeOfAClockThatWasAhead(t *testing.T) {
 	age := func(in *plan.Input) { in.Policy.StatusMaxAge = time.Minute }
 	next := func(changes ...func(*plan.Input)) func(map[string]binding.Status, time.Time) map[string]binding.Status {

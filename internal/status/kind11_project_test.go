@@ -20,9 +20,9 @@ func noProject() binding.ProjectState {
 // notAsked is a round in which no code host was asked about projects.
 func notAsked(in *plan.Input) { in.Observation.Projects = nil }
 
-// TestKind11OnlyTheHostsNoIsTheHosts: what a code host said no to stays so while it is
-// silent, or is not asked. Any other reason, also one that is new, is not the host's: the
-// registry's answer decides.
+// TestKind11OnlyTheHostsNoIsTheHosts: what a code host answered no to stays False
+// while the host does not answer or is not asked. Any other reason, even a new one,
+// does not come from the host: the registry's answer decides.
 func TestKind11OnlyTheHostsNoIsTheHosts(t *testing.T) {
 	reasons := []string{"NeverHeardOf", status.ReasonFileBroken, status.ReasonSuspended, status.ReasonNotVisibleYet, status.ReasonMissing, "ProjectNotVisible"}
 	for _, reason := range reasons {
@@ -40,8 +40,9 @@ func TestKind11OnlyTheHostsNoIsTheHosts(t *testing.T) {
 	}
 }
 
-// TestKind11AProjectThatNobodyAnswersForAges: what was known of a project is last known
-// while its code host gives no answer about it, and is not True after a restart.
+// TestKind11AProjectThatNobodyAnswersForAges: what was known about a project is
+// marked as last known while its code host does not answer about it, and is not
+// True after a restart.
 func TestKind11AProjectThatNobodyAnswersForAges(t *testing.T) {
 	const True, False, Unclear = binding.True, binding.False, binding.Unclear
 	exists, gone := project(binding.QuestionProjectExists, binding.Yes, "ProjectExists"), project(binding.QuestionProjectExists, binding.No, "ProjectNotVisible")
@@ -86,7 +87,7 @@ func TestKind11AProjectThatNobodyAnswersForAges(t *testing.T) {
 				for _, of := range []binding.ConditionType{binding.RepositoriesLinked, binding.Ready} {
 					was := of == binding.Ready && s.want == Unclear && n > 0 && steps[n-1].want == False && s.event == ""
 					if c := conditionOf(t, statuses, of); was && c.Status != True {
-						continue // Ready was not met, and nothing says yet that all is.
+						continue // Ready was False, and no answer shows yet that everything is as declared.
 					} else if c.Status != s.want || c.LastKnown != s.last {
 						t.Errorf("step %d: %s is %s %s (last known: %v), want %s", n, of, c.Status, c.Reason, c.LastKnown, s.want)
 					}
@@ -133,8 +134,8 @@ func TestKind11AHostThatRefusesOneProjectAndIsSilentOnAnother(t *testing.T) {
 	}
 }
 
-// TestKind11ARefusalEndsWithItsDeclaration: a project that the host refused to another
-// account, or for another image repository, is not refused to this one.
+// TestKind11ARefusalEndsWithItsDeclaration: a project that the host rejected for a
+// different account or image repository is not rejected for this one.
 func TestKind11ARefusalEndsWithItsDeclaration(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before func(*binding.Spec)

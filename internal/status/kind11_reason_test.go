@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/status"
 )
 
-// TestKind11WhatIsUnknownHasNoReasonOfWhatWasKnown: a condition that follows from one that
-// is last known, and was not known itself, does not have its reason.
+// TestKind11WhatIsUnknownHasNoReasonOfWhatWasKnown: a condition that was never
+// known does not get the reason of a last known condition that it follows from.
 func TestKind11WhatIsUnknownHasNoReasonOfWhatWasKnown(t *testing.T) {
 	exists := project(binding.QuestionProjectExists, binding.Yes, "ProjectExists")
 	noSecret := func(in *plan.Input) {

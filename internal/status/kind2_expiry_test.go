@@ -8,8 +8,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestKind2TheExpiryShownIsThatOfTheVersionShown: version 3 is bound, and version 4, which
-// lasts longer, waits. What is shown next to version 3 is not the end of version 4.
+// TestKind2TheExpiryShownIsThatOfTheVersionShown: version 3 is bound, and version
+// 4, which expires later, is not bound yet. Next to version 3, the end of version 4
+// is not shown.
 func TestKind2TheExpiryShownIsThatOfTheVersionShown(t *testing.T) {
 	ends := noon().AddDate(1, 0, 0)
 	round, result := inForce(noon(), func(in *plan.Input) {

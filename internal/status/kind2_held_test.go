@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/status"
 )
 
-// TestKind2ASuspensionIsNoShortfall: it makes Ready False only where something is due.
+// TestKind2ASuspensionIsNoShortfall: it makes Ready False only if something is due.
 func TestKind2ASuspensionIsNoShortfall(t *testing.T) {
 	byPerson := func(in *plan.Input) {
 		in.Suspensions = []binding.Suspension{{Instance: "prod", Until: noon().Add(time.Hour)}}
@@ -50,7 +50,7 @@ func TestKind2ASuspensionIsNoShortfall(t *testing.T) {
 	}
 }
 
-// TestKind2WhatNothingDeclaresIsNotReady, whatever keeps it where it is.
+// TestKind2WhatNothingDeclaresIsNotReady, whatever the reason why it is kept.
 func TestKind2WhatNothingDeclaresIsNotReady(t *testing.T) {
 	for name, tt := range map[string]struct {
 		undeclare func(*plan.Input)

@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/status"
 )
 
-// linkedTo is a binding whose one image repository is linked as declared, and what
-// its code host says about the project that it builds from.
+// linkedTo is a binding whose only image repository is linked as declared, with its
+// code host's answer about the project that it builds from.
 func linkedTo(state binding.ProjectState, change ...func(*plan.Input)) func(*plan.Input) {
 	return func(in *plan.Input) {
 		d := &in.Declarations[0]
@@ -31,7 +31,7 @@ func linkedTo(state binding.ProjectState, change ...func(*plan.Input)) func(*pla
 	}
 }
 
-// project is what a code host says about a project in answer to one question.
+// project is a code host's answer to one question about a project.
 func project(question binding.Question, verdict binding.Verdict, reason string) binding.ProjectState {
 	return binding.ProjectState{
 		Subgroup: binding.Answer{Question: binding.QuestionSubgroup, Verdict: binding.No, Reason: "InTopLevelGroup"},
@@ -46,7 +46,8 @@ func inSubgroup() binding.ProjectState {
 }
 
 // TestKind2WhatCannotBeBuiltIsNotReady: an image repository that is linked to a
-// project which its code host refuses builds nothing, however the registry shows it.
+// project which its code host rejects builds nothing, even if the registry shows it
+// as declared.
 func TestKind2WhatCannotBeBuiltIsNotReady(t *testing.T) {
 	manual := func(in *plan.Input) {
 		in.Declarations[0].Spec.Repositories[0].Trigger = binding.Manual
@@ -60,7 +61,7 @@ func TestKind2WhatCannotBeBuiltIsNotReady(t *testing.T) {
 	gone := project(binding.QuestionProjectExists, binding.No, "ProjectNotVisible")
 	for name, tt := range map[string]struct {
 		change func(*plan.Input)
-		reason string // Empty where it is ready.
+		reason string // Empty if it is ready.
 	}{
 		"it exists":                        {linkedTo(project(binding.QuestionProjectExists, binding.Yes, "ProjectExists")), ""},
 		"it is gone":                       {linkedTo(gone), "ProjectNotVisible"},
@@ -88,8 +89,9 @@ func TestKind2WhatCannotBeBuiltIsNotReady(t *testing.T) {
 	}
 }
 
-// TestKind2SilenceDoesNotMakeAProjectReady: what a code host said no to is not ready
-// again because the host stops to answer, and is as soon as it says yes.
+// TestKind2SilenceDoesNotMakeAProjectReady: a project that a code host rejected
+// does not become ready because the host stops answering, but does as soon as the
+// host accepts it.
 func TestKind2SilenceDoesNotMakeAProjectReady(t *testing.T) {
 	partly := project(binding.QuestionProjectExists, binding.Yes, "ProjectExists")
 	partly.Answers = append(partly.Answers, noProject().Answers...)
@@ -117,8 +119,9 @@ func TestKind2SilenceDoesNotMakeAProjectReady(t *testing.T) {
 	}
 }
 
-// TestKind2WhatAHostSaysDoesNotChangeTheRules: they are as the registry shows them, or
-// showed them last, and follow the link only where that is not as declared.
+// TestKind2WhatAHostSaysDoesNotChangeTheRules: their condition follows from what
+// the registry shows, or showed last, and from the link only if that is not as
+// declared.
 func TestKind2WhatAHostSaysDoesNotChangeTheRules(t *testing.T) {
 	ruled := func(in *plan.Input) {
 		in.Declarations[0].Spec.Repositories[0].Rules = []binding.BuildRule{rule("main")}

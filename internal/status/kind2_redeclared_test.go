@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/status"
 )
 
-// answered is what is known where everything answers.
+// answered is what is known if everything answers.
 func answered(in *plan.Input) {
 	building("a/a")(in)
 	in.Observation.Tokens["pay"] = binding.TokenState{
@@ -29,14 +29,14 @@ func silent(in *plan.Input) {
 	}
 }
 
-// TestKind2OnlyWhatIsDeclaredAsBeforeIsLastKnown: each change makes unknown what it
-// is about, and nothing else.
+// TestKind2OnlyWhatIsDeclaredAsBeforeIsLastKnown: each change makes the conditions
+// that it is about unknown, and no others.
 func TestKind2OnlyWhatIsDeclaredAsBeforeIsLastKnown(t *testing.T) {
 	account := []binding.ConditionType{binding.Bound, binding.Reachable, binding.TokenValid, binding.RepositoriesLinked, binding.RulesCurrent}
 	token := []binding.ConditionType{binding.SecretAvailable, binding.TokenFresh, binding.TokenValid}
 	for name, tt := range map[string]struct {
 		change func(*binding.Spec)
-		// of are the conditions that are unknown after it.
+		// of are the conditions that are unknown after the change.
 		of []binding.ConditionType
 	}{
 		"nothing":          {func(*binding.Spec) {}, nil},
@@ -70,7 +70,7 @@ func TestKind2OnlyWhatIsDeclaredAsBeforeIsLastKnown(t *testing.T) {
 	}
 }
 
-// TestKind2AnAppliedChangeNeedsNoOtherAnswer: image repositories need no token, so that
+// TestKind2AnAppliedChangeNeedsNoOtherAnswer: image repositories need no token, so
 // only the token is unknown.
 func TestKind2AnAppliedChangeNeedsNoOtherAnswer(t *testing.T) {
 	round, result := inForce(noon(), answered)
@@ -90,7 +90,7 @@ func TestKind2AnAppliedChangeNeedsNoOtherAnswer(t *testing.T) {
 	}
 }
 
-// TestKind2ADeclarationThatIsNotPlannedKeepsItsTime where Ready was False before.
+// TestKind2ADeclarationThatIsNotPlannedKeepsItsTime if Ready was False before.
 func TestKind2ADeclarationThatIsNotPlannedKeepsItsTime(t *testing.T) {
 	round, result := inForce(noon(), answered)
 	changed := round.Declarations[0]
@@ -125,8 +125,8 @@ func TestKind2AnImageRepositoryLessIsAChange(t *testing.T) {
 	}
 }
 
-// TestKind2WhatIsDeclaredAgainIsKnownUnlessSomethingWasWritten, or may have been, of the
-// declaration between.
+// TestKind2WhatIsDeclaredAgainIsKnownUnlessSomethingWasWritten, or may have been
+// written, for the declaration in between.
 func TestKind2WhatIsDeclaredAgainIsKnownUnlessSomethingWasWritten(t *testing.T) {
 	changed := func(in *plan.Input) {
 		in.Declarations[0].Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "acr/new", Key: "token"}}

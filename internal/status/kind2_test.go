@@ -12,8 +12,8 @@ import (
 
 func noon() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
 
-// inForce is a round of one binding that is as declared, with the newest token,
-// and what its plan leads to.
+// inForce is a round of one binding that is as declared, with the newest token, and
+// its result.
 func inForce(at time.Time, change ...func(*plan.Input)) (*plan.Round, plan.Result) {
 	vault := binding.VaultRef{Mount: "secret", Path: "acr/pay", Key: "token"}
 	in := plan.Input{
@@ -55,9 +55,9 @@ func conditionOf(t *testing.T, statuses map[string]binding.Status, of binding.Co
 	return *c
 }
 
-// TestKind2OnlyWhatIsInForceIsReady goes through every cause and every state of
-// an outcome, and one of each that nobody thought of: Ready is True for those
-// alone of which it is known that they leave nothing to be done.
+// TestKind2OnlyWhatIsInForceIsReady tries every cause and every state of an
+// outcome, and an unknown one of each: Ready is True only for those that are known
+// to leave nothing to be done.
 func TestKind2OnlyWhatIsInForceIsReady(t *testing.T) {
 	const unheardOf = "never-heard-of"
 	nothingLeft := map[plan.Cause]bool{plan.CauseSettled: true, plan.CauseConfirmed: true, plan.CauseRetained: true, plan.CauseForeign: true}
@@ -190,7 +190,8 @@ func TestKind2EveryWayToHoldAChangeBack(t *testing.T) {
 	}
 }
 
-// TestKind2WithoutAnOutcomeNothingIsReady: what no round spoke of is not known.
+// TestKind2WithoutAnOutcomeNothingIsReady: without a round that covers it, nothing
+// is known.
 func TestKind2WithoutAnOutcomeNothingIsReady(t *testing.T) {
 	round, result := inForce(noon())
 	result.Outcomes = nil
@@ -199,8 +200,8 @@ func TestKind2WithoutAnOutcomeNothingIsReady(t *testing.T) {
 	}
 }
 
-// TestKind2AnAttestationIsKnown, by whom and when, until the declaration or the
-// version changes.
+// TestKind2AnAttestationIsKnown, with the person and the time, until the
+// declaration or the version changes.
 func TestKind2AnAttestationIsKnown(t *testing.T) {
 	byHand := func(in *plan.Input) {
 		in.Observation.Capabilities = binding.Capabilities{}

@@ -11,8 +11,8 @@ import (
 	"reconciler/internal/status"
 )
 
-// TestKind2OnlyTheBoundTokenIsFreshAndValid: whatever is known of the token that
-// the secret store has proves nothing about one that is not known to be bound.
+// TestKind2OnlyTheBoundTokenIsFreshAndValid: what is known about the secret store's
+// token proves nothing about the bound token unless they are known to be the same.
 func TestKind2OnlyTheBoundTokenIsFreshAndValid(t *testing.T) {
 	yes := []binding.Answer{{Question: "token-valid", Code: "token-valid", Verdict: binding.Yes}}
 	no := []binding.Answer{{Question: "token-valid", Code: "token-valid", Verdict: binding.No, Reason: "TokenRevoked"}}
@@ -80,7 +80,7 @@ func TestKind2OnlyTheBoundTokenIsFreshAndValid(t *testing.T) {
 }
 
 // TestKind2AStepForAPersonDoesNotSayThatNothingIsBound: while the registry does not
-// show the account, a step says what is to be done, and not what is bound.
+// show the account, a step shows what a person has to do, and not what is bound.
 func TestKind2AStepForAPersonDoesNotSayThatNothingIsBound(t *testing.T) {
 	yes := []binding.Answer{{Question: "token-valid", Code: "token-valid", Verdict: binding.Yes}}
 	no := []binding.Answer{{Question: "token-valid", Code: "token-valid", Verdict: binding.No, Reason: "TokenRevoked"}}
@@ -150,8 +150,8 @@ func TestKind2AStepForAPersonDoesNotSayThatNothingIsBound(t *testing.T) {
 	}
 }
 
-// TestKind2WhatWasKnownOfAnotherTokenIsNotCarried: that the expiry of the bound
-// token is unknown does not bring back what held before it was bound.
+// TestKind2WhatWasKnownOfAnotherTokenIsNotCarried: if the expiry of the bound token
+// is unknown, the status from before it was bound does not come back.
 func TestKind2WhatWasKnownOfAnotherTokenIsNotCarried(t *testing.T) {
 	unbound := func(in *plan.Input) {
 		in.Records, in.Observation.Accounts[binding.Codeup] = nil, binding.AccountState{}
@@ -196,8 +196,8 @@ func TestKind2WhatWasKnownOfAnotherTokenIsNotCarried(t *testing.T) {
 }
 
 // TestKind2TheExpiryOfTheTokenBeforeIsNotThatOfTheNewOne: a token without a known
-// expiry takes the place of one with an expiry within one round, or by a person's
-// confirmation between two.
+// expiry replaces one with an expiry, within one round or by a person's
+// confirmation between two rounds.
 func TestKind2TheExpiryOfTheTokenBeforeIsNotThatOfTheNewOne(t *testing.T) {
 	ends := map[string]time.Time{"had expired": noon().AddDate(0, 0, -1), "was current": noon().AddDate(1, 0, 0), "was about to expire": noon().AddDate(0, 0, 3)}
 	for name, end := range ends {
@@ -237,8 +237,8 @@ func TestKind2TheExpiryOfTheTokenBeforeIsNotThatOfTheNewOne(t *testing.T) {
 	}
 }
 
-// TestKind2AnExpiryThatCannotBeReadMakesNothingReady: a token that had expired, as far
-// as is known last, leaves Ready False.
+// TestKind2AnExpiryThatCannotBeReadMakesNothingReady: if a token was last known as
+// expired, Ready stays False.
 func TestKind2AnExpiryThatCannotBeReadMakesNothingReady(t *testing.T) {
 	for name, unreadable := range map[string]string{"it is odd": "soon", "there is none": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -259,8 +259,8 @@ func TestKind2AnExpiryThatCannotBeReadMakesNothingReady(t *testing.T) {
 	}
 }
 
-// TestKind2EitherTokenMayBeBoundWhileAWriteIsNotShown: a no to the one before counts, and
-// nothing else about it.
+// TestKind2EitherTokenMayBeBoundWhileAWriteIsNotShown: only a no to the previous
+// token counts.
 func TestKind2EitherTokenMayBeBoundWhileAWriteIsNotShown(t *testing.T) {
 	said := func(verdict binding.Verdict, reason string) []binding.Answer {
 		return []binding.Answer{{Question: binding.QuestionTokenValid, Code: "token-valid", Verdict: verdict, Reason: reason}}

@@ -9,9 +9,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody: a registry that does not serve
-// a read now, and did before, leaves it unknown. A person's word stays, and so does
-// what was written where nothing could ever be read.
+// TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody: if a registry no longer
+// serves a read that it served before, the answer is unknown. What a person
+// confirmed stays, and so does what we wrote if nothing could ever be read.
 func TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody(t *testing.T) {
 	blind := func(in *plan.Input) {
 		in.Observation.Capabilities = binding.Capabilities{Bind: true, Unbind: true, LinkRepositories: true, WriteRules: true}

@@ -39,8 +39,8 @@ func failedBind(at time.Time) (*plan.Round, plan.Result) {
 	return round, result
 }
 
-// TestNextIsPure computes statuses twice from the same values: both are equal,
-// and nothing of what they were computed from changes.
+// TestNextIsPure computes statuses twice from the same values: both are equal, and
+// the values are not changed.
 func TestNextIsPure(t *testing.T) {
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	before := statusesAfter(nil, first(failedBind(at)), second(failedBind(at)))

@@ -7,9 +7,9 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// statusesAfter computes the statuses after a round, which must leave the round,
-// its result and the statuses before as they are. All tests of this package that
-// compute statuses use it.
+// statusesAfter computes the statuses after a round, and checks that this does not
+// change the round, its result and the previous statuses. All tests of this package
+// that compute statuses use it.
 func statusesAfter(before map[string]binding.Status, round *plan.Round, result plan.Result) (next map[string]binding.Status) {
 	worldtest.Unchanged([]any{before, round, result}, func() {
 		next = status.Next(before, round, result)
