@@ -94,6 +94,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	x.withdraw(after, result.Outcomes)
 	x.confirmWrites(ctx, result.Outcomes)
 	x.forgetGone(after)
+	x.noteSteps(after, result.Outcomes)
 	result.Ended, result.Incomplete = a.o.Now(), incomplete(round.Observation) || unseen(result.Outcomes)
 	x.remember(after, &result)
 	for i := range result.Outcomes {

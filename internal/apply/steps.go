@@ -2,6 +2,7 @@ package apply
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
@@ -54,6 +55,41 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
 	})
 	return now, news
+}
+
+// noteSteps notes in the records what the steps for people make unknown, because the
+// registry cannot be asked whether they are done. A step whose note cannot be written
+// has failed.
+func (x *run) noteSteps(ctx context.Context, outcomes []plan.Outcome) {
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.State != plan.Pending || !o.Action.Attestable(x.round.Observation.Capabilities) {
+			continue
+		}
+		for _, r := range x.ledger.all() {
+			if changed := noteStep(&r, o.Action); changed {
+				if err := x.ledger.put(ctx, r); err != nil {
+					x.noted(o, err)
+				}
+			}
+		}
+	}
+}
+
+// noteStep notes in a record that a person was asked to do an action. It reports
+// whether that changed the record.
+func noteStep(r *binding.Record, a plan.Action) (changed bool) {
+	image := r.Image(a.Object.Image)
+	switch {
+	case !r.Managed:
+	case a.Object.IsAccount():
+		changed = r.Platform == a.Platform && !r.StepAsked
+		r.StepAsked = r.StepAsked || changed
+	case image != nil && !image.StepAsked:
+		r.Images = slices.Clone(r.Images)
+		r.Image(a.Object.Image).StepAsked, changed = true, true
+	}
+	return changed
 }
 
 // overdue reports whether a step that is pending since then should have been done

@@ -44,13 +44,22 @@ func (r Record) CompareToken(declared VaultRef, has TokenState, account *Account
 	case !r.TokenKnown():
 		return TokenUnread
 	case r.TokenVersion > 0:
-		return r.compareVersion(has, account)
+		return r.unlessAsked(r.compareVersion(has, account))
 	case !storeHas:
 		return TokenUnread
 	case has.Version == 0 && r.TokenFingerprint == has.Fingerprint:
-		return TokenSame
+		return r.unlessAsked(TokenSame)
 	}
 	return TokenAnother
+}
+
+// unlessAsked returns how the recorded token compares, unless a person was asked to
+// bind something else since: then a token that is the same may not be bound.
+func (r Record) unlessAsked(c Comparison) Comparison {
+	if c == TokenSame && r.StepAsked {
+		return TokenUnknown
+	}
+	return c
 }
 
 // TokenKnown reports whether the record identifies the token that was applied.

@@ -56,6 +56,11 @@ type Record struct {
 	// Attested is who confirmed that the account is bound as recorded, and when;
 	// nil if the registry showed it.
 	Attested *Confirmation `json:"confirmed,omitempty"`
+	// StepAsked is true once a person was asked to bind something else, or to unbind
+	// the account, and the registry cannot be asked whether that was done. Then it is
+	// unknown what is bound, also after the step is withdrawn, until a person
+	// confirms it.
+	StepAsked bool `json:"stepAsked,omitempty"`
 	// Managed is true if the binding is ours: we made it or were allowed to adopt
 	// it.
 	Managed bool `json:"managed"`

@@ -16,6 +16,9 @@ type RecordedImage struct {
 	// Unconfirmed are the fields of Link that were not declared when a person
 	// confirmed it: their values are unknown.
 	Unconfirmed []string
+	// StepAsked is true once a person was asked to set up something else, as for
+	// Record.StepAsked.
+	StepAsked bool
 	// LinkWritten is when Link was written or, if it is nil, removed. Unlinked is
 	// the link that was removed then. If both are nil, the image repository was
 	// created then, with a source that nobody has confirmed yet.
@@ -93,7 +96,7 @@ func (i *RecordedImage) SetLink(link *Link) {
 	if link == nil {
 		i.Unlinked = i.Link
 	}
-	i.Link, i.LinkWritten, i.Unconfirmed = link, Write{}, nil
+	i.Link, i.LinkWritten, i.Unconfirmed, i.StepAsked = link, Write{}, nil, false
 }
 
 // Left reports whether anything of ours is left: a link or a rule.
@@ -191,6 +194,7 @@ type RecordedImageJSON struct {
 	RuleKeys    []string          `json:"ruleKeys,omitempty"`
 	Link        *Link             `json:"link,omitempty"`
 	Unconfirmed []string          `json:"unconfirmed,omitempty"`
+	StepAsked   bool              `json:"stepAsked,omitempty"`
 	Dockerfiles map[string]string `json:"dockerfiles,omitempty"`
 	LinkWritten Write             `json:"linkWritten,omitzero"`
 	Unlinked    *Link             `json:"unlinked,omitempty"`
@@ -200,7 +204,7 @@ type RecordedImageJSON struct {
 
 // MarshalJSON implements json.Marshaler.
 func (i RecordedImage) MarshalJSON() ([]byte, error) {
-	out := RecordedImageJSON{Image: i.Image, Link: i.Link, Unconfirmed: i.Unconfirmed, LinkWritten: i.LinkWritten, Unlinked: i.Unlinked, SourceID: i.SourceID, Rules: i.Rules, RuleKeys: i.RuleKeys()}
+	out := RecordedImageJSON{Image: i.Image, Link: i.Link, Unconfirmed: i.Unconfirmed, StepAsked: i.StepAsked, LinkWritten: i.LinkWritten, Unlinked: i.Unlinked, SourceID: i.SourceID, Rules: i.Rules, RuleKeys: i.RuleKeys()}
 	for _, key := range out.RuleKeys {
 		if dockerfile := i.Dockerfile(key); dockerfile != "" {
 			if out.Dockerfiles == nil {
@@ -218,7 +222,7 @@ func (i *RecordedImage) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	*i = RecordedImage{Image: in.Image, Link: in.Link, Unconfirmed: in.Unconfirmed, LinkWritten: in.LinkWritten, Unlinked: in.Unlinked, SourceID: in.SourceID, Rules: in.Rules}
+	*i = RecordedImage{Image: in.Image, Link: in.Link, Unconfirmed: in.Unconfirmed, StepAsked: in.StepAsked, LinkWritten: in.LinkWritten, Unlinked: in.Unlinked, SourceID: in.SourceID, Rules: in.Rules}
 	if in.Rules != nil {
 		return nil
 	}

@@ -339,7 +339,7 @@ func (m *maker) unobserved(s subject) bool {
 	if asRecorded && !s.d.Spec.Platform.OAuth() && !m.tokenKnown(s) {
 		return true
 	}
-	if asRecorded && len(tokenChanges(s)) == 0 {
+	if asRecorded && !s.record.StepAsked && len(tokenChanges(s)) == 0 {
 		if s.renamed() {
 			m.act(s, takeAccount, Action{
 				Object: binding.AccountObject(), Kind: Adopt, Cause: CauseRenamed, Changes: renameChange(s),
@@ -357,6 +357,9 @@ func (m *maker) unobserved(s subject) bool {
 			a.Cause = CauseTokenVersion
 		}
 		a.Changes = append(append(accountChanges(s.d, s.record.Wanted()), tokenChanges(s)...), renameChange(s)...)
+		if is := s.sinceApplied(); asRecorded && (is.Fresh() || is == binding.TokenUnknown) {
+			a.Cause, a.Reason, a.Changes = CauseNotConfirmed, m.cannot(message.New("reason.step-withdrawn"), "listAccounts"), bindChanges(s)
+		}
 		a.Steps = m.rebindByHandSteps(s, a.Changes)
 	}
 	if s.d.Spec.Platform.OAuth() {

@@ -85,7 +85,7 @@ func confirmLink(r *binding.Record, a Action, before *binding.RecordedImage) {
 			name string
 			want *bool
 		}{{"overseasBuild", declared.OverseasBuild}, {"buildCache", declared.BuildCache}} {
-			if field.want == nil && (before == nil || before.Link == nil || slices.Contains(before.Unconfirmed, field.name)) {
+			if field.want == nil && (before == nil || before.Link == nil || before.StepAsked || slices.Contains(before.Unconfirmed, field.name)) {
 				img.Unconfirmed = append(img.Unconfirmed, field.name)
 			}
 		}

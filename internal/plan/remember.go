@@ -88,6 +88,9 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 		if old != nil && account != nil && old.Is(*account) {
 			r.Written, r.Unbound, r.UnboundBefore = old.Written, old.Unbound, old.UnboundBefore
 		}
+		if old != nil && account == nil { // The registry does not show it, so a person confirmed it.
+			r.Attested, r.StepAsked = old.Attested, old.StepAsked
+		}
 	}
 	if account != nil {
 		r.AccountID = account.ID

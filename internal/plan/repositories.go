@@ -23,6 +23,9 @@ type image struct {
 	memory, own *binding.RecordedImage
 	// obstacle says why the source cannot be linked as declared; zero if it can.
 	obstacle obstacle
+	// withdrawn is true if a person was asked to set up something else, which is not
+	// declared any more. Then memory is nil.
+	withdrawn bool
 }
 
 // obstacle is why a source cannot be linked.
@@ -255,7 +258,10 @@ func (r image) linkedByUs() bool {
 // linked plans an image repository whose source is as declared. Our memory may not
 // have it yet.
 func (m *maker) linked(r image) {
-	if !m.rulesConfirmed(r) {
+	if withdrawn := r.Rules != nil && !m.in.Observation.Capabilities.ReadRules && r.afterStep(); withdrawn || !m.rulesConfirmed(r) {
+		if withdrawn && m.rulesConfirmed(r) {
+			r = r.unconfirmed()
+		}
 		m.confirm(r, linkChanges(r, r.state.Link), "readRules")
 		return
 	}
@@ -332,8 +338,12 @@ func linkChanges(r image, link *binding.Link, unconfirmed ...string) []Change {
 func (m *maker) confirmedSource(r image) bool {
 	have := cmp.Or(r.memory, &binding.RecordedImage{})
 	changes := linkChanges(r, have.Link, have.Unconfirmed...)
+	asRecorded := have.Link != nil && len(changes) == 0 && m.rulesConfirmed(r)
+	if asRecorded && r.afterStep() {
+		r, changes = r.unconfirmed(), linkChanges(r, nil)
+	}
 	switch {
-	case have.Link != nil && len(changes) == 0 && m.rulesConfirmed(r):
+	case asRecorded && !r.withdrawn:
 		m.onImage(r, Action{Kind: Noop, Cause: CauseConfirmed, Reason: message.New("reason.linked-confirmed")})
 		return true
 	case r.obstacle.cause != "":
@@ -346,6 +356,17 @@ func (m *maker) confirmedSource(r image) bool {
 	return false
 }
 
+// afterStep reports whether a person was asked to set up something else than what is
+// remembered, and may have done it.
+func (r image) afterStep() bool { return r.memory != nil && r.memory.StepAsked }
+
+// unconfirmed returns the image repository as one that nobody has confirmed,
+// because a step to set up something else was withdrawn.
+func (r image) unconfirmed() image {
+	r.memory, r.withdrawn = nil, true
+	return r
+}
+
 // confirm asks a person to set up an image repository as declared, and to confirm
 // what the registry cannot be asked about: its source, its rules or both.
 func (m *maker) confirm(r image, changes []Change, unread string) {
@@ -355,6 +376,8 @@ func (m *maker) confirm(r image, changes []Change, unread string) {
 		Reason: m.cannot(message.New("reason.link-not-confirmed"), unread), Steps: m.linkSteps(r, want, changes),
 	}
 	switch {
+	case r.withdrawn:
+		a.Reason = m.cannot(message.New("reason.step-withdrawn"), unread)
 	case m.in.Observation.Capabilities.ReadSources:
 		a.Reason = m.cannot(message.New("reason.rules-not-confirmed"), unread)
 	case r.memory != nil && r.memory.Link != nil:

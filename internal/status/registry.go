@@ -47,11 +47,13 @@ func (v view) bound() binding.Condition {
 func (v view) boundUnknown(o plan.Outcome, unknown binding.Unknown) binding.Condition {
 	switch {
 	case v.unseen(o):
-	case unknown.Reason == binding.NotCapable && o.State == plan.Kept && v.confirmed(o) && (v.record == nil || !v.record.OnceRead()):
+	case unknown.Reason == binding.NotCapable && (o.State == plan.Kept || done(o)) && v.confirmed(o) && (v.record == nil || !v.record.OnceRead()):
 		return condition(binding.Bound, binding.True, ReasonConfirmed, v.confirmation())
 	case o.State == plan.Pending:
 		reason, m := awaits(o)
 		return condition(binding.Bound, binding.False, reason, m)
+	case unknown.Reason == binding.NotCapable && o.State == plan.Kept && o.Action.Cause == plan.CauseSecretUnavailable:
+		return condition(binding.Bound, binding.Unclear, v.whyUnknown(o.Action), o.Action.Reason)
 	}
 	return condition(binding.Bound, binding.Unclear, unknown.Reason, unknown.Message)
 }
@@ -59,7 +61,7 @@ func (v view) boundUnknown(o plan.Outcome, unknown binding.Unknown) binding.Cond
 // confirmed reports whether a person confirmed the declared account. That counts
 // until the declaration changes, even while a change is delayed.
 func (v view) confirmed(o plan.Outcome) bool {
-	return o.Action.Settled() || o.Action.Kind == plan.Noop && v.record != nil && v.record.Managed &&
+	return o.Action.Settled() || o.Action.Kind == plan.Adopt || o.Action.Kind == plan.Noop && v.record != nil && v.record.Managed && !v.record.StepAsked &&
 		binding.SameAccount(v.declared.Spec.Account(), v.record.Wanted())
 }
 
@@ -86,6 +88,8 @@ func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled 
 	switch {
 	case planned && done(o) && o.Action.Kind == plan.Unbind:
 		return is(binding.False, ReasonNotBound, message.New("condition.unbound"))
+	case planned && done(o) && o.Action.Kind == plan.Adopt && o.Action.Target.Account == nil:
+		return c, false // A person confirmed the account, and it has a new name.
 	case planned && done(o):
 		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 	case errors.Is(o.Err, plan.ErrFellBack) && o.Record != nil && !binding.SameAccount(o.Action.Target.Declaration.Spec.Account(), o.Record.Wanted()):
