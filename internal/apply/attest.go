@@ -16,6 +16,9 @@ const historyAttest = "attest"
 // plan asks for. It writes the records after them and the history, and returns what
 // was confirmed.
 func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []plan.Action, who binding.Person) ([]message.Message, error) {
+	if err := a.stepsAsRead(ctx, confirmed); err != nil {
+		return nil, err
+	}
 	t := attestation{who: who, can: round.Observation.Capabilities, revision: round.Revision, digest: round.Plan.Digest(), ledger: newLedger(a.o.Store, a.o.Now, round.Records)}
 	name := confirmed[0].Binding
 	for len(confirmed) > 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -24,7 +25,16 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 		case a.Kind.ByPerson():
 			if p.Since.IsZero() {
 				p = binding.PendingSince{Platform: a.Platform, Object: a.Object, Since: at, TokenVersion: a.Target.TokenVersion}
+				if len(before.Pending) > 0 {
+					p.Changed = at // The steps that were shown before are not all of them.
+				}
 				news = append(news, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
+			}
+			if asks := a.Asks(); p.Asks != asks {
+				if p.Asks != "" {
+					p.Changed = at
+				}
+				p.Asks = asks
 			}
 			p.Action = string(a.Kind)
 			if p.TokenVersion != a.Target.TokenVersion {
@@ -90,6 +100,42 @@ func noteStep(r *binding.Record, a plan.Action) (changed bool) {
 		r.Image(a.Object.Image).StepAsked, changed = true, true
 	}
 	return changed
+}
+
+// stepsAsRead returns an error if steps of one binding changed after they were first
+// shown, because it is unknown then which of them a person did. It returns that once:
+// from then on, the steps count as read.
+func (a *Applier) stepsAsRead(ctx context.Context, confirmed []plan.Action) error {
+	a.remembering.Lock()
+	defer a.remembering.Unlock()
+	states, err := a.o.Store.RetryStates(ctx, a.o.Instance)
+	if err != nil {
+		return message.NewError("apply.retry-unread", "binding", confirmed[0].Binding, "why", err)
+	}
+	e, changed := plan.RetryStateOf(states, confirmed[0].Binding), time.Time{}
+	e.Pending = slices.Clone(e.Pending)
+	for i := range e.Pending {
+		p := &e.Pending[i]
+		for _, step := range confirmed {
+			if step.Platform != p.Platform || step.Object != p.Object {
+				continue
+			}
+			if asks := step.Asks(); p.Asks != "" && p.Asks != asks {
+				p.Asks, p.Changed = asks, a.o.Now()
+			}
+			if p.Changed.After(changed) {
+				changed = p.Changed
+			}
+			p.Changed = time.Time{}
+		}
+	}
+	if changed.IsZero() {
+		return nil
+	}
+	if err := a.keepRetryState(ctx, e); err != nil {
+		return err
+	}
+	return message.NewError("apply.attest.changed", "at", changed, "binding", e.Binding)
 }
 
 // overdue reports whether a step that is pending since then should have been done

@@ -99,7 +99,7 @@ func (e RetryState) AsOf(now time.Time) RetryState {
 		}
 	}
 	for i := range e.Pending {
-		e.Pending[i].Since = Past(e.Pending[i].Since, now)
+		e.Pending[i].Since, e.Pending[i].Changed = Past(e.Pending[i].Since, now), Past(e.Pending[i].Changed, now)
 	}
 	if e.Failed != nil {
 		e.Failed = new(e.Failed.AsOf(now))
@@ -118,6 +118,11 @@ type PendingSince struct {
 	// TokenVersion is the version of the token that the step has asked for since
 	// then; 0 if that changed, or there is none.
 	TokenVersion int `json:"tokenVersion,omitempty"`
+	// Asks identifies what the step asks for. Changed is when that changed last, after
+	// a person could read the steps of the binding; zero if it did not. If it did, it
+	// is unknown what a person did.
+	Asks    string    `json:"asks,omitempty"`
+	Changed time.Time `json:"changed,omitzero"`
 	// Overdue is true after an event has reported that it is overdue.
 	Overdue bool `json:"overdue,omitempty"`
 }

@@ -28,7 +28,8 @@ binding. Use it where the registry cannot be asked: on an instance with the
 driver "console". It records what is bound and linked, with which version of the
 token, who confirmed it and when. The binding then counts as bound until its
 declaration or token changes. Run it only after the steps are done: nobody
-checks it.
+checks it. If the steps changed after they were first shown, the first attest is
+refused: read them again, and run it again.
 
 It asks the running daemon, which observes the instance again. Without a daemon,
 it reads the source, makes a plan and writes the state file itself. The history

@@ -16,6 +16,28 @@ func (a Action) Attestable(c binding.Capabilities) bool {
 	return a.Kind.ByPerson() && a.Object.Kind == binding.ObjectRepository && (!c.ReadSources || !c.ReadRules && onRules)
 }
 
+// Asks identifies what a step asks a person to set up. It does not depend on what
+// was there before.
+func (a Action) Asks() string {
+	d := a.Target.Declaration
+	switch {
+	case d == nil, !a.Object.IsAccount() && a.Target.Link == nil:
+		return binding.DigestOf(nil)
+	case a.Object.IsAccount():
+		var vault binding.VaultRef
+		if d.Spec.Token != nil {
+			vault = d.Spec.Token.Vault.Unpinned()
+		}
+		return binding.DigestOf(d.Spec.Account(), vault, a.Target.TokenVersion, a.Target.TokenCreated)
+	}
+	for _, r := range d.Spec.Repositories {
+		if binding.NormalImage(r.Image) == a.Target.Image {
+			return binding.DigestOf(d.Spec.Platform, r)
+		}
+	}
+	return ""
+}
+
 // askWord adds to the steps of each binding how to confirm that they are done. It
 // does so once, after the last step, because a person confirms all of them
 // together.

@@ -23,8 +23,8 @@ type image struct {
 	memory, own *binding.RecordedImage
 	// obstacle says why the source cannot be linked as declared; zero if it can.
 	obstacle obstacle
-	// withdrawn is true if a person was asked to set up something else, which is not
-	// declared any more. Then memory is nil.
+	// withdrawn is true if a person was asked to set up something else, which is no
+	// longer declared. Then memory is nil.
 	withdrawn bool
 }
 
