@@ -42,7 +42,7 @@ func compileJSON(t *testing.T, generate func() ([]byte, error)) *jsonschema.Sche
 	return compiled
 }
 
-// instance is a YAML document as a JSON Schema sees it: days stay text.
+// instance returns a YAML document as a JSON Schema sees it: days stay texts.
 func instance(t *testing.T, text string) any {
 	t.Helper()
 	var node yaml.Node
@@ -66,7 +66,7 @@ func instance(t *testing.T, text string) any {
 	return value
 }
 
-// accepted says whether validation by CUE finds no error.
+// accepted reports whether validation by CUE finds no error.
 func accepted(t *testing.T, text string) bool {
 	t.Helper()
 	result := manifest.Load(t.Context(), []binding.File{{Path: "a.yaml", Digest: "d", Data: []byte(text)}},
@@ -159,8 +159,8 @@ func TestJSONSchemaAgreesWithValidation(t *testing.T) {
 	}
 }
 
-// TestJSONSchemaLeavesToValidation names what the JSON Schema cannot say, so
-// that its comment and the reference stay true.
+// TestJSONSchemaLeavesToValidation has the rules that the JSON Schema cannot
+// express, so that its comment and the reference stay true.
 func TestJSONSchemaLeavesToValidation(t *testing.T) {
 	compiled := compileJSON(t, schema.JSONSchema)
 	for name, text := range map[string]string{

@@ -24,8 +24,8 @@ func describe(t *testing.T, definition string) *schema.Field {
 	return field
 }
 
-// TestEveryFieldIsDocumented holds the schema to what the reference and the
-// findings are made from.
+// TestEveryFieldIsDocumented checks that the schema has everything that the
+// reference and the findings are made from.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	t.Parallel()
 	for _, definition := range []string{schema.SourceBinding, "#Codeup", "#GitHub", "#Bitbucket", "#GitLab", schema.Configuration} {

@@ -44,8 +44,8 @@ func FuzzGitLabAddress(f *testing.F) {
 	})
 }
 
-// TestAFaultOfOursBreaksOneFile shows that a panic becomes a finding, without
-// a position, of the file that it happened at.
+// TestAFaultOfOursBreaksOneFile checks that a panic becomes a finding, without a
+// position, about the file in which it happened.
 func TestAFaultOfOursBreaksOneFile(t *testing.T) {
 	t.Parallel()
 	c := newChecker(Options{})

@@ -12,8 +12,8 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// checkOne is what `validate --beside` does: the finding of one file among
-// many.
+// checkOne does what `validate --beside` does: it returns the findings of one file
+// among many.
 func checkOne(b testing.TB, file binding.File, others []binding.File) (findings []finding.Finding, parsed int) {
 	opts := manifest.Options{Now: now}
 	one := manifest.Load(b.Context(), []binding.File{file}, opts)
@@ -27,8 +27,8 @@ func checkOne(b testing.TB, file binding.File, others []binding.File) (findings 
 	return findings, len(related)
 }
 
-// TestOneFileFindsWhatAllFilesWouldTellOfIt holds the quick way to the whole
-// one.
+// TestOneFileFindsWhatAllFilesWouldTellOfIt compares the quick check of one file
+// with a check of all files.
 func TestOneFileFindsWhatAllFilesWouldTellOfIt(t *testing.T) {
 	others := smallFiles(200)
 	base := string(small(7).Data)
@@ -102,8 +102,8 @@ func TestBesidePicksTheSameSecretForAnotherHost(t *testing.T) {
 	}
 }
 
-// BenchmarkOneOf10000 is one changed file beside ten thousand, but for reading
-// them. It is to stay far below a second.
+// BenchmarkOneOf10000 checks one changed file among ten thousand, without reading
+// them. It must stay far below a second.
 func BenchmarkOneOf10000(b *testing.B) {
 	others := smallFiles(10_000)
 	file := binding.File{Path: "changed.yaml", Data: bytes.Replace(small(7).Data, []byte("name:"), []byte("name: "), 1)}

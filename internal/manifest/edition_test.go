@@ -20,7 +20,7 @@ const (
 	withToken      = ", token: {vault: {mount: m, path: q}}"
 )
 
-// declarationOnP is a declaration of an instance with what else its spec has.
+// declarationOnP is a declaration of the instance p. rest is the rest of its spec.
 func declarationOnP(name, platform, rest string) binding.File {
 	return binding.File{Path: name + ".yaml", Data: fmt.Appendf(nil, "apiVersion: reconciler/v1alpha1\nkind: SourceBinding\n"+
 		"metadata: {name: %s}\nspec: {instance: p, platform: %s, username: u%s}\n", name, platform, rest)}
@@ -39,8 +39,8 @@ func findingLines(r manifest.Result) []string {
 	return out
 }
 
-// TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise holds each rule of the
-// Personal Edition, and what becomes of it in the other one.
+// TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise checks each rule of the
+// Personal Edition, and what the Enterprise Edition has instead.
 func TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise(t *testing.T) {
 	repository := func(source string) string {
 		return ", repositories: [{image: team/app, source: " + source + "}]"
@@ -123,7 +123,7 @@ func TestInstancesFileIsCheckedWithPlaces(t *testing.T) {
 	}
 }
 
-// TestAnUnusableInstancesFileHoldsItsDeclarations holds that a declaration is not
+// TestAnUnusableInstancesFileHoldsItsDeclarations checks that a declaration is not
 // applied by rules that may not be its own.
 func TestAnUnusableInstancesFileHoldsItsDeclarations(t *testing.T) {
 	codeup := declarationOnP("a", "codeup", withToken)
@@ -170,8 +170,8 @@ func TestADisagreementNamesBothSides(t *testing.T) {
 	}
 }
 
-// TestAChangedEditionChecksUnchangedFilesAgain holds that the cache knows by
-// which rules a file was checked.
+// TestAChangedEditionChecksUnchangedFilesAgain checks that the cache knows by which
+// rules a file was checked.
 func TestAChangedEditionChecksUnchangedFilesAgain(t *testing.T) {
 	gitee := declarationOnP("a", "gitee", "")
 	gitee.Digest = "1"
@@ -188,8 +188,9 @@ func TestAChangedEditionChecksUnchangedFilesAgain(t *testing.T) {
 	}
 }
 
-// TestAMovedBindingIsToldWithWhatDiffers holds that only a binding of ours that
-// was applied on another instance, and not on the declared one, counts as moved.
+// TestAMovedBindingIsToldWithWhatDiffers checks that only a binding of ours that
+// was applied on a different instance, and not on the declared one, counts as
+// moved.
 func TestAMovedBindingIsToldWithWhatDiffers(t *testing.T) {
 	record := func(instance, name string, managed bool) binding.Record {
 		return binding.Record{Instance: instance, Binding: name, Platform: binding.Codeup, Managed: managed}
@@ -219,7 +220,7 @@ func TestAMovedBindingIsToldWithWhatDiffers(t *testing.T) {
 	}
 }
 
-// Kind: a disagreement about one instance holds others.
+// Kind: a disagreement about one instance prevents changes to others.
 func TestADisagreementHoldsItsInstanceOnly(t *testing.T) {
 	const entries = "apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances:\n"
 	on := func(name, instance string) string {
@@ -282,7 +283,7 @@ func TestADisagreementHoldsItsInstanceOnly(t *testing.T) {
 	}
 }
 
-// Kind: a change of the edition that a review does not see.
+// Kind: a change of the edition that a review does not show.
 func TestAChangeOfTheEditionIsAFinding(t *testing.T) {
 	const head = "apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances:"
 	entries := func(entries ...string) []binding.File {

@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// One file is valid, the other one is not: its bindings stay as they are.
+// One file is valid, the other one is not: its bindings are not changed.
 func ExampleLoad() {
 	result := manifest.Load(context.Background(), []binding.File{
 		{Path: "github.yaml", Data: []byte(`apiVersion: reconciler/v1alpha1

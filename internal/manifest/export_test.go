@@ -79,7 +79,7 @@ spec:
 	}
 }
 
-// words are those of a foreign text.
+// words are the words of a foreign text.
 func words(m message.Message) string { return fmt.Sprint(m.Args.Get("text")) }
 
 func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
@@ -88,7 +88,8 @@ func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
 		name     string
 		change   func(*binding.Observation)
 		unlisted *binding.Unknown
-		// declared are the names, said is what the first declaration holds.
+		// declared are the names of the declarations, said is what the first one
+		// contains.
 		declared      []string
 		said          string
 		unknown, left []string
@@ -190,5 +191,5 @@ func TestExportedNamesFitNamesOfAnyLength(t *testing.T) {
 	}
 }
 
-// RaceDetector says that the tests run with the race detector.
+// RaceDetector is true if the tests run with the race detector.
 const RaceDetector = raceDetector

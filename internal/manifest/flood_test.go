@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// hidden is how many findings are said not to be shown.
+// hidden is how many findings are reported as not shown.
 func hidden(findings []finding.Finding) int {
 	count := 0
 	for _, f := range findings {
@@ -23,7 +23,7 @@ func hidden(findings []finding.Finding) int {
 	return count
 }
 
-// TestFloodsOfFindings: what stands in a file thousands of times is counted, and
+// TestFloodsOfFindings: a fault that a file has thousands of times is counted, and
 // shown up to a limit.
 func TestFloodsOfFindings(t *testing.T) {
 	if testing.Short() || manifest.RaceDetector {
@@ -69,8 +69,8 @@ func TestFloodsOfFindings(t *testing.T) {
 	}
 }
 
-// TestOneObjectInManyFiles: a few objects of git can be a tree of any size. Each
-// content is read once, and findings are bounded in all.
+// TestOneObjectInManyFiles: a few git objects can make a tree of any size. Each
+// content is read once, and the total number of findings is limited.
 func TestOneObjectInManyFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds, beside nothing else")
@@ -103,7 +103,7 @@ func TestOneObjectInManyFiles(t *testing.T) {
 	}
 }
 
-// TestOfOneFileTheGravestFindingsAreShown: a flood of warnings hides no error.
+// TestOfOneFileTheGravestFindingsAreShown: many warnings hide no error.
 func TestOfOneFileTheGravestFindingsAreShown(t *testing.T) {
 	t.Parallel()
 	warning := document("a", "{instance: p, platform: gitlab, address: 'http://g.example.com:8080', username: me, token: {vault: {mount: m, path: p}}}")
@@ -114,7 +114,7 @@ func TestOfOneFileTheGravestFindingsAreShown(t *testing.T) {
 	}
 }
 
-// TestLongTextsReachNoExpression: a field of megabytes costs what reading it
+// TestLongTextsReachNoExpression: a field of megabytes costs only what reading it
 // costs.
 func TestLongTextsReachNoExpression(t *testing.T) {
 	if testing.Short() || manifest.RaceDetector {

@@ -20,11 +20,10 @@ import (
 
 // TestCommentsAnywhereStayInPlace puts comments and empty lines anywhere into
 // documents whose lists and mappings are written in all ways. The canonical form
-// has each comment once, between the same values; the same values; and is the
-// canonical form of itself. Where fields change their order, a comment that could
-// belong to either neighbour keeps the file from being formatted, and so does one
-// after a text or brackets of several lines,
-// and one at the end in brackets.
+// has the same values, each comment once and between the same values, and
+// formatting it again does not change it. Some comments prevent formatting: one
+// that could belong to either neighbour if fields change their order, one after a
+// text or brackets of several lines, and one at the end in brackets.
 func TestCommentsAnywhereStayInPlace(t *testing.T) {
 	formatter := NewFormatter()
 	rapid.Check(t, func(t *rapid.T) {
@@ -68,10 +67,10 @@ func TestCommentsAnywhereStayInPlace(t *testing.T) {
 // trailing are comments after texts and brackets of several lines.
 var trailing = regexp.MustCompile(`^(text|end"|flow: \[|a,|\{b: c,|d: \[e, f\]\},|\]) # beside`)
 
-// stays says that a comment stands between the same leaves as before; or, where
-// fields are sorted, still beside one of them or in the same collection. What
-// stood beside an item can stand above it, and what stood beside one
-// bracket beside the other, or beside the key.
+// stays reports whether a comment is between the same leaves as before or, if
+// fields were sorted, is still next to one of them or in the same collection. A
+// comment next to an item may move above it. A comment next to one bracket may move
+// next to the other bracket or the key.
 func stays(was, now [2]string, sorted bool) bool {
 	if was == now || strings.HasPrefix(was[0], now[0]+"[") || strings.HasPrefix(was[0], now[1]) || strings.HasPrefix(now[0], was[0]) && !strings.HasPrefix(now[1], was[0]) {
 		return true
@@ -158,7 +157,7 @@ func drawCommented(t *rapid.T) (text string, comments []string) {
 	var out []string
 	inText := false
 	for i, l := range lines {
-		// Inside of texts of several lines a comment is none.
+		// In a text of several lines, a comment is part of the text.
 		inText = strings.HasSuffix(l, "|") || strings.HasSuffix(l, "\"quoted") || strings.HasSuffix(l, "plain") ||
 			inText && !strings.HasSuffix(l, "end\"") && !strings.HasSuffix(l, "more") && l != "  text"
 		if !inText && l != "" && !strings.HasPrefix(l, "%") && rapid.IntRange(0, 3).Draw(t, fmt.Sprintf("beside %d", i)) == 0 {
@@ -179,8 +178,8 @@ func drawCommented(t *rapid.T) (text string, comments []string) {
 	return strings.Join(out, "\n") + "\n", comments
 }
 
-// TestFormatUndoesEveryOtherForm writes the examples in other ways, with the
-// same comments, and gets the examples back.
+// TestFormatUndoesEveryOtherForm writes the examples in different ways, with the
+// same comments, and formatting gives the examples back.
 func TestFormatUndoesEveryOtherForm(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join("..", "..", "examples", "bindings", "*", "*.yaml"))
 	if err != nil || len(paths) == 0 {

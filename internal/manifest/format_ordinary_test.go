@@ -11,10 +11,10 @@ import (
 	"reconciler/internal/binding"
 )
 
-// TestOrdinaryFilesAreFormatted holds that files as people write them are
-// formatted, with every comment once. Only where fields are not in the order of the
-// schema a file may be left alone, with the line of a comment; those are less than
-// a fifth of all.
+// TestOrdinaryFilesAreFormatted checks that files as people write them are
+// formatted, with every comment once. A file may be left unchanged, with the line
+// of a comment, only if its fields are not in the order of the schema. Less than a
+// fifth of all files are.
 func TestOrdinaryFilesAreFormatted(t *testing.T) {
 	const files = 500
 	formatter := NewFormatter()
@@ -53,9 +53,9 @@ type file struct {
 type ordinary struct {
 	*rapid.T
 	lines []string
-	// step is the indent of a level, dash that of the items of a list.
+	// step is the indent of a level, dash the indent of the items of a list.
 	step, dash int
-	// isMixed says that fields may not be in the order of the schema.
+	// isMixed is true if fields may not be in the order of the schema.
 	isMixed  bool
 	comments int
 }
@@ -87,8 +87,8 @@ func (o *ordinary) line(indent int, text string) {
 	o.lines = append(o.lines, strings.Repeat(" ", indent)+text)
 }
 
-// comment draws a comment above or below something, once in n times, or one of
-// several lines.
+// comment draws, once in n times, a comment of one or two lines above or below
+// something.
 func (o *ordinary) comment(indent, n int) {
 	if !o.oneIn(n) {
 		return
@@ -117,7 +117,7 @@ func (o *ordinary) quoted(text string) string {
 	return fmt.Sprintf(rapid.SampledFrom([]string{"%s", "%s", "%q", "'%s'"}).Draw(o.T, "quotes"), text)
 }
 
-// mixed calls functions, in a mixed file perhaps in another order.
+// mixed calls functions. In a mixed file, it may change their order.
 func (o *ordinary) mixed(parts ...func()) {
 	if o.isMixed && o.oneIn(2) {
 		parts = rapid.Permutation(parts).Draw(o.T, "order")
@@ -239,8 +239,8 @@ func (o *ordinary) rules(indent int) {
 	o.comment(at, 8)
 }
 
-// itemise puts the dash before the first entry since a line. Comments above that
-// one move above the dash.
+// itemise puts the dash before the first entry after a line. Comments above that
+// entry move above the dash.
 func (o *ordinary) itemise(from, indent int) {
 	for i := from; i < len(o.lines); i++ {
 		text := strings.TrimLeft(o.lines[i], " ")

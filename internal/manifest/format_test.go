@@ -20,8 +20,8 @@ import (
 
 var updateFormat = flag.Bool("update-format", false, "rewrite the golden files of the formatter")
 
-// TestFormatIsCanonicalAndKeepsComments holds testdata/format/*.txtar: the file
-// in, and the file out.
+// TestFormatIsCanonicalAndKeepsComments formats the first file of each
+// testdata/format/*.txtar and compares it with the second one.
 func TestFormatIsCanonicalAndKeepsComments(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join("testdata", "format", "*.txtar"))
 	if err != nil || len(paths) == 0 {
@@ -127,8 +127,8 @@ func TestQuotesStandWhereTheyAreNeeded(t *testing.T) {
 	}
 }
 
-// FuzzFormat holds that the canonical form is the canonical form of itself,
-// says the same, and is nothing that Load takes otherwise.
+// FuzzFormat checks that formatting the canonical form again does not change it,
+// that it has the same values, and that Load reads it in the same way.
 func FuzzFormat(f *testing.F) {
 	for _, dir := range []string{"testdata/format/*.txtar", "../../schema/testdata/*.txtar"} {
 		paths, err := filepath.Glob(dir)
@@ -185,12 +185,12 @@ func FuzzFormat(f *testing.F) {
 	})
 }
 
-// commentsIn are the comments of a text, sorted. The nodes say where texts end, in
-// which a # begins no comment.
+// commentsIn returns the comments of a text, sorted. The nodes show where texts
+// end, because a # in a text does not begin a comment.
 func commentsIn(t *testing.T, text string) []string {
 	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n")
 	lines := strings.Split(text, "\n")
-	// ends are where the last text of each line ends.
+	// ends are the ends of the last text of each line.
 	ends := map[int]int{}
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {

@@ -26,7 +26,7 @@ func update() bool {
 	return f != nil && f.Value.String() == "true"
 }
 
-// TestMain lets the test binary stand for the program, whose child processes
+// TestMain makes the test binary work as the program, whose child processes
 // evaluate policies.
 func TestMain(m *testing.M) {
 	confine.Child(manifest.ChildWork())
@@ -35,9 +35,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestGolden loads the YAML of each archive and compares what comes out with
-// its file "want". The lines before the first file are comments and options:
-// "now: DAY", "instances: NAME…", "private".
+// TestGolden loads the YAML of each archive and compares the result with its file
+// "want". The lines before the first file are comments and options: "now: DAY",
+// "instances: NAME…", "private".
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("../../schema/testdata/*.txtar")

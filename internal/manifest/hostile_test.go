@@ -12,8 +12,8 @@ import (
 	"reconciler/internal/report"
 )
 
-// work is the processor time that this process has used, which unlike the time
-// on the wall does not grow while other processes are busy.
+// work returns the processor time that this process has used. Unlike real time, it
+// does not grow while other processes are busy.
 func work(t *testing.T) time.Duration {
 	t.Helper()
 	var used syscall.Rusage
@@ -23,9 +23,9 @@ func work(t *testing.T) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// TestHostileFiles holds input that no person wrote to bounded work and one
-// finding with its place. Nothing runs beside it, for the work is the whole
-// process's.
+// TestHostileFiles checks that input which no person wrote takes limited work and
+// gives one finding with its place. No other test runs at the same time, because
+// the work is that of the whole process.
 func TestHostileFiles(t *testing.T) {
 	if testing.Short() || manifest.RaceDetector {
 		t.Skip("takes seconds, and a minute with the race detector: make e2e runs it")
@@ -133,7 +133,7 @@ func TestHarmlessOddities(t *testing.T) {
 }
 
 // TestSecretsAreNeverShown puts one secret into every place of a document and
-// reads everything that comes out.
+// searches all output for it.
 func TestSecretsAreNeverShown(t *testing.T) {
 	t.Parallel()
 	const secret = "glpat-CanaryCanaryCanary1"

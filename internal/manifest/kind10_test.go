@@ -35,7 +35,8 @@ func bound(name, instance, platform, username string, images ...string) string {
 	return document(name, spec+"}")
 }
 
-// payRecord is what was applied last of the binding pay, declared in pay.yaml.
+// payRecord is what was applied last for the binding pay, which is declared in
+// pay.yaml.
 func payRecord() binding.Record {
 	return binding.Record{
 		Instance: "prod", Binding: "pay", Platform: binding.GitLab, Username: "ci", Address: "https://gitlab.example.com",
@@ -55,7 +56,8 @@ func TestKind10TheFirstOwnerKeepsWhatANewcomerTakes(t *testing.T) {
 		files map[string]string
 		// applied replaces payRecord.
 		applied []binding.Record
-		// declared are name@file of what is in force, broken the invalid files.
+		// declared are the valid declarations as name@file, broken are the invalid
+		// files.
 		declared, broken []string
 	}{
 		{"name on another instance", map[string]string{"pay.yaml": pay, "a/other.yaml": bound("pay", "edge", "codeup", "x")}, nil, []string{"pay@pay.yaml"}, []string{"a/other.yaml"}},
@@ -106,7 +108,8 @@ func TestKind10TheFirstOwnerKeepsWhatANewcomerTakes(t *testing.T) {
 	}
 }
 
-// TestKind10AFileThatTheSourceCannotGiveHoldsItsName: as one that does not parse.
+// TestKind10AFileThatTheSourceCannotGiveHoldsItsName, like a file that cannot be
+// parsed.
 func TestKind10AFileThatTheSourceCannotGiveHoldsItsName(t *testing.T) {
 	t.Parallel()
 	files := []binding.File{{Path: "a.yaml", Data: []byte(bound("pay", "edge", "codeup", "x"))}}

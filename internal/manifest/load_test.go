@@ -203,8 +203,8 @@ func TestLoadsRunAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// TestLoadsHoldNoContexts shows that a daemon's life of loads does not grow:
-// one CUE context for ever would keep every document.
+// TestLoadsHoldNoContexts checks that memory does not grow with the number of
+// loads: a CUE context that is never dropped would keep every document.
 func TestLoadsHoldNoContexts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes ten seconds")
@@ -233,8 +233,8 @@ func TestLoadsHoldNoContexts(t *testing.T) {
 	}
 }
 
-// TestFindingsAreWhole holds every finding of the golden files' kind to what
-// a finding must have.
+// TestFindingsAreWhole checks that findings like those of the golden files have
+// everything that a finding needs.
 func TestFindingsAreWhole(t *testing.T) {
 	t.Parallel()
 	got := load(t, document("A", `{instnace: x, platform: gitlab, username: [], address: "http://10.0.0.1:22/a/b?c"}`))

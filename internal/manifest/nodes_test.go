@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// TestTreesInOnePlaceSayTheSame: what a file says does not depend on the files whose
-// trees were where its own is made.
+// TestTreesInOnePlaceSayTheSame: the result for a file does not depend on earlier
+// files whose memory its tree reuses.
 func TestTreesInOnePlaceSayTheSame(t *testing.T) {
 	t.Parallel()
 	texts := plainTexts(t)
@@ -36,7 +36,7 @@ func TestTreesInOnePlaceSayTheSame(t *testing.T) {
 	}
 }
 
-// TestNoMarkOfASecretIsPassedOver: a text with a mark is always looked at for the
+// TestNoMarkOfASecretIsPassedOver: a text with a mark is always searched for the
 // secret.
 func TestNoMarkOfASecretIsPassedOver(t *testing.T) {
 	t.Parallel()

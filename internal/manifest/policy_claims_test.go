@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// TestNobodyTakesWhatThePolicyDoesNotAllow: a file of another team that claims
-// what its folder may not use is invalid, and the file of the owner is not.
+// TestNobodyTakesWhatThePolicyDoesNotAllow: a file of a different team that claims
+// what its folder may not use is invalid, and the file of the owner is valid.
 func TestNobodyTakesWhatThePolicyDoesNotAllow(t *testing.T) {
 	t.Parallel()
 	rules := []AccessRule{
@@ -57,8 +57,8 @@ func TestNobodyTakesWhatThePolicyDoesNotAllow(t *testing.T) {
 	}
 }
 
-// TestAPolicyOfTheOrganisationIsNoClaimEither: what a policy in CUE refuses
-// takes nothing from others either.
+// TestAPolicyOfTheOrganisationIsNoClaimEither: a declaration that a policy in CUE
+// refuses takes nothing from others either.
 func TestAPolicyOfTheOrganisationIsNoClaimEither(t *testing.T) {
 	t.Parallel()
 	policies := ParsePolicies([]binding.File{{Path: "policy/a.cue", Data: []byte("package policy\n" +

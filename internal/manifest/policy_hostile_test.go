@@ -11,7 +11,7 @@ import (
 	"reconciler/internal/report"
 )
 
-// nested is a call of a function around itself.
+// nested is a nested call of one function.
 func nested(times int, format, inner string) string {
 	for range times {
 		inner = fmt.Sprintf(format, inner)
@@ -19,7 +19,7 @@ func nested(times int, format, inner string) string {
 	return inner
 }
 
-// chain is a struct whose fields each call a function with the one before.
+// chain is a struct in which each field calls a function with the previous field.
 func chain(times int, format, first string) string {
 	text := "_s: {a0: " + first + "\n"
 	for i := range times {
@@ -28,8 +28,7 @@ func chain(times int, format, first string) string {
 	return text + "}\n"
 }
 
-// requires is a policy file that requires something, and a policy beside that
-// costs nothing and finds something.
+// requires is a policy file with one policy that requires something.
 func requires(imports, top, require string) string {
 	text := ""
 	for name := range strings.FieldsSeq(imports) {
@@ -38,8 +37,8 @@ func requires(imports, top, require string) string {
 	return text + top + "policies: \"policy-bomb\": {message: \"m\", require: {" + require + "}}\n"
 }
 
-// hostilePolicies are policies that would take all memory or processors, by
-// name. Most of them are small, and none looks like another.
+// hostilePolicies are policies that would use all memory or processor time, by
+// name. Most of them are small, and all of them are different.
 func hostilePolicies() map[string]string {
 	var disjunctions []string
 	for i := range 24 {
@@ -69,9 +68,9 @@ func hostilePolicies() map[string]string {
 	}
 }
 
-// TestHostilePolicies: whatever a policy costs, this process pays nothing: the
-// policy is stopped, a finding says so, and no declaration passes. Another
-// policy is evaluated all the same.
+// TestHostilePolicies: whatever a policy costs, this process is not affected: the
+// policy is stopped, a finding reports that, and no declaration is used. Other
+// policies are evaluated anyway.
 func TestHostilePolicies(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("takes a minute of processor time, and the race detector does not fit into the child's limits; make e2e runs it")
@@ -105,7 +104,7 @@ func TestHostilePolicies(t *testing.T) {
 	}
 }
 
-// peak is the most memory that this process has had.
+// peak is the largest amount of memory that this process has used.
 func peak(t *testing.T) int64 {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/status")

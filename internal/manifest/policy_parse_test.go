@@ -19,12 +19,13 @@ func parsePolicy(t *testing.T, text string) (manifest.Policies, []finding.Findin
 	return policies, manifest.Load(t.Context(), nil, manifest.Options{Policies: policies}).Findings
 }
 
-// one is a whole policy with a require.
+// one is a complete policy with a require.
 func one(require string) string {
 	return "policies: \"policy-a\": {\n\tmessage: \"m\"\n\trequire: " + require + "\n}\n"
 }
 
-// matching is a policy with a match that the declaration breaks if it is held to it.
+// matching is a policy with a match. A declaration that matches violates the
+// policy.
 func matching(match string) string {
 	return "policies: \"policy-a\": {message: \"m\", match: " + match + ", require: spec: instance: \"dev\"}\n"
 }
@@ -114,7 +115,7 @@ func TestPoliciesNarrow(t *testing.T) {
 		{"a match that asks for fewer items", matching(`{folders: []}`), nil},
 		{"a match that is beyond a bound", matching(`{days: tokenExpires: <5}`), nil},
 		{"a match of another type", matching(`{spec: username: 1}`), nil},
-		// What could not be computed might have matched: nothing passes.
+		// A match that could not be computed might have matched, so nothing passes.
 		{"a match whose index is out of range", matching(`{folders: _, _x: folders[7] & "eu"}`), []string{"policy-a "}},
 		{"a match with the same in a field", matching(`{folders: _, spec: instance: folders[7]}`), []string{"policy-a "}},
 		{"a match with the same in a condition", matching(`{folders: _, spec: {if folders[7] == "eu" {platform: "gitlab"}}}`), []string{"policy-a "}},

@@ -17,8 +17,8 @@ import (
 
 func policyNow() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 
-// payments is a declaration; its address stands in line 7, its token's expiry
-// in line 11.
+// payments is a declaration. Its address is on line 7, its token's expiry on line
+// 11.
 const payments = `apiVersion: reconciler/v1alpha1
 kind: SourceBinding
 metadata: {name: payments}
@@ -314,8 +314,8 @@ func TestFilesAreHeldToPoliciesOnlyWhileTheyAreWhole(t *testing.T) {
 	}
 }
 
-// disjunctions is a policy that takes more processor time than anybody has: CUE
-// tries every combination.
+// disjunctions is a policy that would take endless processor time: CUE tries every
+// combination.
 func disjunctions() string {
 	var terms []string
 	for i := range 24 {
@@ -324,8 +324,8 @@ func disjunctions() string {
 	return "_all: " + strings.Join(terms, " & ") + "\npolicies: \"policy-all\": {message: \"m\", require: {spec: _all.f0 | string, spec: _}}\n"
 }
 
-// TestAPolicyThatPassedALimitIsNotBegunAgainAtOnce: its verdict stands for a
-// while, and not for ever.
+// TestAPolicyThatPassedALimitIsNotBegunAgainAtOnce: it is not evaluated for some
+// time, but not forever.
 func TestAPolicyThatPassedALimitIsNotBegunAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -19,9 +19,10 @@ import (
 	"reconciler/schema"
 )
 
-// TestTheQuickCheckAcceptsNothingThatCUERefuses holds the quick check to CUE on
-// generated declarations, good and bad ones: what it accepts CUE accepts, with
-// the same values after defaults. RECONCILER_DECLARATIONS sets their number.
+// TestTheQuickCheckAcceptsNothingThatCUERefuses compares the quick check with CUE
+// on generated declarations, valid and invalid ones: CUE accepts what the quick
+// check accepts, with the same values and defaults. RECONCILER_DECLARATIONS sets
+// their number.
 func TestTheQuickCheckAcceptsNothingThatCUERefuses(t *testing.T) {
 	t.Parallel()
 	count := 10_000
@@ -45,7 +46,7 @@ func TestTheQuickCheckAcceptsNothingThatCUERefuses(t *testing.T) {
 	}
 }
 
-// FuzzQuickCheck is the same for whatever the fuzzer makes of the random bytes.
+// FuzzQuickCheck does the same with the bytes of the fuzzer as random numbers.
 func FuzzQuickCheck(f *testing.F) {
 	d := newDifference(f)
 	f.Add(uint64(1), uint64(2))
@@ -111,7 +112,7 @@ func sameDeclaration(t *testing.T, data map[string]any) {
 		t.Fatalf("%v: %v", data, err)
 	}
 	if !utf8.ValidString(fmt.Sprint(data)) {
-		return // no such text gets as far
+		return // no such text gets this far
 	}
 	if byJSON, err := decode(accepted{json: text}); err != nil || !reflect.DeepEqual(quick, byJSON) {
 		t.Fatalf("declarations of %s differ: %v\nquick %+v\nJSON  %+v", text, err, quick, byJSON)
@@ -142,9 +143,8 @@ func valuesOfCUE(t *testing.T, unified cue.Value) (value any) {
 	return value
 }
 
-// generator makes documents that have the schema's shape, as the check of the
-// shape leaves nothing else over, and values that are mostly, but not always,
-// what the schema wants.
+// generator makes documents with the shape of the schema, because the check of the
+// shape removes everything else. Most values are valid, but not all.
 type generator struct {
 	random   *rand.Rand
 	platform binding.Platform
@@ -185,7 +185,7 @@ func (g generator) structure(f *schema.Field, path string) map[string]any {
 			data[field.Name] = g.value(field, strings.TrimPrefix(path+"."+field.Name, "."))
 		}
 	}
-	for i, name := range f.OneOf { // exactly one, as the check of the shape makes sure
+	for i, name := range f.OneOf { // exactly one, which the check of the shape guarantees
 		delete(data, name)
 		if i == g.random.IntN(i+1) {
 			maps.DeleteFunc(data, func(key string, _ any) bool { return key != name && slices.Contains(f.OneOf, key) })
@@ -198,7 +198,7 @@ func (g generator) structure(f *schema.Field, path string) map[string]any {
 	return data
 }
 
-// text is a text for the field at a path, right more often than not.
+// text returns a text for the field at a path, which is valid more often than not.
 func (g generator) text(path string) string {
 	switch path {
 	case "spec.owner.address", "spec.deputy.address":
@@ -231,7 +231,7 @@ func (g generator) text(path string) string {
 	return g.pick("https://gitlab.example.com", "release freeze", "payments", "x")
 }
 
-// odd is a text that few fields take.
+// odd is a text that few fields accept.
 func (g generator) odd() string {
 	return g.pick("", " ", "a b", "../x", "a/../b", "UPPER", "-", "a\nb", strings.Repeat("x", 300), strings.Repeat("é", 128)+"/abcd",
 		"2026-02-30", "2026-1-1", "$version$version", "a~b", "a[b", "\u2003", "\U0001f600", "a//b", "/", "codeup", "auto", "\xff")

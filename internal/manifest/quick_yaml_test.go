@@ -17,8 +17,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// TestTheQuickReaderReadsWhatTheParserReads holds the quick reader to yaml.v3 on
-// texts that are changed in ways in which people and chance change them.
+// TestTheQuickReaderReadsWhatTheParserReads compares the quick reader with yaml.v3
+// on texts with changes that people could make, and random ones.
 // RECONCILER_DECLARATIONS sets their number.
 func TestTheQuickReaderReadsWhatTheParserReads(t *testing.T) {
 	t.Parallel()
@@ -55,8 +55,8 @@ func FuzzQuickYAML(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { sameAsParser(t, &q, text) })
 }
 
-// TestTheQuickReaderReadsTheCommonForms fails where a form that people write is
-// left to the parser.
+// TestTheQuickReaderReadsTheCommonForms fails if a form that people write is left
+// to the parser.
 func TestTheQuickReaderReadsTheCommonForms(t *testing.T) {
 	var q quickYAML
 	for _, text := range plainTexts(t) {
@@ -74,8 +74,8 @@ func TestTheQuickReaderReadsTheCommonForms(t *testing.T) {
 	}
 }
 
-// sameAsParser reads a text and says whether it was read quickly; if so the
-// parser has to read the same.
+// sameAsParser reads a text and reports whether the quick reader read it. If so,
+// the parser has to read the same.
 func sameAsParser(t *testing.T, q *quickYAML, text string) bool {
 	t.Helper()
 	checked, _, ok := checkText(binding.File{Data: []byte(text)})
@@ -100,7 +100,7 @@ func sameAsParser(t *testing.T, q *quickYAML, text string) bool {
 	return true
 }
 
-// differs says how a quickly read node is not the parser's.
+// differs says how a node of the quick reader differs from the parser's.
 func differs(quick, parsed *yaml.Node) string {
 	show := func(n *yaml.Node) string {
 		return fmt.Sprintf("%d:%d kind %d style %d tag %s %q, %d children, anchor %q",
@@ -117,8 +117,8 @@ func differs(quick, parsed *yaml.Node) string {
 	return ""
 }
 
-// plainTexts are texts that are to be read quickly: the examples and some forms
-// that are not among them.
+// plainTexts are texts that the quick reader has to read: the examples and some
+// other forms.
 func plainTexts(tb testing.TB) []string {
 	tb.Helper()
 	files, err := filepath.Glob("../../examples/bindings/*/*.yaml")
@@ -140,7 +140,7 @@ func plainTexts(tb testing.TB) []string {
 	return texts
 }
 
-// changed is a text with one change.
+// changed returns a text with one change.
 func changed(random *rand.Rand, text string) string {
 	lines := strings.SplitAfter(text, "\n")
 	n := random.IntN(len(lines))

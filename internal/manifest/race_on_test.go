@@ -2,6 +2,6 @@
 
 package manifest
 
-// raceDetector says that the tests run with the race detector, whose own memory does
-// not fit into the limits of a child process.
+// raceDetector is true if the tests run with the race detector, whose own memory
+// exceeds the limits of a child process.
 const raceDetector = true
