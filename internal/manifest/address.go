@@ -29,7 +29,7 @@ func (c *checker) checkAddress(root *node, file string, edition binding.Edition)
 		findings = enterpriseAddress(findings)
 	}
 	for i := range findings {
-		findings[i] = findings[i].At(file, n.at.Line, n.at.Column).In(n.path)
+		findings[i] = n.place(file, findings[i])
 	}
 	return findings
 }

@@ -31,7 +31,7 @@ func checkRules(root *node, file string) []finding.Finding {
 			}
 			if other, twice := first[rule.Key()]; twice {
 				f := finding.New("build-rule-unique", message.New("build-rule.twice", "other", message.Place{Field: other}))
-				findings = append(findings, f.At(file, n.at.Line, n.at.Column).In(n.path))
+				findings = append(findings, n.place(file, f))
 				continue
 			}
 			first[rule.Key()] = n.path
@@ -39,7 +39,7 @@ func checkRules(root *node, file string) []finding.Finding {
 				continue // The image tag is unknown, or depends on what is pushed.
 			}
 			if other, taken := tags[rule.ImageTag]; taken {
-				findings = append(findings, other.builtToo(rule).At(file, n.at.Line, n.at.Column).In(n.path))
+				findings = append(findings, n.place(file, other.builtToo(rule)))
 				continue
 			}
 			tags[rule.ImageTag] = builtTag{rule, n.path}
@@ -67,13 +67,9 @@ func (b builtTag) builtToo(other binding.BuildRule) finding.Finding {
 
 // buildRule reads a rule; whole is true if it has what identifies it.
 func buildRule(n *node) (rule binding.BuildRule, whole bool) {
-	text := func(field string) string {
-		if child := n.find(field); child != nil && child.kind == scalar {
-			return child.text
-		}
-		return ""
+	rule = binding.BuildRule{
+		Branch: n.textOf("branch"), Tag: n.textOf("tag"), Dockerfile: n.textOf("dockerfile"), ImageTag: n.textOf("imageTag"),
 	}
-	rule = binding.BuildRule{Branch: text("branch"), Tag: text("tag"), Dockerfile: text("dockerfile"), ImageTag: text("imageTag")}
 	return rule, rule.ImageTag != "" && (rule.Branch == "") != (rule.Tag == "")
 }
 
@@ -82,8 +78,7 @@ func buildRule(n *node) (rule binding.BuildRule, whole bool) {
 func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 	var findings []finding.Finding
 	at := func(f finding.Finding, path string) {
-		place := d.At(path)
-		findings = append(findings, f.At(d.File, place.Line, place.Column).In(path))
+		findings = append(findings, declarationField{&d, path}.place(f))
 	}
 	if s := d.Spec.Suspend; s != nil && !s.Active(now) {
 		at(finding.New("suspend-ended", message.New("suspension.ended", "last", s.Until)), "spec.suspend.until")

@@ -116,15 +116,10 @@ func (c *checker) declaration(root *node, file string) (binding.Declaration, []f
 	if found := checkHeader(root, file, kind); found != nil {
 		return binding.Declaration{}, found
 	}
-	edition := binding.Personal
-	if instance := root.find("spec", "instance"); instance != nil {
-		edition = c.editions.of(instance.text)
-	}
-	name := schema.SourceBinding
-	if platform := root.find("spec", "platform"); platform != nil {
-		if known, ok := schema.Platform(platform.text, string(edition)); ok {
-			name = known
-		}
+	edition := c.editions.of(root.textOf("spec", "instance"))
+	name, known := schema.Platform(root.textOf("spec", "platform"), string(edition))
+	if !known {
+		name = schema.SourceBinding
 	}
 	document, findings := c.validate(root, file, name)
 	findings = append(findings, c.checkAddress(root, file, edition)...)
@@ -163,7 +158,7 @@ func decode(checked accepted) (binding.Declaration, error) {
 func checkHeader(root *node, file, want string) []finding.Finding {
 	if root.kind != mapping {
 		f := finding.New("field-type", message.New("document.no-mapping", "is", root.describe()))
-		return []finding.Finding{f.At(file, root.at.Line, root.at.Column)}
+		return []finding.Finding{root.place(file, f)}
 	}
 	var findings []finding.Finding
 	for _, header := range []struct{ field, want string }{{"apiVersion", binding.APIVersion}, {"kind", want}} {
@@ -171,7 +166,7 @@ func checkHeader(root *node, file, want string) []finding.Finding {
 		switch {
 		case n == nil:
 			f := finding.New("document-kind", message.New("document.no-header", "field", header.field, "want", header.want))
-			findings = append(findings, f.At(file, root.at.Line, root.at.Column).In(header.field))
+			findings = append(findings, root.place(file, f).In(header.field))
 		case n.kind != scalar || n.text != header.want:
 			f := finding.New("document-kind", message.New("document.header", "field", header.field, "is", n.quote(),
 				"want", header.want, "suggestion", Suggestion(n.text, []string{header.want})))
@@ -181,7 +176,7 @@ func checkHeader(root *node, file, want string) []finding.Finding {
 			case KindConfiguration:
 				f.Hint = message.New("hint.configuration-place", "folder", declarationsOf(root))
 			}
-			findings = append(findings, f.At(file, n.at.Line, n.at.Column).In(header.field))
+			findings = append(findings, n.place(file, f))
 		}
 	}
 	if want != binding.KindSourceBinding {
@@ -212,6 +207,19 @@ func (n *node) find(fields ...string) *node {
 		n = n.field(name)
 	}
 	return n
+}
+
+// textOf is the scalar at the given keys as it is written; empty if there is none.
+func (n *node) textOf(fields ...string) string {
+	if child := n.find(fields...); child != nil && child.kind == scalar {
+		return child.text
+	}
+	return ""
+}
+
+// place sets the place of a finding about n.
+func (n *node) place(file string, f finding.Finding) finding.Finding {
+	return f.At(file, n.at.Line, n.at.Column).In(n.path)
 }
 
 // describe names the type of a node, without its value.

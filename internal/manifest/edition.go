@@ -172,7 +172,7 @@ func (e *editions) document(c *checker, root *node, file string) []finding.Findi
 
 // finding returns a finding at a field of the entry.
 func (d declaredEdition) finding(code string, m message.Message, at *node) finding.Finding {
-	return finding.New(code, m).At(d.file, at.at.Line, at.at.Column).In(at.path)
+	return at.place(d.file, finding.New(code, m))
 }
 
 // check checks the names of instances.yaml.
@@ -310,24 +310,16 @@ func (e editions) disagreementMessage(instance string, d declaredEdition) messag
 
 // isKind reports whether a document states that it is of a kind.
 func isKind(root *node, kind string) bool {
-	n := root.find("kind")
-	return n != nil && n.kind == scalar && n.text == kind
+	return root.textOf("kind") == kind
 }
 
 // checkEdition checks what depends on the edition of a declaration's instance
 // and is not in its definition.
 func checkEdition(root *node, file string, edition binding.Edition) []finding.Finding {
-	platform := root.find("spec", "platform")
-	if platform == nil || platform.kind != scalar {
-		return nil
-	}
-	at := func(n *node, f finding.Finding) finding.Finding {
-		return f.At(file, n.at.Line, n.at.Column).In(n.path)
-	}
-	p := binding.Platform(platform.text)
+	p := binding.Platform(root.textOf("spec", "platform"))
 	if slices.Contains(binding.AllPlatforms(), p) && !slices.Contains(edition.Platforms(), p) {
-		return []finding.Finding{at(platform, finding.New("platform-edition", message.New("edition.platform",
-			"platform", p.Title(), "edition", edition.Title())))}
+		f := finding.New("platform-edition", message.New("edition.platform", "platform", p.Title(), "edition", edition.Title()))
+		return []finding.Finding{root.find("spec", "platform").place(file, f)}
 	}
 	if edition != binding.Enterprise || p != binding.GitHub {
 		return nil
@@ -342,7 +334,7 @@ func checkEdition(root *node, file string, edition binding.Edition) []finding.Fi
 		if source == nil || source.kind != scalar || ownedBy(source.text, username.text) {
 			continue
 		}
-		findings = append(findings, at(source, finding.New("github-personal",
+		findings = append(findings, source.place(file, finding.New("github-personal",
 			message.New("platform.github-owner", "source", clip(source.text))).As(finding.Warning)))
 	}
 	return findings

@@ -98,9 +98,8 @@ type accessCheck struct {
 }
 
 func (c *accessCheck) add(code, path string, breach message.Message) {
-	at := c.d.At(path)
 	m := message.New("policy.rule", "breach", breach, "rule", c.rule.Name, "at", c.rule.Where)
-	c.findings = append(c.findings, finding.New(code, m).At(c.d.File, at.Line, at.Column).In(path))
+	c.findings = append(c.findings, declarationField{&c.d, path}.finding(code, m))
 }
 
 func (a Access) check(d binding.Declaration, file string, requires *requirement) []finding.Finding {
@@ -117,9 +116,8 @@ func (a Access) check(d binding.Declaration, file string, requires *requirement)
 		findings = append(findings, c.findings...)
 	}
 	if a.Deny && !covered {
-		at := d.At("")
-		f := finding.New("policy-no-rule", message.New("policy.no-rule", "file", clip(file), "at", a.Where))
-		findings = append(findings, f.At(d.File, at.Line, at.Column))
+		m := message.New("policy.no-rule", "file", clip(file), "at", a.Where)
+		findings = append(findings, declarationField{&d, ""}.finding("policy-no-rule", m))
 	}
 	return findings
 }
@@ -135,8 +133,7 @@ func (a Access) overHTTP(d binding.Declaration) []finding.Finding {
 	if a.RequireHTTPS {
 		f = finding.New(f.Code, message.New("policy.require-https", "breach", f.Message, "at", a.RequireHTTPSWhere)).As(finding.Error)
 	}
-	at := d.At("spec.address")
-	return []finding.Finding{f.At(d.File, at.Line, at.Column).In("spec.address")}
+	return []finding.Finding{declarationField{&d, "spec.address"}.place(f)}
 }
 
 func (r AccessRule) covers(file string) bool {

@@ -226,11 +226,10 @@ func (e *evaluation) addFindings(answer policyAnswer) {
 			text = message.New("policy.match", "code", p.Code, "at", message.Place{File: e.policies.files[p.File].Path, Line: p.Line})
 		}
 		for _, path := range b.Paths {
-			place := d.At(path)
-			e.findings[key] = append(e.findings[key], finding.Finding{
+			e.findings[key] = append(e.findings[key], declarationField{&d, path}.place(finding.Finding{
 				Code: p.Code, Severity: p.Severity, Message: text,
 				Rule: message.Verbatim(p.Text), Hint: message.Verbatim(p.Hint),
-			}.At(d.File, place.Line, place.Column).In(path))
+			}))
 		}
 		if b.More > 0 {
 			e.findings[key] = append(e.findings[key], finding.New("too-many-findings", message.New("check.more", "count", b.More)).At(d.File, 0, 0))

@@ -25,7 +25,7 @@ type shapeChecker struct {
 }
 
 func (s *shapeChecker) add(code string, m message.Message, n *node) {
-	s.put(finding.New(code, m).At(s.file, n.at.Line, n.at.Column).In(n.path))
+	s.put(n.place(s.file, finding.New(code, m)))
 }
 
 func (s *shapeChecker) put(f finding.Finding) {
@@ -108,8 +108,9 @@ func (s *shapeChecker) missing(n *node, field *schema.Field) {
 	if field.Rule == "token-required" {
 		code = field.Rule
 	}
-	s.put(finding.New(code, message.New("field.missing", "field", name(join(n.path, field.Name)), "want", wanted(field))).
-		At(s.file, n.at.Line, n.at.Column).In(join(n.path, field.Name)))
+	path := join(n.path, field.Name)
+	f := finding.New(code, message.New("field.missing", "field", name(path), "want", wanted(field)))
+	s.put(n.place(s.file, f).In(path))
 }
 
 func (s *shapeChecker) oneOf(n *node, f *schema.Field) {
@@ -166,8 +167,8 @@ func (s *shapeChecker) scalar(n *node, f *schema.Field, private bool) (any, bool
 		// The schema's regular expressions would read it many times.
 		s.add("yaml-size", message.New("yaml.text", "field", name(n.path), "most", maxText), n)
 	case n.yaml11Bool && f.Kind&cue.BoolKind != 0:
-		s.put(s.at("text-quoted", message.New("field.old-boolean", "field", name(n.path), "is", shown()), n).
-			WithHint(message.New("hint.true-or-false")))
+		f := finding.New("text-quoted", message.New("field.old-boolean", "field", name(n.path), "is", shown()))
+		s.put(n.place(s.file, f.WithHint(message.New("hint.true-or-false"))))
 	case n.yaml11Bool, f.Kind&cue.StringKind != 0 && n.plain && (!isText || n.numberElsewhere || n.day && !f.Date):
 		m := message.New("field.unquoted", "field", name(n.path), "is", shown(), "as", n.yamlType())
 		if isText && n.numberElsewhere {
@@ -182,10 +183,6 @@ func (s *shapeChecker) scalar(n *node, f *schema.Field, private bool) (any, bool
 		return n.value, true
 	}
 	return nil, false
-}
-
-func (s *shapeChecker) at(code string, m message.Message, n *node) finding.Finding {
-	return finding.New(code, m).At(s.file, n.at.Line, n.at.Column).In(n.path)
 }
 
 // hasUserInfo reports whether a text may be a URL with a credential in it.

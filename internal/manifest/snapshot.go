@@ -20,7 +20,12 @@ func (s declarationField) message() message.Message {
 }
 
 func (s declarationField) finding(code string, m message.Message) finding.Finding {
-	return finding.New(code, m).At(s.declaration.File, s.at().Line, s.at().Column).In(s.path)
+	return s.place(finding.New(code, m))
+}
+
+// place sets the place of a finding about the field.
+func (s declarationField) place(f finding.Finding) finding.Finding {
+	return f.At(s.declaration.File, s.at().Line, s.at().Column).In(s.path)
 }
 
 // checkSnapshot compares the declarations of a snapshot with each other and with
@@ -109,8 +114,6 @@ func others(group []declarationField, i int) []message.Message {
 }
 
 func unknownInstance(d *binding.Declaration, instances []string) finding.Finding {
-	const path = "spec.instance"
-	at := d.At(path)
 	m := message.New("instance.unknown", "name", clip(d.Spec.Instance), "suggestion", Suggestion(d.Spec.Instance, instances))
-	return finding.New("unknown-instance", m).At(d.File, at.Line, at.Column).In(path)
+	return declarationField{d, "spec.instance"}.finding("unknown-instance", m)
 }
