@@ -128,6 +128,9 @@ func (x *run) unbindOld(ctx context.Context, a plan.Action) error {
 	case done:
 		return nil
 	case undone:
+		if contradicts(err) {
+			return besides(err, x.ledger.undone(ctx, intent))
+		}
 		return message.NewError("apply.old-kept", "why", joined(err, x.ledger.undone(ctx, intent)))
 	default:
 		return err

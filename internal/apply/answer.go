@@ -4,7 +4,18 @@ import (
 	"errors"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
+
+// errShown is in the chain of the error of a removal if the registry answered that the
+// object is gone, and a read shows it.
+var errShown = message.NewError("apply.shown")
+
+// contradicts reports whether the registry's answer to a write contradicts its reads:
+// what was to be made is there already, or what was to be removed is gone.
+func contradicts(err error) bool {
+	return binding.KindOf(err) == binding.AlreadyExists || errors.Is(err, errShown)
+}
 
 // uncertain reports whether a write may have had its effect although it returned an
 // error: no answer came, or none that could be understood.

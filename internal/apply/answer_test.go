@@ -34,15 +34,18 @@ func TestWhatIsGoneAlreadyIsTakenAway(t *testing.T) {
 	calls := map[plan.Kind]string{plan.Unbind: "unbind", plan.Unlink: "unlink", plan.RemoveRule: "remove-rule", plan.AddRule: "add-rule"}
 	for kind, vanish := range gone {
 		for name, tt := range map[string]struct {
-			gone  bool
-			fault worldtest.Fault
-			want  plan.OutcomeState
+			gone   bool
+			fault  worldtest.Fault
+			settle time.Duration
+			want   plan.OutcomeState
 		}{
-			"gone":                {true, notFound, plan.Done},
-			"there":               {false, notFound, plan.Failed},
-			"gone, and throttled": {true, throttled, plan.Failed},
+			"gone":                              {true, notFound, 0, plan.Done},
+			"there":                             {false, notFound, time.Minute, plan.Kept},
+			"there, and reads are never behind": {false, notFound, 0, plan.Failed},
+			"gone, and throttled":               {true, throttled, 0, plan.Failed},
 		} {
 			s := newSite()
+			s.options = func(o *apply.Options) { o.Settle = tt.settle }
 			s.applied(t, d)
 			rule := s.Repos["pay/api"].Rules[0]
 			a := plan.Action{Binding: d.Name, Platform: binding.GitLab, Object: binding.AccountObject(), Kind: kind}
@@ -62,8 +65,9 @@ func TestWhatIsGoneAlreadyIsTakenAway(t *testing.T) {
 			if kind == plan.AddRule {
 				tt.want = plan.Failed
 			}
-			if o := s.apply(t.Context(), round).Outcomes[0]; o.State != tt.want {
-				t.Errorf("%s, %s: %s, want %s (%v)", kind, name, o.State, tt.want, o.Err)
+			o := s.apply(t.Context(), round).Outcomes[0]
+			if o.State != tt.want || o.Unseen != (tt.want == plan.Kept) {
+				t.Errorf("%s, %s: %s (unseen %t), want %s (%v)", kind, name, o.State, o.Unseen, tt.want, o.Err)
 			}
 		}
 	}

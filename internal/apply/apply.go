@@ -31,8 +31,7 @@ type run struct {
 
 	mu     sync.Mutex
 	failed map[string]bool
-	// hidden are the bindings with a write that was rejected because its object
-	// exists already.
+	// hidden are the bindings with a write whose answer contradicts the reads.
 	hidden map[string]bool
 	// glasses let the run change the instance outside of its windows. unbound are
 	// the bindings whose account has to wait for a window to be bound.
@@ -160,12 +159,12 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	return outcome
 }
 
-// contradicted reports whether the registry refused a write because the object is there,
-// and reads may still be too old to show it. Where they do not show it for longer than
-// sync.settle, the write has failed.
+// contradicted reports whether the registry's answer to a write contradicts its reads, and
+// these may still be too old. Where they disagree for longer than sync.settle, the write
+// has failed.
 func (x *run) contradicted(name string, err error) bool {
 	since := cmp.Or(plan.RetryStateOf(x.round.RetryStates, name).ExistsSince, x.o.Now())
-	return binding.KindOf(err) == binding.AlreadyExists && x.o.Now().Before(since.Add(x.o.Settle))
+	return contradicts(err) && x.o.Now().Before(since.Add(x.o.Settle))
 }
 
 // mark notes something about a binding.
@@ -260,7 +259,7 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 		event.Outcome = string(plan.Done)
 	case outcome.Unseen:
 		f, _ := errors.AsType[*binding.Failure](outcome.Err)
-		event = event.Saying(message.New("history.there-already", "code", f.Code))
+		event = event.Saying(message.New("history.contradicted", "code", cmp.Or(f.Code, string(f.Kind))))
 	case outcome.Err != nil:
 		event = event.Saying(message.Says(outcome.Err))
 	}
@@ -353,9 +352,9 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 }
 
 // besides joins the error of a write and the one of recording its outcome. If the
-// write failed because its object exists already, only the latter counts.
+// registry's answer contradicts its reads, only the latter counts.
 func besides(err, other error) error {
-	if other != nil && binding.KindOf(err) == binding.AlreadyExists {
+	if other != nil && contradicts(err) {
 		return other
 	}
 	return errors.Join(err, other)
@@ -396,7 +395,10 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 			x.doubtLate(intent, obs.Accounts[intent.Platform].Account)
 			return done, nil
 		}
-		if x.o.Settle <= 0 || !uncertain(err) {
+		if !uncertain(err) {
+			return what, message.NewError("apply.still-shown", "why", err, "shown", errShown)
+		}
+		if x.o.Settle <= 0 {
 			return what, err
 		}
 		if !plan.Kind(intent.Action).Repeatable() {

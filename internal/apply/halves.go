@@ -94,19 +94,7 @@ func (x *run) first(i int) plan.OutcomeState {
 func (x *run) second(ctx context.Context, i int) plan.OutcomeState {
 	a := x.round.Plan.Actions[i]
 	if a.Kind != plan.Unbind {
-		for _, j := range x.follows(i) {
-			b := x.round.Plan.Actions[j]
-			if b.Settled() || b.Reported() {
-				continue // Drift that is only reported stays, whatever precedes it.
-			}
-			if b.Kind == plan.Forbidden || b.Kind == plan.Noop {
-				return plan.Skipped
-			}
-			if state, _ := x.hindrance(ctx, j); state != "" {
-				return state
-			}
-		}
-		return ""
+		return x.following(ctx, i)
 	}
 	names, images := x.heirs(a)
 	x.mu.Lock()
@@ -118,9 +106,26 @@ func (x *run) second(ctx context.Context, i int) plan.OutcomeState {
 		}
 		switch state := x.states[j]; {
 		case state == plan.Done || state == plan.Kept && b.Settled():
-		case state == plan.Kept || state == plan.Failed || state == "":
+		case state == plan.Kept && !b.Kind.Changes() || state == plan.Failed || state == "":
 			return plan.Skipped
 		default:
+			return state
+		}
+	}
+	return ""
+}
+
+// following is second for an action on an image repository.
+func (x *run) following(ctx context.Context, i int) plan.OutcomeState {
+	for _, j := range x.follows(i) {
+		b := x.round.Plan.Actions[j]
+		if b.Settled() || b.Reported() {
+			continue // Drift that is only reported stays, whatever precedes it.
+		}
+		if b.Kind == plan.Forbidden || b.Kind == plan.Noop {
+			return plan.Skipped
+		}
+		if state, _ := x.hindrance(ctx, j); state != "" {
 			return state
 		}
 	}

@@ -182,12 +182,12 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 	return now, news
 }
 
-// existsSince is since when the registry refuses what is there already, after a round. A
+// existsSince is since when the registry's answers contradict its reads, after a round. A
 // write that was not tried changes nothing.
 func existsSince(own []plan.Outcome, before time.Time, result plan.Result) time.Time {
 	for _, o := range own {
 		switch {
-		case o.State == plan.Kept && o.Unseen, binding.KindOf(o.Err) == binding.AlreadyExists:
+		case o.State == plan.Kept && o.Unseen, contradicts(o.Err):
 			return cmp.Or(before, result.Ended)
 		case o.State == plan.Held, o.State == plan.Stopped, o.State == plan.Deferred, o.State == plan.Skipped, result.Incomplete:
 			return before

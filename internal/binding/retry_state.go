@@ -41,7 +41,7 @@ type RetryState struct {
 	// of our own credentials; zero if it did not, or has bound it since.
 	BindForbidden time.Time `json:"bindForbidden,omitzero"`
 	// ExistsSince is since when the registry refuses a write because the object is there
-	// already, which no read shows; zero if it does not.
+	// already or gone, which no read shows; zero if it does not.
 	ExistsSince time.Time `json:"existsSince,omitzero"`
 }
 

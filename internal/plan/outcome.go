@@ -58,8 +58,8 @@ type Outcome struct {
 	// Err is why it failed; nil otherwise.
 	Err error
 	// Unseen is true if the write is done and the registry does not show it yet. For an
-	// action that is kept, it is true if the registry refused it because the object
-	// exists already although no read shows it, or if it depends on such an action.
+	// action that is kept, it is true if the registry's answer contradicts its reads, or
+	// if it depends on such an action.
 	Unseen bool
 	// Record is what is remembered about the action's binding and platform after
 	// the round; nil if nothing is.

@@ -330,7 +330,7 @@ func TestKind1ANoToAnyWriteIsTriedAgain(t *testing.T) {
 				for _, d := range []plan.Desired{desire(gitlab()), desire(gitlab(other))} {
 					result := sync1(t, r, d)
 					for range 3 {
-						if result.Err() == nil {
+						if result.Err() == nil && !result.Incomplete {
 							break
 						}
 						w.Now = w.Now.Add(2 * time.Minute)

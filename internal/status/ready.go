@@ -148,7 +148,7 @@ func shortfall(o plan.Outcome, window *plan.WindowState) (reason string, m messa
 		}
 	case plan.Kept:
 		if o.Unseen {
-			return ReasonNotVisibleYet, message.New("condition.there-already")
+			return ReasonNotVisibleYet, message.New("condition.contradicted")
 		}
 		return kept(o.Action)
 	case plan.Failed:

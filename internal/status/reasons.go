@@ -8,7 +8,7 @@ const (
 	// ReasonConfirmed: a person confirmed it, because the registry cannot be asked.
 	ReasonConfirmed = "Confirmed"
 	// ReasonNotVisibleYet: reconciler wrote it, or the registry answered that it
-	// exists already, and no read shows it yet.
+	// exists already or is gone, and no read shows it yet.
 	ReasonNotVisibleYet = "NotVisibleYet"
 	// ReasonNotManaged: the declaration omits it.
 	ReasonNotManaged = "NotManaged"

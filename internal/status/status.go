@@ -123,7 +123,7 @@ func has(pending []binding.PendingStep, object binding.Object) bool {
 func (c computation) notRemoved(name string) *binding.Condition {
 	for _, o := range c.result.Of(name) {
 		if reason, m := shortfall(o, c.window); reason != "" {
-			ready := condition(binding.Ready, binding.False, reason, m)
+			ready := condition(binding.Ready, shortOf(reason), reason, m)
 			ready.Known, ready.LastTransitionTime = c.result.Ended, c.result.Ended
 			return &ready
 		}
