@@ -133,6 +133,56 @@ func TestASuspendedStepIsAskedOfNobody(t *testing.T) {
 	}
 }
 
+// TestASuspensionAuthorizesNothing: a person still has to authorize the account, although
+// nobody is asked while the binding is suspended.
+func TestASuspensionAuthorizesNothing(t *testing.T) {
+	declares := func(w *world) plan.Desired {
+		held := github()
+		held.Spec.Suspend = &binding.Suspend{Until: binding.DateOf(w.Now.Add(72 * time.Hour)), Reason: "freeze", Owner: "web"}
+		return desire(held)
+	}
+	octo := func(w *world, username string) {
+		w.Accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: username}
+	}
+	for name, tt := range map[string]struct {
+		suspend func(*testing.T, *world) plan.Desired
+		then    func(*world)
+		status  binding.ConditionStatus
+		reason  string
+	}{
+		"by its declaration": {func(_ *testing.T, w *world) plan.Desired { return declares(w) }, func(*world) {}, binding.True, "Suspended"},
+		"by a person": {func(t *testing.T, w *world) plan.Desired {
+			w.suspends(t, "web-github", w.Now.Add(time.Hour))
+			return desire(github())
+		}, func(*world) {}, binding.True, "Suspended"},
+		"and the registry is silent": {func(_ *testing.T, w *world) plan.Desired { return declares(w) }, func(w *world) {
+			w.FailOn("account", fault{Before: errors.New("down")})
+		}, binding.True, "AwaitingPersonLastKnown"},
+		"and another account is bound": {func(_ *testing.T, w *world) plan.Desired { return declares(w) }, func(w *world) { octo(w, "cat") }, binding.True, "AwaitingPersonLastKnown"},
+		"and somebody authorizes it":   {func(_ *testing.T, w *world) plan.Desired { return declares(w) }, func(w *world) { octo(w, "octo") }, binding.False, "Authorized"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			r, first := reconcile.New(w.options()), w.Now
+			synced(t, r, desire(github()))
+			w.Passes(time.Minute)
+			d := tt.suspend(t, w)
+			tt.then(w)
+			sync1(t, r, d)
+			c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization)
+			if c.Status != tt.status || c.Reason != tt.reason || c.Status == binding.True && !c.LastTransitionTime.Equal(first) {
+				t.Errorf("it is %s (%s) since %s: %s", c.Status, c.Reason, c.LastTransitionTime, text(c.Message))
+			}
+			if ready := conditionOf(t, r, "web-github", binding.Ready); ready.Status == binding.True && tt.status != binding.False {
+				t.Errorf("Ready is %s (%s)", ready.Status, ready.Reason)
+			}
+			if s := statusOf(t, r, "web-github"); len(s.Pending) > 0 {
+				t.Errorf("somebody is asked: %+v", s.Pending)
+			}
+		})
+	}
+}
+
 // TestWhatIsLeftForAPersonToUnbindWaitsToo removes a declaration of an instance
 // whose registry has no API.
 func TestWhatIsLeftForAPersonToUnbindWaitsToo(t *testing.T) {

@@ -199,9 +199,16 @@ func awaits(o plan.Outcome) (reason string, m message.Message) {
 }
 
 func (v view) awaitingAuthorization(bound binding.Condition) binding.Condition {
-	if o, ok := v.on(binding.AccountObject()); ok && o.Action.Kind == plan.Authorize {
+	o, _ := v.on(binding.AccountObject())
+	switch {
+	case o.Action.Kind == plan.Authorize:
 		reason, m := awaits(o)
 		return condition(binding.AwaitingAuthorization, binding.True, reason, m)
+	case o.Action.Cause != plan.CauseSuspended || bound.Status == binding.True:
+	case bound.Reason == ReasonNotBound: // Nobody is asked now, and yet somebody has to do it.
+		return condition(binding.AwaitingAuthorization, binding.True, ReasonSuspended, message.New("condition.authorization-suspended", "why", o.Action.Reason))
+	default:
+		return condition(binding.AwaitingAuthorization, binding.Unclear, bound.Reason, bound.Message)
 	}
 	if p := v.retry.PendingOf(v.declared.Spec.Platform, binding.AccountObject()); !p.Since.IsZero() { // It is unknown now whether it is done.
 		return condition(binding.AwaitingAuthorization, binding.Unclear, bound.Reason, bound.Message)
