@@ -17,9 +17,9 @@ import (
 func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []binding.PendingSince, news []plan.Event) {
 	at, unsure := x.o.Now(), false
 	for _, o := range own {
-		digest := x.digests[o.Action.Binding] // If the declaration changed, a step may no longer be needed although nobody did it.
-		sameDeclaration := digest == "" || before.Digest == "" || before.Digest == digest
 		a, p := o.Action, before.PendingOf(o.Action.Platform, o.Action.Object)
+		digest, asked := x.digests[a.Binding], cmp.Or(p.Digest, before.Digest)
+		sameDeclaration := digest == "" || asked == "" || asked == digest // If it changed, a step may no longer be needed although nobody did it.
 		unsure = unsure || x.unsure(a)
 		switch {
 		case a.Kind.ByPerson():
@@ -36,7 +36,7 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 				}
 				p.Asks = asks
 			}
-			p.Action = string(a.Kind)
+			p.Action, p.Digest = string(a.Kind), cmp.Or(digest, binding.Undeclared)
 			if p.TokenVersion != a.Target.TokenVersion {
 				p.TokenVersion = 0
 			}

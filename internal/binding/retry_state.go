@@ -108,6 +108,10 @@ func (e RetryState) AsOf(now time.Time) RetryState {
 	return e
 }
 
+// Undeclared takes the place of a spec's digest where a step is asked for because nothing
+// declares the binding.
+const Undeclared = "undeclared"
+
 // PendingSince is since when a step is pending for a person.
 type PendingSince struct {
 	Platform Platform `json:"platform"`
@@ -123,6 +127,9 @@ type PendingSince struct {
 	// is unknown what a person did.
 	Asks    string    `json:"asks,omitempty"`
 	Changed time.Time `json:"changed,omitzero"`
+	// Digest is that of the spec that last asked for the step, or Undeclared; empty in
+	// what an earlier version wrote.
+	Digest string `json:"digest,omitempty"`
 	// Overdue is true after an event has reported that it is overdue.
 	Overdue bool `json:"overdue,omitempty"`
 }

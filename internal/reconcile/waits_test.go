@@ -198,3 +198,69 @@ func TestWhatIsLeftForAPersonToUnbindWaitsToo(t *testing.T) {
 		t.Errorf("to unbind, a person is asked for %+v", s.Pending)
 	}
 }
+
+// TestAStepEndsByTheDeclarationThatAskedForIt, whatever was declared meanwhile while the
+// registry did not answer.
+func TestAStepEndsByTheDeclarationThatAskedForIt(t *testing.T) {
+	octo, cat := desire(github()), desire(github())
+	cat.Declarations[0].Spec.Username = "cat"
+	for name, tt := range map[string]struct {
+		silent   []plan.Desired
+		then     plan.Desired
+		username string
+		done     bool
+	}{
+		"it is the same all the time":        {[]plan.Desired{octo}, octo, "octo", true},
+		"it changed, and changed back":       {[]plan.Desired{cat, octo}, octo, "octo", true},
+		"it changed, and back as it is done": {[]plan.Desired{cat}, octo, "octo", true},
+		"it changed, to what is there":       {[]plan.Desired{cat}, cat, "cat", false},
+		"it changed as it is done":           {nil, cat, "cat", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			var news []string
+			r := reconcile.New(told(w, &news))
+			synced(t, r, octo)
+			asked := statusOf(t, r, "web-github").Pending
+			w.FailOn("account", fault{Before: errors.New("down")})
+			for _, d := range tt.silent {
+				w.Passes(time.Minute)
+				sync1(t, r, d)
+				s, c := statusOf(t, r, "web-github"), conditionOf(t, r, "web-github", binding.AwaitingAuthorization)
+				same := d.Declarations[0].Spec.Username == "octo"
+				if same && (c.Status != binding.True || c.Reason != "AwaitingPersonLastKnown" || !cmp.Equal(asked, s.Pending)) {
+					t.Errorf("for octo: %s (%s), %+v", c.Status, c.Reason, s.Pending)
+				}
+				if !same && (c.Status != binding.Unclear || len(s.Pending)+len(s.Steps) > 0) {
+					t.Errorf("for cat: %s (%s), %+v", c.Status, c.Reason, s.Pending)
+				}
+			}
+			w.Fault = nil
+			w.Accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: tt.username}
+			w.Passes(time.Minute)
+			synced(t, r, tt.then)
+			if done := strings.Contains(strings.Join(news, ","), "StepDone"); done != tt.done {
+				t.Errorf("told %q, want that it is done: %t", news, tt.done)
+			}
+			if s := statusOf(t, r, "web-github"); len(s.Pending) > 0 || len(w.RetryStates()) > 0 {
+				t.Errorf("it is pending still: %+v, %+v", s.Pending, w.RetryStates())
+			}
+		})
+	}
+}
+
+// TestAStepThatUnbindsIsNotOneThatBinds: a person does not unbind what is declared again.
+func TestAStepThatUnbindsIsNotOneThatBinds(t *testing.T) {
+	w := newWorld()
+	var news []string
+	r := reconcile.New(told(w, &news))
+	w.Accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: "octo"}
+	w.Caps.Unbind = false
+	d := desire(github())
+	synced(t, r, d)
+	synced(t, r, desire())
+	synced(t, r, d)
+	if len(news) != 1 || !strings.HasPrefix(news[0], "StepDue") {
+		t.Errorf("told %q", news)
+	}
+}

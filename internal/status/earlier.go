@@ -28,6 +28,7 @@ func declaredAgain(s binding.Status, d binding.Declaration) binding.Status {
 			conditions = append(conditions, *was)
 		}
 	}
+	s.Pending, s.Steps = s.Earlier.Pending, s.Earlier.Steps
 	s.Spec, s.Conditions, s.Earlier = s.Earlier.Spec, conditions, nil
 	return s
 }
@@ -74,7 +75,11 @@ func Unplanned(s binding.Status, d binding.Declaration, why message.Message, now
 	before := s
 	s = Failed(declaredAgain(s, d), why, now)
 	r := redeclaration{&s.Spec, &d}
-	if changed := r.redeclared(binding.Ready); changed && s.Earlier == nil {
+	changed := r.redeclared(binding.Ready)
+	if changed {
+		s.Pending, s.Steps = nil, nil // They are about what was declared before.
+	}
+	if changed && s.Earlier == nil {
 		s.Earlier = &before
 	} else if !changed && s.Earlier == nil {
 		return s

@@ -21,7 +21,7 @@ type redeclaration struct {
 // is about something else.
 func (r redeclaration) redeclared(of binding.ConditionType) bool {
 	switch of {
-	case binding.Bound, binding.Reachable, binding.AccountAllowed:
+	case binding.Bound, binding.Reachable, binding.AccountAllowed, binding.AwaitingAuthorization:
 		return r.otherAccount()
 	case binding.SecretAvailable, binding.TokenFresh:
 		return r.otherToken()

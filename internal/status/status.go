@@ -101,10 +101,10 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 	s.TokenVersion = v.version(s)
 	s.TokenExpires = v.expires(c.before[d.Name], s)
 	s = withPending(s, v.outcomes)
-	for _, p := range c.before[d.Name].Pending {
-		if c.before[d.Name].Spec.Digest() != d.Spec.Digest() {
-			break // Its steps are about the previous declaration.
-		}
+	if before == nil || before.Spec.Digest() != d.Spec.Digest() {
+		return s // Its steps are about the previous declaration.
+	}
+	for _, p := range before.Pending {
 		if remembered := v.retry.PendingOf(d.Spec.Platform, p.Object); !remembered.Since.IsZero() && !has(s.Pending, p.Object) {
 			s.Pending, s.Steps = append(s.Pending, p), append(s.Steps, p.Steps...)
 		}
