@@ -46,7 +46,9 @@ func (x *run) remember(ctx context.Context, result *plan.Result) {
 	written := x.replace(ctx, x.round.RetryStates, after)
 	for i := range result.Outcomes {
 		o := &result.Outcomes[i]
-		o.Retry = after[o.Action.Binding]
+		if o.Retry = after[o.Action.Binding]; o.State == plan.Held && o.Retry.Failed == nil {
+			o.Retry.Failed = new(x.round.Retries[o.Action.Binding]) // A person reset it after that.
+		}
 		o.Pending = x.pendingStep(o.Action, o.Retry, result.Ended)
 		if counts(*o) {
 			x.noted(o, written[o.Action.Binding])

@@ -120,6 +120,34 @@ func TestThePausesBetweenAttempts(t *testing.T) {
 	}
 }
 
+// TestWhatIsHeldSaysHowOftenItFailed, also if a person resets the binding meanwhile.
+func TestWhatIsHeldSaysHowOftenItFailed(t *testing.T) {
+	s := newSite()
+	s.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.Throttled, Op: message.Verbatim("registry: bind")}})
+	for range 2 {
+		s.apply(t.Context(), s.round(t, worldtest.GitLab()))
+		s.Passes(25 * time.Second)
+	}
+	s.Now = s.Now.Add(-20 * time.Second)
+	failed := s.RetryStates()["pay-gitlab"] // A step that is over now has the state written again.
+	failed.Pending = []binding.PendingSince{{Platform: binding.Codeup, Object: binding.AccountObject(), Action: string(plan.Manual), Since: noon()}}
+	if err := s.State.PutRetryState(t.Context(), failed); err != nil {
+		t.Fatal(err)
+	}
+	round := s.round(t, worldtest.GitLab())
+	_, applier := s.parts()
+	if _, err := applier.Reset(t.Context(), "pay-gitlab", binding.Person{By: "Ada"}); err != nil {
+		t.Fatal(err)
+	}
+	o := s.apply(t.Context(), round).Outcomes[0]
+	if o.State != plan.Held || o.Retry.Failed == nil || o.Retry.Failed.Times != 2 || o.Retry.Failed.Next.IsZero() {
+		t.Errorf("it is %s, failed %+v", o.State, o.Retry.Failed)
+	}
+	if left := s.RetryStates()["pay-gitlab"].Failed; left != nil {
+		t.Errorf("what the person reset is back: %+v", left)
+	}
+}
+
 // TestAFailureIsOverWhenNothingIsLeftOfIt: "pay" failed before a round with nothing
 // to do.
 func TestAFailureIsOverWhenNothingIsLeftOfIt(t *testing.T) {
