@@ -127,7 +127,11 @@ func onlyReported(drift message.Message) message.Message {
 func (m *maker) unbound(s subject) bool {
 	title := s.d.Spec.Platform.Title()
 	gone := message.New("drift.unbound", "platform", title)
-	if m.reportDrift(s, gone) {
+	reported := gone
+	if s.ours() && s.record.AccountID == "" && s.record.Written.NeverShown() {
+		reported = message.New("drift.never-shown", "platform", title)
+	}
+	if m.reportDrift(s, reported) {
 		return false
 	}
 	a := Action{Cause: CauseAbsent, Reason: message.New("reason.not-bound", "platform", title)}
