@@ -24,6 +24,8 @@ type view struct {
 	// tokenChanged is true if a different token was bound when the conditions were
 	// last computed.
 	tokenChanged bool
+	// noVersion is true if no version of the token was known to be bound then.
+	noVersion bool
 	// warnings are the days before a token's end at which it ends soon.
 	warnings []int
 	// retry is the binding's retry state.

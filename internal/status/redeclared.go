@@ -23,8 +23,10 @@ func (r redeclaration) redeclared(of binding.ConditionType) bool {
 	switch of {
 	case binding.Bound, binding.Reachable, binding.AccountAllowed, binding.AwaitingAuthorization:
 		return r.otherAccount()
-	case binding.SecretAvailable, binding.TokenFresh:
+	case binding.SecretAvailable:
 		return r.otherToken()
+	case binding.TokenFresh:
+		return r.otherToken() || r.otherEnd()
 	case binding.TokenValid:
 		return r.otherAccount() || r.otherToken()
 	case binding.RepositoriesLinked:
@@ -46,6 +48,11 @@ func (r redeclaration) otherToken() bool {
 	return r.before != nil && vaultOf(*r.before) != vaultOf(r.declared.Spec)
 }
 
+// otherEnd reports whether another end of the token is declared, or none.
+func (r redeclaration) otherEnd() bool {
+	return r.before != nil && endOf(*r.before) != endOf(r.declared.Spec)
+}
+
 func (r redeclaration) otherRepositories(of func(binding.Repository) binding.Repository) bool {
 	return r.before != nil && repositoriesOf(*r.before, of) != repositoriesOf(r.declared.Spec, of)
 }
@@ -55,6 +62,13 @@ func vaultOf(s binding.Spec) binding.VaultRef {
 		return binding.VaultRef{}
 	}
 	return s.Token.Vault
+}
+
+func endOf(s binding.Spec) binding.Date {
+	if s.Token == nil {
+		return binding.Date{}
+	}
+	return s.Token.Expires
 }
 
 // repositoriesOf identifies declared image repositories, whatever their order.

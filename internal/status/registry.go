@@ -28,6 +28,8 @@ func (v view) bound() binding.Condition {
 		return v.boundUnknown(o, *unknown)
 	case !asked:
 		return is(binding.Unclear, ReasonNotAsked, message.New("condition.registry-not-asked"))
+	case state.Account == nil && o.Action.Cause == plan.CauseUnfinished:
+		return is(binding.False, ReasonBindingLost, whyLost(o))
 	case state.Account == nil && o.Err != nil:
 		return is(binding.False, ReasonFailed, message.Says(o.Err))
 	case state.Account == nil:
@@ -40,6 +42,18 @@ func (v view) bound() binding.Condition {
 			"platform", v.declared.Spec.Platform.Title(), "account", state.Account.Username, "why", o.Action.Reason))
 	}
 	return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
+}
+
+// whyLost says why an account that we unbound is not bound again: because of the
+// last try.
+func whyLost(o plan.Outcome) message.Message {
+	switch f := o.Retry.Failed; {
+	case o.Err != nil:
+		return message.Says(o.Err)
+	case f != nil && !f.Why.IsZero():
+		return f.Why
+	}
+	return o.Action.Reason
 }
 
 // boundUnknown is the condition if the registry did not answer. All that is known

@@ -89,7 +89,7 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 	)
 	if s, known := c.before[d.Name]; known {
 		before = new(declaredAgain(s, d))
-		v.before, old = &before.Spec, before.Conditions
+		v.before, old, v.noVersion = &before.Spec, before.Conditions, s.TokenVersion == 0
 	}
 	account, _ := v.on(binding.AccountObject())
 	v.tokenChanged = account.State == plan.Done || v.record != nil && v.record.TokenVersion != c.before[d.Name].TokenVersion

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -129,7 +130,7 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 	case left == binding.EndsSoon:
 		return is(binding.False, ReasonExpiresSoon, message.New("condition.expires-soon", "at", state.Expires, "source", state.ExpiresSource))
 	case nothingBound(account):
-		return is(binding.False, account.Reason, account.Message)
+		return from(account, binding.TokenFresh)
 	case bound == binding.TokenUnknown:
 		return is(binding.Unclear, ReasonVersionUnknown, message.New("condition.version-unknown"))
 	case state.Unknown != nil:
@@ -150,7 +151,7 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 // or the account is not ours.
 func (v view) version(s binding.Status) int {
 	bound := binding.FindCondition(s.Conditions, binding.Bound)
-	if v.record == nil || bound == nil || nothingBound(*bound) || bound.Reason == ReasonOtherAccount || v.boundToken() == binding.TokenUnknown {
+	if v.record == nil || bound == nil || nothingBound(*bound) || bound.Reason == ReasonOtherAccount || v.noVersionSince(*bound) || v.boundToken() == binding.TokenUnknown {
 		return 0
 	}
 	return v.record.TokenVersion
@@ -184,7 +185,7 @@ func (v view) otherBound(bound binding.Comparison, account binding.Condition, st
 		return c, false
 	case nothingBound(account):
 		return newer(account.Message)
-	case notShown(account):
+	case notShown(account), v.noVersionSince(account):
 		return condition(binding.TokenFresh, binding.Unclear, account.Reason, account.Message), true
 	case bound == binding.TokenAnew:
 		return newer(message.New("condition.made-anew", "version", state.Version))
@@ -197,11 +198,17 @@ func (v view) otherBound(bound binding.Comparison, account binding.Condition, st
 // nothingBound reports whether no account is bound. A different account counts as
 // bound, and a pending step for a person does not show what is bound meanwhile.
 func nothingBound(bound binding.Condition) bool {
-	switch bound.Reason {
+	switch cmp.Or(bound.KnownReason, bound.Reason) {
 	case ReasonNotBound, ReasonBindingLost, ReasonFailed:
 		return bound.Status == binding.False
 	}
 	return false
+}
+
+// noVersionSince reports whether it is unknown now what is bound, and no version was
+// known to be bound before.
+func (v view) noVersionSince(bound binding.Condition) bool {
+	return v.noVersion && bound.Status == binding.Unclear && !notShown(bound)
 }
 
 // notShown reports whether it is unknown so far what a write did to the account:
@@ -239,7 +246,7 @@ func (v view) reachable() binding.Condition {
 		a := firstWith(site, binding.No)
 		return condition(binding.Reachable, binding.False, a.Reason, a.Message)
 	}
-	all := append(site, own...)
+	all := slices.Concat(site, own, v.boundAnswers())
 	for _, path := range slices.Sorted(maps.Keys(v.obs.Projects[v.declared.Name])) {
 		all = append(all, v.obs.Projects[v.declared.Name][path].Answers...)
 	}
