@@ -159,9 +159,9 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	return outcome
 }
 
-// contradicted reports whether the registry's answer to a write contradicts its reads, and
-// these may still be too old. Where they disagree for longer than sync.settle, the write
-// has failed.
+// contradicted reports whether the registry's answer to a write contradicts its reads,
+// and the reads may still be too old. If they contradict each other for longer than
+// sync.settle, the write has failed.
 func (x *run) contradicted(name string, err error) bool {
 	since := cmp.Or(plan.RetryStateOf(x.round.RetryStates, name).ExistsSince, x.o.Now())
 	return contradicts(err) && x.o.Now().Before(since.Add(x.o.Settle))

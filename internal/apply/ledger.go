@@ -133,8 +133,8 @@ func (l *ledger) supersede(ctx context.Context, intent binding.Intent) error {
 	return nil
 }
 
-// done writes the outcome of an intent: the record after it. Only then it deletes
-// the intent.
+// done writes the outcome of an intent: the record after it. Only then does it
+// delete the intent.
 func (l *ledger) done(ctx context.Context, intent binding.Intent) error {
 	if err := l.happened(ctx, intent); err != nil {
 		return err

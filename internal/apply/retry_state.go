@@ -184,8 +184,9 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 	return now, news
 }
 
-// existsSince is since when the registry's answers contradict its reads, after a round. A
-// write that was not tried changes nothing.
+// existsSince returns since when the registry's answers to a binding's writes
+// contradict its reads, after a round; zero if they do not. A write that was not
+// tried does not change that.
 func existsSince(own []plan.Outcome, before time.Time, result plan.Result) time.Time {
 	for _, o := range own {
 		switch {

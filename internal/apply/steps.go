@@ -26,7 +26,7 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 			if p.Since.IsZero() {
 				p = binding.PendingSince{Platform: a.Platform, Object: a.Object, Since: at, TokenVersion: a.Target.TokenVersion}
 				if len(before.Pending) > 0 {
-					p.Changed = at // The steps that were shown before are not all of them.
+					p.Changed = at // A person may have read the other steps without this one.
 				}
 				news = append(news, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
 			}
@@ -67,9 +67,9 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 	return now, news
 }
 
-// noteSteps notes in the records what the steps for people make unknown, because the
-// registry cannot be asked whether they are done. A step whose note cannot be written
-// has failed.
+// noteSteps notes in the records what becomes unknown because of the steps for
+// people: the registry cannot be asked whether they are done. If the note cannot be
+// written, the step has failed.
 func (x *run) noteSteps(ctx context.Context, outcomes []plan.Outcome) {
 	for i := range outcomes {
 		o := &outcomes[i]

@@ -53,8 +53,8 @@ func (r Record) CompareToken(declared VaultRef, has TokenState, account *Account
 	return TokenAnother
 }
 
-// unlessAsked returns how the recorded token compares, unless a person was asked to
-// bind something else since: then a token that is the same may not be bound.
+// unlessAsked returns c, but TokenUnknown instead of TokenSame if a person was
+// asked to bind something else since: the person may have done it.
 func (r Record) unlessAsked(c Comparison) Comparison {
 	if c == TokenSame && r.StepAsked {
 		return TokenUnknown

@@ -25,9 +25,9 @@ const (
 	Refused FailureKind = "Refused"
 	// Forbidden: our own credentials do not allow the call.
 	Forbidden FailureKind = "Forbidden"
-	// AlreadyExists: the other side did not make the object, because it is there. A
-	// read that did not show it was old, or somebody else made it since: what is there
-	// is not known until a read shows it.
+	// AlreadyExists: the other side did not create the object, because it exists
+	// already. Either a read that did not show it was too old, or somebody else
+	// created it since. What exists is unknown until a read shows it.
 	AlreadyExists FailureKind = "AlreadyExists"
 	// NotFound: the other side answered with certainty that the object does not
 	// exist.

@@ -122,9 +122,10 @@ type PendingSince struct {
 	// TokenVersion is the version of the token that the step has asked for since
 	// then; 0 if that changed, or there is none.
 	TokenVersion int `json:"tokenVersion,omitempty"`
-	// Asks identifies what the step asks for. Changed is when that changed last, after
-	// a person could read the steps of the binding; zero if it did not. If it did, it
-	// is unknown what a person did.
+	// Asks identifies what the step asks for. Changed is when that last changed, or
+	// when the step was added to others, after a person could read the binding's
+	// steps; zero if neither happened. If it is set, it is unknown what a person
+	// did.
 	Asks    string    `json:"asks,omitempty"`
 	Changed time.Time `json:"changed,omitzero"`
 	// Digest is that of the spec that last asked for the step, or Undeclared; empty in

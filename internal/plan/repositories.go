@@ -356,8 +356,8 @@ func (m *maker) confirmedSource(r image) bool {
 	return false
 }
 
-// afterStep reports whether a person was asked to set up something else than what is
-// remembered, and may have done it.
+// afterStep reports whether a person was asked to set up something other than what
+// is remembered, and may have done it.
 func (r image) afterStep() bool { return r.memory != nil && r.memory.StepAsked }
 
 // unconfirmed returns the image repository as one that nobody has confirmed,

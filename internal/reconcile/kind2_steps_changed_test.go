@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// attestedAgain attests after the steps changed: the first time is refused, and
-// writes nothing that counts as a confirmation.
+// attestedAgain attests twice after the steps changed: the first attest is refused
+// and records no confirmation, the second succeeds.
 func attestedAgain(t *testing.T, w *world, r *reconcile.Reconciler, name string) {
 	t.Helper()
 	before := w.Records()[name+"/gitlab"]
@@ -24,9 +24,9 @@ func attestedAgain(t *testing.T, w *world, r *reconcile.Reconciler, name string)
 	attested(t, r, name)
 }
 
-// TestKind2StepsThatChangedAreReadAgain: a person confirms what the steps asked for
-// that they have read. If the steps changed since they were first shown, that is
-// unknown, so the first confirmation is refused.
+// TestKind2StepsThatChangedAreReadAgain: a person confirms the steps that they
+// read. If the steps changed since they were first shown, it is unknown which ones
+// the person read, so the first confirmation is refused.
 func TestKind2StepsThatChangedAreReadAgain(t *testing.T) {
 	rotated := func(w *world, d *binding.Declaration) {
 		w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-next")

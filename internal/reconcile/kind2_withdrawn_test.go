@@ -13,9 +13,9 @@ import (
 	"reconciler/internal/worldtest"
 )
 
-// TestKind2AWithdrawnStepMayBeDone: once a person was asked to set up something else, what is
-// there is unknown, also when the step is no longer asked for. A step is asked for
-// again, until a person confirms what is declared.
+// TestKind2AWithdrawnStepMayBeDone: once a person was asked to set up something
+// else, it is unknown what is set up, even after the step is withdrawn. A step is
+// pending until a person confirms what is declared.
 func TestKind2AWithdrawnStepMayBeDone(t *testing.T) {
 	other := func(edit func(*binding.Declaration)) func(*world) plan.Desired {
 		return func(*world) plan.Desired { return desire(gitlab(edit)) }
@@ -115,8 +115,8 @@ func TestKind2AWithdrawnStepAboutRules(t *testing.T) {
 	}
 }
 
-// TestKind2AStepIsNotShownUnwritten: what a step makes unknown is written before the
-// step counts as asked for.
+// TestKind2AStepIsNotShownUnwritten: a person is asked for a step only after the
+// records say what the step makes unknown.
 func TestKind2AStepIsNotShownUnwritten(t *testing.T) {
 	w := byHand()
 	r, d := reconcile.New(w.options()), desire(gitlab())
@@ -136,8 +136,8 @@ func TestKind2AStepIsNotShownUnwritten(t *testing.T) {
 	}
 }
 
-// TestKind11ASilentStoreConfirmsNothing: a step that is pending is not done because
-// the secret store does not answer.
+// TestKind11ASilentStoreConfirmsNothing: if the secret store does not answer, a
+// pending step does not count as done.
 func TestKind11ASilentStoreConfirmsNothing(t *testing.T) {
 	for name, serves := range map[string]func() *world{"by hand": byHand, "as documented": documented} {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +165,8 @@ func TestKind11ASilentStoreConfirmsNothing(t *testing.T) {
 	}
 }
 
-// TestKind2ARenamedBindingKeepsWhoConfirmedIt: a new name confirms nothing anew.
+// TestKind2ARenamedBindingKeepsWhoConfirmedIt: after a binding is renamed, its
+// status still says who confirmed it and when.
 func TestKind2ARenamedBindingKeepsWhoConfirmedIt(t *testing.T) {
 	w := byHand()
 	r, d := reconcile.New(w.options()), desire(gitlab())

@@ -103,7 +103,7 @@ func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled 
 	case planned && done(o) && o.Action.Kind == plan.Unbind:
 		return is(binding.False, ReasonNotBound, message.New("condition.unbound"))
 	case planned && done(o) && o.Action.Kind == plan.Adopt && o.Action.Target.Account == nil:
-		return c, false // A person confirmed the account, and it has a new name.
+		return c, false // A person confirmed the account, and the binding was renamed since.
 	case planned && done(o):
 		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 	case errors.Is(o.Err, plan.ErrFellBack) && o.Record != nil && !binding.SameAccount(o.Action.Target.Declaration.Spec.Account(), o.Record.Wanted()):
