@@ -7,12 +7,12 @@ import (
 	"reconciler/internal/message"
 )
 
-// errShown is in the chain of the error of a removal if the registry answered that the
-// object is gone, and a read shows it.
+// errShown is wrapped by the error of a removal if the registry answered that the
+// object is gone, although a read shows it.
 var errShown = message.NewError("apply.shown")
 
-// contradicts reports whether the registry's answer to a write contradicts its reads:
-// what was to be made is there already, or what was to be removed is gone.
+// contradicts reports whether the registry's answer to a write contradicts its
+// reads: the object to create exists already, or the object to remove is gone.
 func contradicts(err error) bool {
 	return binding.KindOf(err) == binding.AlreadyExists || errors.Is(err, errShown)
 }

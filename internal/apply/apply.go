@@ -31,7 +31,8 @@ type run struct {
 
 	mu     sync.Mutex
 	failed map[string]bool
-	// hidden are the bindings with a write whose answer contradicts the reads.
+	// hidden are the bindings with a write whose answer contradicts the registry's
+	// reads.
 	hidden map[string]bool
 	// glasses let the run change the instance outside of its windows. unbound are
 	// the bindings whose account has to wait for a window to be bound.

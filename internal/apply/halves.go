@@ -120,7 +120,7 @@ func (x *run) following(ctx context.Context, i int) plan.OutcomeState {
 	for _, j := range x.follows(i) {
 		b := x.round.Plan.Actions[j]
 		if b.Settled() || b.Reported() {
-			continue // Drift that is only reported stays, whatever precedes it.
+			continue // Drift that is only reported is not repaired, whatever precedes it.
 		}
 		if b.Kind == plan.Forbidden || b.Kind == plan.Noop {
 			return plan.Skipped

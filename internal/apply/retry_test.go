@@ -120,7 +120,8 @@ func TestThePausesBetweenAttempts(t *testing.T) {
 	}
 }
 
-// TestWhatIsHeldSaysHowOftenItFailed, also if a person resets the binding meanwhile.
+// TestWhatIsHeldSaysHowOftenItFailed: this is so even if a person resets the
+// binding in the meantime.
 func TestWhatIsHeldSaysHowOftenItFailed(t *testing.T) {
 	s := newSite()
 	s.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.Throttled, Op: message.Verbatim("registry: bind")}})
@@ -129,7 +130,7 @@ func TestWhatIsHeldSaysHowOftenItFailed(t *testing.T) {
 		s.Passes(25 * time.Second)
 	}
 	s.Now = s.Now.Add(-20 * time.Second)
-	failed := s.RetryStates()["pay-gitlab"] // A step that is over now has the state written again.
+	failed := s.RetryStates()["pay-gitlab"] // The step added here is over, so the state is written again.
 	failed.Pending = []binding.PendingSince{{Platform: binding.Codeup, Object: binding.AccountObject(), Action: string(plan.Manual), Since: noon()}}
 	if err := s.State.PutRetryState(t.Context(), failed); err != nil {
 		t.Fatal(err)

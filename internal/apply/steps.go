@@ -19,7 +19,7 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 	for _, o := range own {
 		a, p := o.Action, before.PendingOf(o.Action.Platform, o.Action.Object)
 		digest, asked := x.digests[a.Binding], cmp.Or(p.Digest, before.Digest)
-		sameDeclaration := digest == "" || asked == "" || asked == digest // If it changed, a step may no longer be needed although nobody did it.
+		sameDeclaration := digest == "" || asked == "" || asked == digest // If the declaration changed, a step may no longer be needed although nobody did it.
 		unsure = unsure || x.unsure(a)
 		switch {
 		case a.Kind.ByPerson():

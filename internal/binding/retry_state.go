@@ -40,8 +40,9 @@ type RetryState struct {
 	// BindForbidden is when the registry last refused to bind the account because
 	// of our own credentials; zero if it did not, or has bound it since.
 	BindForbidden time.Time `json:"bindForbidden,omitzero"`
-	// ExistsSince is since when the registry refuses a write because the object is there
-	// already or gone, which no read shows; zero if it does not.
+	// ExistsSince is since when the registry has refused writes because their
+	// objects exist already or are gone, although no read shows that; zero if it
+	// does not.
 	ExistsSince time.Time `json:"existsSince,omitzero"`
 }
 
@@ -108,8 +109,8 @@ func (e RetryState) AsOf(now time.Time) RetryState {
 	return e
 }
 
-// Undeclared takes the place of a spec's digest where a step is asked for because nothing
-// declares the binding.
+// Undeclared is used instead of a spec's digest if a step is asked for because
+// nothing declares the binding.
 const Undeclared = "undeclared"
 
 // PendingSince is since when a step is pending for a person.
@@ -128,8 +129,8 @@ type PendingSince struct {
 	// did.
 	Asks    string    `json:"asks,omitempty"`
 	Changed time.Time `json:"changed,omitzero"`
-	// Digest is that of the spec that last asked for the step, or Undeclared; empty in
-	// what an earlier version wrote.
+	// Digest is the digest of the spec that last asked for the step, or Undeclared;
+	// empty if an earlier version wrote the state.
 	Digest string `json:"digest,omitempty"`
 	// Overdue is true after an event has reported that it is overdue.
 	Overdue bool `json:"overdue,omitempty"`

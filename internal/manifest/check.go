@@ -209,7 +209,8 @@ func (n *node) find(fields ...string) *node {
 	return n
 }
 
-// textOf is the scalar at the given keys as it is written; empty if there is none.
+// textOf returns the scalar at the given keys as it is written; empty if there is
+// none.
 func (n *node) textOf(fields ...string) string {
 	if child := n.find(fields...); child != nil && child.kind == scalar {
 		return child.text
@@ -217,7 +218,7 @@ func (n *node) textOf(fields ...string) string {
 	return ""
 }
 
-// place sets the place of a finding about n.
+// place returns a finding about n with its place.
 func (n *node) place(file string, f finding.Finding) finding.Finding {
 	return f.At(file, n.at.Line, n.at.Column).In(n.path)
 }

@@ -23,7 +23,7 @@ func (s declarationField) finding(code string, m message.Message) finding.Findin
 	return s.place(finding.New(code, m))
 }
 
-// place sets the place of a finding about the field.
+// place returns a finding about the field with its place.
 func (s declarationField) place(f finding.Finding) finding.Finding {
 	return f.At(s.declaration.File, s.at().Line, s.at().Column).In(s.path)
 }

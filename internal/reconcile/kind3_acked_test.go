@@ -9,8 +9,8 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// acknowledged is a world with a new token, whose registry says yes to as many binds of it,
-// and does nothing.
+// acknowledged returns a world with a new token, whose registry accepts that many
+// binds of the token without doing them.
 func acknowledged(t *testing.T, policy binding.DriftPolicy, binds int) *lagging {
 	t.Helper()
 	l := quiet(t, func(d *binding.Declaration) { d.Spec.DriftPolicy = policy })
@@ -22,8 +22,10 @@ func acknowledged(t *testing.T, policy binding.DriftPolicy, binds int) *lagging 
 	return l
 }
 
-// TestKind3WhatIsNeverShownTwiceIsForAPerson: drift is only reported, so a third bind is not
-// sent. The account was not unbound by somebody else, and a person is told what to do.
+// TestKind3WhatIsNeverShownTwiceIsForAPerson: the registry accepted a new token
+// twice without binding it. Drift is only reported, so a third bind is not sent.
+// The status says what a person has to do, and does not say that somebody else
+// unbound the account.
 func TestKind3WhatIsNeverShownTwiceIsForAPerson(t *testing.T) {
 	l := acknowledged(t, binding.Report, 2)
 	l.syncs(6, 5*time.Minute)

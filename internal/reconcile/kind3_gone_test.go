@@ -9,9 +9,10 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind3WhatTheRegistrySaysIsGoneIsNotVisibleYet: an account or a rule is removed because
-// a read still shows it, and the registry says that it is gone. Neither is certain: nothing
-// is said to be kept, and nothing to be gone.
+// TestKind3WhatTheRegistrySaysIsGoneIsNotVisibleYet: an account or a rule is
+// removed because a read still shows it, and the registry says that it is gone.
+// Neither is certain, so the status says neither that it is kept nor that it is
+// gone.
 func TestKind3WhatTheRegistrySaysIsGoneIsNotVisibleYet(t *testing.T) {
 	unready := func(l *lagging, of ...binding.ConditionType) {
 		for _, c := range of {

@@ -199,7 +199,8 @@ func TestWhatIsLeftForAPersonToUnbindWaitsToo(t *testing.T) {
 	}
 }
 
-// TestAStepEndsByTheDeclarationThatAskedForIt, whatever was declared meanwhile while the
+// TestAStepEndsByTheDeclarationThatAskedForIt: a step is reported as done only
+// under the declaration that asked for it, whatever else was declared while the
 // registry did not answer.
 func TestAStepEndsByTheDeclarationThatAskedForIt(t *testing.T) {
 	octo, cat := desire(github()), desire(github())
@@ -249,7 +250,8 @@ func TestAStepEndsByTheDeclarationThatAskedForIt(t *testing.T) {
 	}
 }
 
-// TestAStepThatUnbindsIsNotOneThatBinds: a person does not unbind what is declared again.
+// TestAStepThatUnbindsIsNotOneThatBinds: if a binding is declared again before a
+// person has unbound it, no step is reported as done.
 func TestAStepThatUnbindsIsNotOneThatBinds(t *testing.T) {
 	w := newWorld()
 	var news []string

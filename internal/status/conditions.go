@@ -207,7 +207,7 @@ func (v view) awaitingAuthorization(bound binding.Condition) binding.Condition {
 		reason, m := awaits(o)
 		return condition(binding.AwaitingAuthorization, binding.True, reason, m)
 	case o.Action.Cause != plan.CauseSuspended || bound.Status == binding.True:
-	case bound.Reason == ReasonNotBound: // Nobody is asked now, and yet somebody has to do it.
+	case bound.Reason == ReasonNotBound: // Nobody is asked now, but somebody still has to do it.
 		return condition(binding.AwaitingAuthorization, binding.True, ReasonSuspended, message.New("condition.authorization-suspended", "why", o.Action.Reason))
 	default:
 		return condition(binding.AwaitingAuthorization, binding.Unclear, bound.Reason, bound.Message)
