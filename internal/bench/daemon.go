@@ -2,20 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"slices"
 	"time"
 
+	"reconciler/internal/client"
 	"reconciler/internal/sandbox"
 )
 
@@ -98,50 +92,10 @@ func awaitBindings(ctx context.Context, socket string, want int) error {
 }
 
 // shownBindings asks the daemon at socket how many bindings have been synced. The
-// daemon also lists the others, with everything unknown.
-func shownBindings(ctx context.Context, socket string) (int, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
-	}}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://daemon/v1alpha1/bindings?view=rows", http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Accept", "text/csv, application/json")
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && kind == "text/csv" {
-		return syncedCSV(resp.Body)
-	}
-	return syncedJSON(resp.Body) // An earlier build has no CSV.
-}
-
-func syncedCSV(from io.Reader) (synced int, err error) {
-	rows, err := csv.NewReader(from).ReadAll()
-	if err != nil || len(rows) == 0 {
-		return 0, err
-	}
-	column := slices.Index(rows[0], "lastSync")
-	if column < 0 {
-		return 0, fmt.Errorf("the daemon's rows have no column lastSync: %q", rows[0])
-	}
-	for _, row := range rows[1:] {
-		if row[column] != "" {
-			synced++
-		}
-	}
-	return synced, nil
-}
-
-func syncedJSON(from io.Reader) (synced int, err error) {
-	var rows []struct {
-		LastSync time.Time `json:"lastSync"`
-	}
-	err = json.NewDecoder(from).Decode(&rows)
+// daemon also lists the others, with everything unknown. The client also reads the
+// answers of an earlier build.
+func shownBindings(ctx context.Context, socket string) (synced int, err error) {
+	rows, err := client.New(socket).Rows(ctx)
 	for _, row := range rows {
 		if !row.LastSync.IsZero() {
 			synced++
