@@ -24,8 +24,6 @@ func newAudit(streams Streams) *cobra.Command {
 		Long: `audit reads the journal, which holds what the daemon remembers and did: records,
 intents, suspensions, confirmations, where secrets were sent, and the history.
 Each entry has a checksum and is chained to the previous one.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newAuditShow(streams), newAuditVerify(streams), newAuditAccept(streams))
 	return cmd

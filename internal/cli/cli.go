@@ -108,11 +108,11 @@ needs no account and no network.
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {
-		switch cmd.Name() {
-		case "completion":
-			cmd.Args = cobra.NoArgs // Only an unknown shell is handled here.
+		if !cmd.Runnable() { // A group of commands: only an unknown one is handled here.
+			cmd.Args = cobra.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-		case "help":
+		}
+		if cmd.Name() == "help" {
 			cmd.Args = knownCommand
 		}
 		withUse(cmd)

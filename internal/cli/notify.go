@@ -26,8 +26,6 @@ func newNotify(streams Streams) *cobra.Command {
 		Long: `notify tests the section notify of the configuration: "test" sends one message
 to a receiver, "preview" prints what messages say and who gets them.
 docs/notify.md describes the messages.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newNotifyTest(streams), newNotifyPreview(streams))
 	return cmd

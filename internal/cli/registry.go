@@ -28,8 +28,6 @@ func newRegistry(streams Streams) *cobra.Command {
 		Long: `registry finds out what Alibaba Cloud does not document about the calls that bind
 accounts. "record" finds out what is served and proposes a wire profile, "verify"
 verifies the profile with a throw-away account. Read docs/registry.md first.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newRegistryRecord(streams), newRegistryVerify(streams))
 	return cmd

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/pem"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,14 +180,11 @@ func weak(key ssh.PublicKey, sig *ssh.Signature) bool {
 func allowedKey(signers []allowedSigner, key ssh.PublicKey, now time.Time) error {
 	known := false
 	for _, s := range signers {
-		if !bytes.Equal(s.key.Marshal(), key.Marshal()) {
+		if !same(s.key, key) {
 			continue
 		}
 		known = true
-		forGit := len(s.namespaces) == 0
-		for _, pattern := range s.namespaces {
-			forGit = forGit || pattern == sshNamespace || pattern == "*"
-		}
+		forGit := len(s.namespaces) == 0 || slices.Contains(s.namespaces, sshNamespace) || slices.Contains(s.namespaces, "*")
 		if forGit && (s.after.IsZero() || !now.Before(s.after)) && (s.before.IsZero() || now.Before(s.before)) {
 			return nil
 		}
