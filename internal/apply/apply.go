@@ -282,8 +282,8 @@ func (x *run) noted(outcome *plan.Outcome, err error) {
 	}
 }
 
-// unrecorded says that something was done and err prevented recording it; nil for
-// nil.
+// unrecorded returns the error that something was done and err prevented recording
+// it; nil if err is nil.
 func unrecorded(err error) error {
 	if err == nil {
 		return nil

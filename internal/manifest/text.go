@@ -100,9 +100,9 @@ func isLFSPointer(text []byte) bool {
 		bytes.HasPrefix(text, []byte("version https://hawser.github.com/spec/")))
 }
 
-// beginsValue reports whether a YAML value, or a line, may begin at text[i]. It
-// says yes too often, so that the count is an upper bound for the values that the
-// parser can find.
+// beginsValue reports whether a YAML value, or a line, may begin at text[i]. It is
+// sometimes true where no value begins, so the count is an upper bound for the
+// values that the parser can find.
 func beginsValue(text []byte, i int) bool {
 	switch text[i] {
 	case '\n', ',', '[', '{':

@@ -12,8 +12,8 @@ const (
 	// CauseDrift: it was applied as declared, and somebody changed or removed it
 	// since. A noop with this cause reports the drift without correcting it.
 	CauseDrift Cause = "drift"
-	// CauseDeclarationChanged: the declaration asks for something else than was
-	// applied last.
+	// CauseDeclarationChanged: the declaration asks for something other than what
+	// was applied last.
 	CauseDeclarationChanged Cause = "declaration-changed"
 	// CauseTokenVersion: the secret store has a different version of the token.
 	CauseTokenVersion Cause = "token-version-changed"
