@@ -30,16 +30,8 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 				}
 				news = append(news, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
 			}
-			if asks := a.Asks(); p.Asks != asks {
-				if p.Asks != "" {
-					p.Changed = at
-				}
-				p.Asks = asks
-			}
-			p.Action, p.Digest = string(a.Kind), cmp.Or(digest, binding.Undeclared)
-			if p.TokenVersion != a.Target.TokenVersion {
-				p.TokenVersion = 0
-			}
+			p = askedFor(p, a, at)
+			p.Digest = cmp.Or(digest, binding.Undeclared)
 			if !p.Overdue && x.overdue(p.Since, at) {
 				p.Overdue = true
 				news = append(news, plan.Event{Kind: plan.StepOverdue, Action: a, Since: p.Since})
@@ -65,6 +57,19 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
 	})
 	return now, news
+}
+
+// askedFor returns a pending step after a round that asks for an action.
+func askedFor(p binding.PendingSince, a plan.Action, at time.Time) binding.PendingSince {
+	asks := a.Asks()
+	if p.Asks != "" && p.Asks != asks {
+		p.Changed = at
+	}
+	if p.TokenVersion != a.Target.TokenVersion {
+		p.TokenVersion = 0
+	}
+	p.Action, p.Asks = string(a.Kind), asks
+	return p
 }
 
 // noteSteps notes in the records what becomes unknown because of the steps for

@@ -38,8 +38,10 @@ func TestKind2StepsThatChangedAreReadAgain(t *testing.T) {
 		"another version": {rotated, rotated, 3},
 		"another account": {rotated, func(_ *world, d *binding.Declaration) { d.Spec.Username = "other" }, 2},
 		"another source":  {rotated, func(_ *world, d *binding.Declaration) { d.Spec.Repositories[0].Source = "pay/other" }, 2},
-		"another rule": {func(_ *world, d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Branch = "next" },
-			func(_ *world, d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Branch = "other" }, 1},
+		"another rule": {
+			func(_ *world, d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Branch = "next" },
+			func(_ *world, d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Branch = "other" }, 1,
+		},
 		"none of them":      {rotated, nil, 2},
 		"where the file is": {rotated, func(_ *world, d *binding.Declaration) { d.File = "other.yaml" }, 2},
 		"the first one":     {func(*world, *binding.Declaration) {}, rotated, 2},
