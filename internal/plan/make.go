@@ -147,7 +147,7 @@ func (m *maker) declaration(d *binding.Declaration) {
 		m.findMove(s)
 		m.noop(s, causeOf(*u), unknownReason(*u))
 	case m.holderBroken(s):
-		m.noop(s, CauseFileBroken, m.brokenReason())
+		m.waitsForFile(s)
 	default:
 		m.suspendEnded(s)
 		if m.account(s) {
@@ -196,6 +196,15 @@ func (m *maker) holderBroken(s subject) bool {
 	return slices.ContainsFunc(m.in.Records, func(r binding.Record) bool {
 		return r.Managed && r.Platform == s.d.Spec.Platform && !m.hasDeclaration(r)
 	})
+}
+
+// waitsForFile plans nothing for a declaration and its image repositories, because
+// of an invalid file.
+func (m *maker) waitsForFile(s subject) {
+	m.noop(s, CauseFileBroken, m.brokenReason())
+	for i := range s.d.Spec.Repositories {
+		m.onImage(m.image(s, i), Action{Kind: Noop, Cause: CauseFileBroken, Reason: m.brokenReason()})
+	}
 }
 
 // hasDeclaration reports whether the binding of a record is declared under the same
