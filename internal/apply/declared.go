@@ -26,6 +26,24 @@ func (l *ledger) keepFiles(ctx context.Context, declared []binding.Declaration) 
 	return nil
 }
 
+// keepUndeclared marks what is no longer declared and stays: if it is declared
+// again, a difference is no drift.
+func (x *run) keepUndeclared(ctx context.Context) error {
+	if x.keepsAll() {
+		return nil
+	}
+	for _, r := range x.ledger.all() {
+		marked, changed := r.WithUndeclared(x.round.Claimant(r))
+		if !changed {
+			continue
+		}
+		if err := x.ledger.put(ctx, marked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // LastDeclared returns the records with the deletion policies that were declared
 // last, even if the store had no space for them: a removal does what was declared
 // last.

@@ -131,7 +131,7 @@ func (x *run) reportForgotten(ctx context.Context, r binding.Record) {
 // keepsAll reports whether nothing is forgotten, because what the snapshot lacks
 // may still be declared.
 func (x *run) keepsAll() bool {
-	return len(x.round.Broken) > 0 || x.round.Rewritten || x.round.EmptySnapshot
+	return len(x.round.Broken) > 0 || !x.round.Held.IsZero() || x.round.Rewritten || x.round.EmptySnapshot
 }
 
 // succeeded reports whether a declaration with a different name has bound a

@@ -67,6 +67,10 @@ type Record struct {
 	// Removed is true if we unbound the account for good. Such a record is not
 	// Managed. It is kept while something that we made may be left.
 	Removed bool `json:"removed,omitempty"`
+	// Undeclared is true if the binding stayed when its declaration went, and was
+	// not applied since. If it is declared again, only the account that we left
+	// counts as ours, and a difference is no drift. See WithUndeclared.
+	Undeclared bool `json:"undeclared,omitempty"`
 	// Images are the image repositories that we linked, with the build rules
 	// that we made, each sorted.
 	Images []RecordedImage `json:"images,omitempty"`

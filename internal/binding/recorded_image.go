@@ -30,6 +30,9 @@ type RecordedImage struct {
 	// Rules are the build rules that we made, and those that we removed recently,
 	// sorted by key and id.
 	Rules []RecordedRule
+	// Undeclared is true if the image repository stayed when its declaration went,
+	// and its source was not applied since.
+	Undeclared bool
 }
 
 // Image returns what is remembered about an image repository; nil if nothing is, or
@@ -55,6 +58,9 @@ type RecordedRule struct {
 	Written    Write  `json:"written,omitzero"`
 	// Removed is true if we removed the rule.
 	Removed bool `json:"removed,omitempty"`
+	// Undeclared is true if the rule stayed when its declaration went, and was not
+	// applied since.
+	Undeclared bool `json:"undeclared,omitempty"`
 }
 
 // maxRemovedRules bounds how many removed rules of an image repository are
@@ -95,6 +101,8 @@ func (i *RecordedImage) SetLink(link *Link) {
 	i.Unlinked = nil
 	if link == nil {
 		i.Unlinked = i.Link
+	} else {
+		i.Undeclared = false
 	}
 	i.Link, i.LinkWritten, i.Unconfirmed, i.StepAsked = link, Write{}, nil, false
 }
@@ -200,11 +208,12 @@ type RecordedImageJSON struct {
 	Unlinked    *Link             `json:"unlinked,omitempty"`
 	SourceID    string            `json:"sourceID,omitempty"`
 	Rules       []RecordedRule    `json:"rules,omitempty"`
+	Undeclared  bool              `json:"undeclared,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
 func (i RecordedImage) MarshalJSON() ([]byte, error) {
-	out := RecordedImageJSON{Image: i.Image, Link: i.Link, Unconfirmed: i.Unconfirmed, StepAsked: i.StepAsked, LinkWritten: i.LinkWritten, Unlinked: i.Unlinked, SourceID: i.SourceID, Rules: i.Rules, RuleKeys: i.RuleKeys()}
+	out := RecordedImageJSON{Image: i.Image, Link: i.Link, Unconfirmed: i.Unconfirmed, StepAsked: i.StepAsked, LinkWritten: i.LinkWritten, Unlinked: i.Unlinked, SourceID: i.SourceID, Rules: i.Rules, RuleKeys: i.RuleKeys(), Undeclared: i.Undeclared}
 	for _, key := range out.RuleKeys {
 		if dockerfile := i.Dockerfile(key); dockerfile != "" {
 			if out.Dockerfiles == nil {
@@ -222,7 +231,7 @@ func (i *RecordedImage) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	*i = RecordedImage{Image: in.Image, Link: in.Link, Unconfirmed: in.Unconfirmed, StepAsked: in.StepAsked, LinkWritten: in.LinkWritten, Unlinked: in.Unlinked, SourceID: in.SourceID, Rules: in.Rules}
+	*i = RecordedImage{Image: in.Image, Link: in.Link, Unconfirmed: in.Unconfirmed, StepAsked: in.StepAsked, LinkWritten: in.LinkWritten, Unlinked: in.Unlinked, SourceID: in.SourceID, Rules: in.Rules, Undeclared: in.Undeclared}
 	if in.Rules != nil {
 		return nil
 	}

@@ -48,9 +48,10 @@ func (r Record) Unseen(obs Observation, at time.Time, settle time.Duration) []Un
 // for good. A read that still shows the account is then recognized as outdated, and
 // what we created in its image repositories is recognized as ours.
 func (r Record) AsRemoved() Record {
+	r, _ = r.WithUndeclared(nil)
 	return Record{
 		Instance: r.Instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
-		DeletionPolicy: r.DeletionPolicy, Removed: true, Images: r.Images, File: r.File, Revision: r.Revision,
+		DeletionPolicy: r.DeletionPolicy, Removed: true, Undeclared: true, Images: r.Images, File: r.File, Revision: r.Revision,
 	}
 }
 

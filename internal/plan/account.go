@@ -78,11 +78,11 @@ func accountChanges(d *binding.Declaration, a binding.Account) []Change {
 	return changes
 }
 
-// drifted reports whether what was applied last is what is declared, so that
-// somebody else caused a difference in the registry. It is false while a call of
-// ours is unfinished, because that may have caused it.
+// drifted reports whether what was applied last is what is declared, and was
+// declared all the time, so that somebody else caused a difference in the registry.
+// It is false while a call of ours is unfinished, because that may have caused it.
 func (m *maker) drifted(s subject) bool {
-	if !s.ours() || len(accountChanges(s.d, s.record.Wanted())) > 0 || vaultChanged(s) {
+	if !s.ours() || s.record.Undeclared || len(accountChanges(s.d, s.record.Wanted())) > 0 || vaultChanged(s) {
 		return false
 	}
 	return !m.unfinished(s)
@@ -321,6 +321,8 @@ func (m *maker) adoptReason(s subject) (Cause, message.Message, []Change) {
 		return CauseAlreadyThere, message.New("reason.bound-already"), nil
 	case s.renamed():
 		return CauseRenamed, message.New("reason.renamed"), renameChange(s)
+	case r.Undeclared:
+		return CauseAlreadyThere, message.New("reason.bound-already"), accountChanges(s.d, r.Wanted())
 	case !s.recorded():
 		return CauseBoundAnew, message.New("reason.bound-again"), accountChanges(s.d, r.Wanted())
 	case len(accountChanges(s.d, r.Wanted())) > 0:

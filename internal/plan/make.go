@@ -241,7 +241,7 @@ func (m *maker) subject(d *binding.Declaration) subject {
 		s.state.Account = nil // An account that cannot be listed is unknown.
 	}
 	s.token, s.tokenAsked = m.in.Observation.Tokens[d.Name]
-	if s.record = m.recordOf(d, s.state.Account); s.record != nil {
+	if s.record = m.in.recordOf(d, s.state.Account); s.record != nil {
 		m.claimed[keyOf(*s.record)] = true
 	}
 	return s
@@ -251,25 +251,47 @@ func (m *maker) subject(d *binding.Declaration) subject {
 // a different name whose binding is still there, because a renamed declaration
 // keeps its binding. A record of a removed binding with its name comes last: the
 // declaration may have been renamed twice.
-func (m *maker) recordOf(d *binding.Declaration, account *binding.Account) *binding.Record {
+func (in Input) recordOf(d *binding.Declaration, account *binding.Account) *binding.Record {
 	var own *binding.Record
-	for i, r := range m.in.Records {
+	for i, r := range in.Records {
 		if r.Platform == d.Spec.Platform && r.Binding == d.Name {
-			own = &m.in.Records[i]
+			own = &in.Records[i]
 		}
 	}
 	if own != nil && (own.Managed || account == nil) {
 		return own
 	}
-	for i, r := range m.in.Records {
+	for i, r := range in.Records {
 		if r.Platform == d.Spec.Platform && r.Managed && (account == nil || r.Is(*account)) {
-			return &m.in.Records[i]
+			return &in.Records[i]
 		}
 	}
 	return own
 }
 
-func (s subject) ours() bool { return s.record != nil && s.record.Managed }
+// Claimant returns the declaration that a record belongs to, also under an earlier
+// name; nil if it is no longer declared.
+func (in Input) Claimant(record binding.Record) *binding.Declaration {
+	for i := range in.Declarations {
+		d := &in.Declarations[i]
+		if d.Spec.Platform != record.Platform {
+			continue
+		}
+		if r := in.recordOf(d, in.Observation.Accounts[record.Platform].Account); r != nil && keyOf(*r) == keyOf(record) {
+			return d
+		}
+	}
+	return nil
+}
+
+// ours reports whether the binding is ours. Once it was not declared for a while,
+// only the account that we left is: another one is somebody else's.
+func (s subject) ours() bool {
+	if s.record == nil || !s.record.Managed {
+		return false
+	}
+	return !s.record.Undeclared || s.state.Account == nil || s.record.Is(*s.state.Account)
+}
 
 // renamed reports whether the binding was applied under a different name.
 func (s subject) renamed() bool { return s.ours() && s.record.Binding != s.d.Name }

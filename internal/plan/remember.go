@@ -109,10 +109,10 @@ func rememberImage(img *binding.RecordedImage, a Action) {
 		img.SetLink(nil)
 	case Adopt:
 		if a.Target.Link != nil {
-			img.SetLink(a.Target.Link)
+			img.AdoptLink(a.Target.Link)
 			return
 		}
-		*img = img.WithRule(a.Target.Rule)
+		*img = img.AdoptRule(a.Target.Rule)
 	case AddRule, ChangeRule:
 		*img = img.WithRule(a.Target.Rule)
 	case RemoveRule:

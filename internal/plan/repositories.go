@@ -215,7 +215,7 @@ func (m *maker) link(r image) bool {
 	a := Action{Kind: Link, Changes: changes, Target: Target{Link: &want}}
 	if r.state.Link != nil {
 		a.Kind = Relink
-		if r.memory == nil && !r.d.Spec.Adopt && !r.observesOnly() {
+		if !m.ourSource(r) && !r.d.Spec.Adopt && !r.observesOnly() {
 			m.foreign(r, a)
 			return false
 		}
@@ -225,9 +225,9 @@ func (m *maker) link(r image) bool {
 		a.Cause, a.Reason = CauseDrift, message.New("reason.link-drift")
 	case a.Kind == Link:
 		a.Cause, a.Reason = CauseAbsent, message.New("reason.not-linked")
-	case r.memory == nil && r.observesOnly():
+	case !m.ourSource(r) && r.observesOnly():
 		a.Cause, a.Reason = CauseDiffers, message.New("reason.linked-differently")
-	case r.memory == nil:
+	case !m.ourSource(r):
 		a.Cause, a.Reason = CauseForeign, message.New("reason.linked-by-others")
 	default:
 		a.Cause, a.Reason = CauseDeclarationChanged, message.New("reason.declaration-changed")
@@ -250,9 +250,24 @@ func (m *maker) link(r image) bool {
 	return a.Kind != Manual && a.Kind != Forbidden
 }
 
-// linkedByUs reports whether the declared link is the one that we wrote last.
+// linkedByUs reports whether the declared link is the one that we wrote last, and was
+// declared all the time.
 func (r image) linkedByUs() bool {
-	return r.own != nil && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0
+	return r.own != nil && !r.own.Undeclared && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0
+}
+
+// ourSource reports whether the source of an image repository is ours to replace. If
+// the image repository was not declared for a while, only a source that we left is
+// ours: another one is somebody else's.
+func (m *maker) ourSource(r image) bool {
+	if r.memory == nil || !r.memory.Undeclared {
+		return r.memory != nil
+	}
+	have := r.state.Link
+	return have != nil && slices.ContainsFunc(m.in.Records, func(rec binding.Record) bool {
+		img := m.recordedImage(&rec, r.name)
+		return rec.Managed && img != nil && img.Link != nil && img.Link.Platform == have.Platform && binding.SameSource(img.Link.Source, have.Source)
+	})
 }
 
 // linked plans an image repository whose source is as declared. Our memory may not

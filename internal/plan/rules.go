@@ -51,11 +51,12 @@ func (m *maker) droppedRules(r image, declared []binding.BuildRule) {
 }
 
 // movedFrom returns the declared rule that an observed rule of ours was before
-// somebody changed its branch, tag or image tag. It has none if the declaration of
-// that rule changed since and nothing else replaces it: then the old rule makes way.
+// somebody changed its branch, tag or image tag. It has none if that rule was not
+// declared for a while, or its declaration changed since and nothing else replaces
+// it: then the old rule makes way.
 func (m *maker) movedFrom(r image, have binding.ObservedRule, declared []binding.BuildRule) (was binding.BuildRule, moved bool) {
 	made := m.recordedRule(r.name, have)
-	if made == nil || made.Key == have.Key() {
+	if made == nil || made.Undeclared || made.Key == have.Key() {
 		return binding.BuildRule{}, false
 	}
 	i := slices.IndexFunc(declared, func(d binding.BuildRule) bool { return d.Key() == made.Key })
@@ -213,7 +214,8 @@ func (m *maker) kept(r image, rule binding.BuildRule) keptRule {
 		return n
 	}
 	slices.SortStableFunc(all, func(a, b binding.ObservedRule) int { return cmp.Compare(rank(a), rank(b)) })
-	return keptRule{all[0], len(ours) > 0 || r.memory != nil && slices.Contains(r.memory.RuleKeys(), rule.Key())}
+	_, applied := r.memory.Applied(rule.Key())
+	return keptRule{all[0], len(ours) > 0 || applied}
 }
 
 // rule plans one declared rule.
@@ -227,7 +229,8 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 	have := m.kept(r, rule)
 	to := binding.NormalDockerfile(rule.Dockerfile)
 	a := Action{Kind: AddRule, Cause: CauseAbsent, Reason: message.New("reason.rule-missing"), Changes: []Change{{Field: "dockerfile", To: to}}}
-	drifted := r.own != nil && r.own.Dockerfile(rule.Key()) == to
+	applied, ok := r.own.Applied(rule.Key())
+	drifted := ok && applied == to
 	a.Target.Rule = binding.ObservedRule{BuildRule: rule}
 	p := takeRule
 	switch {
@@ -283,7 +286,7 @@ func (m *maker) adopted(r image) *binding.RecordedImage {
 // link.
 func (m *maker) adoptedLink(r image) bool {
 	img := m.adopted(r)
-	return img != nil && img.Link != nil && len(linkChanges(r, img.Link)) == 0
+	return img != nil && !img.Undeclared && img.Link != nil && len(linkChanges(r, img.Link)) == 0
 }
 
 // remembers reports whether the record already has a rule. If drift is only
@@ -293,9 +296,9 @@ func (m *maker) remembers(r image, have binding.ObservedRule) bool {
 	if r.own != nil {
 		made := r.own.Made(have)
 		if made == nil || made.Key == have.Key() {
-			return made != nil
+			return made != nil && !made.Undeclared
 		}
-		return r.d.Spec.DriftPolicy == binding.Report &&
+		return r.d.Spec.DriftPolicy == binding.Report && !made.Undeclared &&
 			slices.ContainsFunc(r.Rules, func(d binding.BuildRule) bool { return d.Key() == made.Key })
 	}
 	img := m.adopted(r)
@@ -303,7 +306,7 @@ func (m *maker) remembers(r image, have binding.ObservedRule) bool {
 		return false
 	}
 	made := img.Made(have)
-	return made != nil && !made.Removed
+	return made != nil && !made.Removed && !made.Undeclared
 }
 
 func (m *maker) onRule(r image, p phase, a Action) {

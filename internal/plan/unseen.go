@@ -118,10 +118,11 @@ func (m *maker) unseenSteps() {
 		s := &m.steps[i]
 		u, is := m.unseenOn(s.Platform, s.Object)
 		other, again := m.repeatable[unseenKeyOf(s.Platform, s.Object)]
-		if again && s.Settled() {
+		again = again && (s.Settled() || s.Kind == Adopt)
+		if again {
 			u = other
 		}
-		if is && s.Kind.Changes() || again && s.Settled() {
+		if is && s.Kind.Changes() || again {
 			a := u.notVisible()
 			a.Instance, a.Binding, a.Platform, a.Target = s.Instance, s.Binding, s.Platform, s.Target
 			s.Action = a

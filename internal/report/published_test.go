@@ -190,7 +190,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	for of, names := range map[reflect.Type]string{
 		reflect.TypeFor[binding.Observation](): "Instance Unknown Capabilities Accounts Repositories Usage Tokens Projects",
 		reflect.TypeFor[binding.Record](): "Instance Registry Binding Platform AccountID Username Address Asked UserID Written Unbound UnboundBefore Mistimed Vault TokenVersion TokenCreated " +
-			"TokenFingerprint Refused DeletionPolicy Attested StepAsked Managed Removed Images File Revision Applied",
+			"TokenFingerprint Refused DeletionPolicy Attested StepAsked Managed Removed Undeclared Images File Revision Applied",
 		reflect.TypeFor[binding.Intent](): "Instance Binding Platform Action Object Record After Released Answered Tries Doubtful Announced Earlier Link Rule TokenVersion " +
 			"TokenFingerprint Started",
 		reflect.TypeFor[binding.TokenState](): "Unknown Version Latest Created Previous BoundAnswers Fingerprint Expires ExpiresSource ExpiresUnreadable Host Answers User",
