@@ -78,14 +78,32 @@ func accountChanges(d *binding.Declaration, a binding.Account) []Change {
 	return changes
 }
 
-// drifted reports whether what was applied last is what is declared, and was
-// declared all the time, so that somebody else caused a difference in the registry.
-// It is false while a call of ours is unfinished, because that may have caused it.
-func (m *maker) drifted(s subject) bool {
+// drifted reports whether somebody else caused a difference in the registry, and
+// nothing new is to be applied.
+func (m *maker) drifted(s subject) bool { return m.appliedLast(s) && !m.newToken(s) }
+
+// appliedLast reports whether what was applied last is what is declared, and was
+// declared all the time. It is false while a call of ours is unfinished, because
+// that may have caused a difference.
+func (m *maker) appliedLast(s subject) bool {
 	if !s.ours() || s.record.Undeclared || len(accountChanges(s.d, s.record.Wanted())) > 0 || vaultChanged(s) {
 		return false
 	}
 	return !m.unfinished(s)
+}
+
+// newToken reports whether the declared account is no longer bound, this is only
+// reported as drift, and the secret store has a new version of the token that can be
+// bound: then there is something new to apply.
+func (m *maker) newToken(s subject) bool {
+	if s.d.Spec.DriftPolicy != binding.Report || !m.appliedLast(s) || !s.tokenAsked || s.token.Unknown != nil {
+		return false
+	}
+	if a := s.state.Account; a != nil && len(accountChanges(s.d, *a)) == 0 {
+		return false
+	}
+	is := s.sinceApplied()
+	return (is == binding.TokenAnother || is == binding.TokenAnew) && m.tokenGood(s)
 }
 
 // unfinished reports whether a call of ours on the account has no outcome yet.
@@ -140,6 +158,8 @@ func (m *maker) unbound(s subject) bool {
 		a.Cause, a.Reason = CauseDrift, message.New("reason.drift", "what", gone)
 	case s.ours() && (m.unfinished(s) || m.rotationVanished(s)):
 		a.Cause = CauseUnfinished
+	case m.newToken(s):
+		a.Cause, a.Reason = CauseTokenVersion, message.New("reason.token-version")
 	}
 	if s.d.Spec.Platform.OAuth() {
 		a.Changes, a.Steps = bindChanges(s), m.bindSteps(s)
@@ -233,6 +253,8 @@ func (m *maker) differing(s subject, changes []Change) bool {
 		a.Cause, a.Reason = CauseForeign, message.New("reason.bound-by-others")
 	case m.drifted(s):
 		a.Cause, a.Reason = CauseDrift, message.New("reason.other-account")
+	case m.newToken(s):
+		a.Cause, a.Reason = CauseTokenVersion, message.New("reason.token-version")
 	}
 	if s.d.Spec.Platform.OAuth() {
 		a.Steps = m.rebindByHandSteps(s, a.Changes)
