@@ -164,7 +164,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 // and the reads may still be too old. If they contradict each other for longer than
 // sync.settle, the write has failed.
 func (x *run) contradicted(name string, err error) bool {
-	since := cmp.Or(plan.RetryStateOf(x.round.RetryStates, name).ExistsSince, x.o.Now())
+	since := cmp.Or(plan.RetryStateOf(x.round.RetryStates, name).ContradictedSince, x.o.Now())
 	return contradicts(err) && x.o.Now().Before(since.Add(x.o.Settle))
 }
 

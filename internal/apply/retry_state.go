@@ -166,7 +166,7 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 	}
 	now.Failed = x.failure(name, own, result.Incomplete)
 	now.BindForbidden = x.bindForbidden(name, before.BindForbidden)
-	now.ExistsSince = existsSince(own, before.ExistsSince, result)
+	now.ContradictedSince = contradictedSince(own, before.ContradictedSince, result)
 	now.Pending, news = x.pending(own, before)
 	for _, o := range own {
 		switch {
@@ -184,10 +184,10 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 	return now, news
 }
 
-// existsSince returns since when the registry's answers to a binding's writes
+// contradictedSince returns since when the registry's answers to a binding's writes
 // contradict its reads, after a round; zero if they do not. A write that was not
 // tried does not change that.
-func existsSince(own []plan.Outcome, before time.Time, result plan.Result) time.Time {
+func contradictedSince(own []plan.Outcome, before time.Time, result plan.Result) time.Time {
 	for _, o := range own {
 		switch {
 		case o.State == plan.Kept && o.Unseen, contradicts(o.Err):

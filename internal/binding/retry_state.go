@@ -40,15 +40,15 @@ type RetryState struct {
 	// BindForbidden is when the registry last refused to bind the account because
 	// of our own credentials; zero if it did not, or has bound it since.
 	BindForbidden time.Time `json:"bindForbidden,omitzero"`
-	// ExistsSince is since when the registry has refused writes because their
+	// ContradictedSince is since when the registry has refused writes because their
 	// objects exist already or are gone, although no read shows that; zero if it
 	// does not.
-	ExistsSince time.Time `json:"existsSince,omitzero"`
+	ContradictedSince time.Time `json:"contradictedSince,omitzero"`
 }
 
 // Empty reports whether there is nothing to remember.
 func (e RetryState) Empty() bool {
-	return len(e.Repairs) == 0 && len(e.Pending) == 0 && e.Failed == nil && e.BindForbidden.IsZero() && e.ExistsSince.IsZero()
+	return len(e.Repairs) == 0 && len(e.Pending) == 0 && e.Failed == nil && e.BindForbidden.IsZero() && e.ContradictedSince.IsZero()
 }
 
 // Failed is what failed, and when it is tried again.
@@ -105,7 +105,7 @@ func (e RetryState) AsOf(now time.Time) RetryState {
 	if e.Failed != nil {
 		e.Failed = new(e.Failed.AsOf(now))
 	}
-	e.BindForbidden, e.ExistsSince = Past(e.BindForbidden, now), Past(e.ExistsSince, now)
+	e.BindForbidden, e.ContradictedSince = Past(e.BindForbidden, now), Past(e.ContradictedSince, now)
 	return e
 }
 

@@ -132,7 +132,7 @@ func TestKind3WhatIsThereAndNeverShownFails(t *testing.T) {
 	for _, unrest := range l.unrest() {
 		t.Errorf("in the end: %s", unrest)
 	}
-	if e := l.RetryStates()["pay-gitlab"]; !e.ExistsSince.IsZero() {
-		t.Errorf("the registry says so since %s", e.ExistsSince)
+	if e := l.RetryStates()["pay-gitlab"]; !e.ContradictedSince.IsZero() {
+		t.Errorf("the registry says so since %s", e.ContradictedSince)
 	}
 }

@@ -222,15 +222,15 @@ func (i PublishedIntent) OnInstance(instance string) binding.Intent {
 // there already.
 type PublishedRetryState struct {
 	binding.RetryState
-	Instance      hidden `json:"instance,omitzero"`
-	Failed        hidden `json:"failed,omitzero"`
-	BindForbidden hidden `json:"bindForbidden,omitzero"`
-	ExistsSince   hidden `json:"existsSince,omitzero"`
+	Instance          hidden `json:"instance,omitzero"`
+	Failed            hidden `json:"failed,omitzero"`
+	BindForbidden     hidden `json:"bindForbidden,omitzero"`
+	ContradictedSince hidden `json:"contradictedSince,omitzero"`
 }
 
 // NewPublishedRetryState returns what is published of a retry state.
 func NewPublishedRetryState(e binding.RetryState) PublishedRetryState {
-	e.Instance, e.Failed, e.BindForbidden, e.ExistsSince = "", nil, time.Time{}, time.Time{}
+	e.Instance, e.Failed, e.BindForbidden, e.ContradictedSince = "", nil, time.Time{}, time.Time{}
 	return PublishedRetryState{RetryState: e}
 }
 

@@ -113,7 +113,7 @@ func TestASnapshotWithEveryFieldIsReadAsItWasWritten(t *testing.T) {
 		cmpopts.IgnoreFields(report.UsageObject{}, "Usage.Unknown"), cmpopts.IgnoreFields(report.PublishedRecord{}, "Record.Instance", "Record.Registry", "Record.TokenFingerprint", "Record.Mistimed"),
 		cmpopts.IgnoreFields(report.PublishedIntent{}, "Intent.Instance", "Intent.TokenFingerprint", "Intent.Record", "Intent.After"),
 		cmpopts.IgnoreFields(report.PublishedToken{}, "TokenState.Unknown", "TokenState.Previous", "TokenState.Answers", "TokenState.BoundAnswers", "TokenState.Fingerprint"),
-		cmpopts.IgnoreFields(report.PublishedRetryState{}, "RetryState.Instance", "RetryState.Failed", "RetryState.BindForbidden", "RetryState.ExistsSince"),
+		cmpopts.IgnoreFields(report.PublishedRetryState{}, "RetryState.Instance", "RetryState.Failed", "RetryState.BindForbidden", "RetryState.ContradictedSince"),
 		cmpopts.IgnoreFields(report.PublishedSuspension{}, "Suspension.Instance", "Suspension.Person.Proven"),
 		cmpopts.IgnoreFields(report.ProjectObject{}, "ProjectState.Subgroup", "ProjectState.Answers"),
 	}
@@ -174,7 +174,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	}
 	retry := filled[binding.RetryState](t)
 	restored := report.NewPublishedRetryState(retry).OnInstance(retry.Instance)
-	retry.Failed, retry.BindForbidden, retry.ExistsSince = nil, time.Time{}, time.Time{} // No plan is made of them.
+	retry.Failed, retry.BindForbidden, retry.ContradictedSince = nil, time.Time{}, time.Time{} // No plan is made of them.
 	if diff := cmp.Diff(retry, restored); diff != "" {
 		t.Errorf("retry state (-want +got)\n%s", diff)
 	}
@@ -194,7 +194,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 		reflect.TypeFor[binding.Intent](): "Instance Binding Platform Action Object Record After Released Answered Tries Doubtful Announced Earlier Link Rule TokenVersion " +
 			"TokenFingerprint Started",
 		reflect.TypeFor[binding.TokenState](): "Unknown Version Latest Created Previous BoundAnswers Fingerprint Expires ExpiresSource ExpiresUnreadable Host Answers User",
-		reflect.TypeFor[binding.RetryState](): "Instance Binding Digest Repairs Pending Failed BindForbidden ExistsSince",
+		reflect.TypeFor[binding.RetryState](): "Instance Binding Digest Repairs Pending Failed BindForbidden ContradictedSince",
 		reflect.TypeFor[binding.Suspension](): "Instance Binding Until Reason Person Since Damage",
 	} {
 		decided := strings.Fields(names)
