@@ -62,7 +62,7 @@ func wordsIn(files *token.FileSet, file *ast.File) (found [][2]string) {
 		name := "-"
 		if f, ok := decl.(*ast.FuncDecl); ok {
 			name = f.Name.Name
-			if name == "Error" && f.Recv != nil && !hasMethod(file, "Says") {
+			if name == "Error" && f.Recv != nil && !hasMethod(file, "AsMessage") {
 				found = append(found, [2]string{fmt.Sprint(files.Position(f.Pos()).Line), name})
 			}
 		}
@@ -84,7 +84,7 @@ func wordsIn(files *token.FileSet, file *ast.File) (found [][2]string) {
 }
 
 // hasMethod says that a file declares a method of that name. An error type without
-// Says has words that no language has.
+// AsMessage has words that no language has.
 func hasMethod(file *ast.File, name string) bool {
 	return slices.ContainsFunc(file.Decls, func(decl ast.Decl) bool {
 		f, ok := decl.(*ast.FuncDecl)
@@ -186,7 +186,7 @@ func TestWordsInCodeAreFound(t *testing.T) {
 		`io.WriteString(w, "Nothing " + a)`: true, `out.WriteString("done")`: true, `out.WriteString("\n")`: false,
 		`fmt.Sprintf("%s is bound to %s", a, b)`: true, `fmt.Sprintf("uid-%d", a)`: false, `message.Verbatim("it failed")`: true,
 		`message.NewError("cli.empty")`: false, `x = binding.HistoryEntry{Message: text}`: true, `x = binding.HistoryEntry{Action: a}.Saying(m)`: false,
-		"func (e e) Error() string { return e.text }": true, "func (e e) Error() string { return message.English(e.Says()) }\nfunc (e e) Says() message.Message { return e.m }": false,
+		"func (e e) Error() string { return e.text }": true, "func (e e) Error() string { return message.English(e.AsMessage()) }\nfunc (e e) AsMessage() message.Message { return e.m }": false,
 	} {
 		files := token.NewFileSet()
 		if !strings.HasPrefix(code, "func") {

@@ -37,7 +37,7 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 	err = x.bindWith(ctx, a, token)
 	if rejected(err) || x.unclearAgain(a, err) {
 		token.Wipe()
-		return x.fallBack(ctx, a, x.condemned(a, err), err)
+		return x.fallBack(ctx, a, x.tokenRefusal(a, err), err)
 	}
 	return err
 }
@@ -58,13 +58,13 @@ func (x *run) restore(ctx context.Context, a plan.Action) (tried bool, err error
 	if before == nil {
 		return false, nil
 	}
-	token, err := x.wayBack(ctx, a, *before)
+	token, err := x.fallbackToken(ctx, a, *before)
 	if err != nil || ctx.Err() != nil {
 		return false, nil
 	}
 	defer token.Wipe()
 	x.mu.Lock()
-	x.back[a.Binding] = token
+	x.fallbacks[a.Binding] = token
 	x.mu.Unlock()
 	return true, x.fallBack(ctx, a, binding.Refusal{}, message.NewError("apply.no-effect", "after", x.o.Settle))
 }
@@ -76,7 +76,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	if err := x.bindable(a); err != nil {
 		return message.NewError("apply.old-kept", "why", err)
 	}
-	wipe, err := x.readBack(ctx, a)
+	wipe, err := x.readFallback(ctx, a)
 	if err := orInterrupted(ctx, err); err != nil {
 		return message.NewError("apply.old-kept", "why", err)
 	}
@@ -105,7 +105,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	}
 	if rejected(err) || x.unclearAgain(a, err) {
 		token.Wipe()
-		return x.fallBack(ctx, a, x.condemned(a, err), err)
+		return x.fallBack(ctx, a, x.tokenRefusal(a, err), err)
 	}
 	if err != nil && !x.isWritten(a) && !errors.Is(err, plan.ErrNotVisible) && binding.KindOf(err) != binding.AlreadyExists {
 		return message.NewError("apply.lost-until", "lost", plan.ErrLost, "why", err)
@@ -127,11 +127,11 @@ func (x *run) unbindOld(ctx context.Context, a plan.Action) error {
 	switch what {
 	case done:
 		return nil
-	case undone:
+	case noEffect:
 		if contradicts(err) {
-			return besides(err, x.ledger.undone(ctx, intent))
+			return besides(err, x.memory.hadNoEffect(ctx, intent))
 		}
-		return message.NewError("apply.old-kept", "why", joined(err, x.ledger.undone(ctx, intent)))
+		return message.NewError("apply.old-kept", "why", joined(err, x.memory.hadNoEffect(ctx, intent)))
 	default:
 		return err
 	}
@@ -192,10 +192,10 @@ func setObserved(r *binding.Record, account binding.Account) {
 // tried again after a pause. fallBack always returns an error, because the declared
 // token is not bound.
 func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refusal, cause error) error {
-	ctx, stop := until(context.WithoutCancel(ctx), x.late)
+	ctx, stop := until(context.WithoutCancel(ctx), x.graceOver)
 	defer stop()
 	before := x.before(a)
-	if before == nil || !before.Managed || !x.owed(a, *before) {
+	if before == nil || !before.Managed || !x.mustRestore(a, *before) {
 		return cause
 	}
 	if err := x.stillUnbound(ctx, a); err != nil {
@@ -207,7 +207,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		}
 		return message.NewError("apply.no-fallback", "lost", plan.ErrLost, "why", cause)
 	}
-	token, err := x.wayBack(ctx, a, *before)
+	token, err := x.fallbackToken(ctx, a, *before)
 	if err == nil {
 		defer token.Wipe()
 		intent := x.intent(a, plan.Bind)
@@ -220,7 +220,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		err = x.bindAs(ctx, intent, before.Wanted(), token)
 	}
 	if errors.Is(err, plan.ErrUnrecorded) { // It is done, but it is not what was declared.
-		return message.NewError("apply.fell-back-unrecorded", "again", plan.ErrFellBack, "version", before.TokenVersion, "why", cause, "unrecorded", message.Says(err))
+		return message.NewError("apply.fell-back-unrecorded", "again", plan.ErrFellBack, "version", before.TokenVersion, "why", cause, "unrecorded", message.FromError(err))
 	}
 	if binding.KindOf(err) == binding.AlreadyExists {
 		err = message.NewError("apply.there-already", "unseen", plan.ErrNotVisible, "why", err)
@@ -238,15 +238,15 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		"username", before.Wanted().Username, "refused", refusal != (binding.Refusal{}), "after", binding.RefusalLasts, "binding", a.Binding, "why", cause)
 }
 
-// owed reports whether the previous account is bound again if the bind of an action
+// mustRestore reports whether the previous account is bound again if the bind of an action
 // is rejected: it is still declared, or we unbound it for this bind. An account
 // that somebody else unbound and that is no longer declared stays unbound.
-func (x *run) owed(a plan.Action, before binding.Record) bool {
+func (x *run) mustRestore(a plan.Action, before binding.Record) bool {
 	if binding.SameAccount(before.Wanted(), a.Target.Declaration.Spec.Account()) {
 		return true
 	}
 	if a.Kind == plan.Rebind {
-		return a.Target.Account != nil && before.MayBe(*a.Target.Account)
+		return a.Target.Account != nil && before.MayMatch(*a.Target.Account)
 	}
 	return a.Cause == plan.CauseUnfinished && slices.ContainsFunc(x.round.Intents, func(in binding.Intent) bool {
 		return in.Object.IsAccount() && in.Platform == a.Platform && !before.HasOtherNumber(binding.Account{ID: in.After.Unbound})
@@ -303,7 +303,7 @@ func (x *run) adopt(ctx context.Context, a plan.Action) error {
 		return nil
 	}
 	if intent.Record.Binding == "" || sameKey(intent.Record, intent.After) {
-		return x.ledger.keep(ctx, intent.After)
+		return x.memory.keep(ctx, intent.After)
 	}
 	return x.write(ctx, intent, func(context.Context, *binding.Intent) error { return nil })
 }

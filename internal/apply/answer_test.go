@@ -120,7 +120,7 @@ func TestAFallbackSaysWhetherTheTokenIsCondemned(t *testing.T) {
 		s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
 		s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.Refused, Fault: fault, Op: message.Verbatim("registry: bind")}}
 		err := s.apply(t.Context(), s.round(t, worldtest.GitLab())).Outcomes[0].Err
-		if got := message.Says(err).Args.Get("refused"); !errors.Is(err, plan.ErrFellBack) || got != want {
+		if got := message.FromError(err).Args.Get("refused"); !errors.Is(err, plan.ErrFellBack) || got != want {
 			t.Errorf("%s: refused %v, want %t: %v", fault, got, want, err)
 		}
 		if got := s.Records()["pay-gitlab/gitlab"].Refused.Version == 2; got != want {

@@ -17,7 +17,7 @@ import (
 // run is one round being applied.
 type run struct {
 	*Applier
-	ledger *ledger
+	memory *memory
 	round  *plan.Round
 	digest string
 	// number has the numbers, from 1, of the actions that change something, by
@@ -26,33 +26,33 @@ type run struct {
 	// digests are those of the declared specs, by binding.
 	digests map[string]string
 
-	// late is closed when calls in flight have to end.
-	late <-chan struct{}
+	// graceOver is closed when calls in flight have to end.
+	graceOver <-chan struct{}
 
 	mu     sync.Mutex
 	failed map[string]bool
 	// hidden are the bindings with a write whose answer contradicts the registry's
 	// reads.
 	hidden map[string]bool
-	// glasses let the run change the instance outside of its windows. unbound are
+	// breakGlasses let the run change the instance outside of its windows. unbound are
 	// the bindings whose account has to wait for a window to be bound.
-	glasses []plan.BreakGlass
-	unbound map[string]bool
+	breakGlasses []plan.BreakGlass
+	unbound      map[string]bool
 	// states are the states of the actions that have ended, and secured are the
 	// actions that something was removed for, both by index in the plan. changed
 	// are the objects that were written. See halves.go.
 	states  map[int]plan.OutcomeState
 	secured map[int]bool
 	changed map[objectKey]bool
-	// said notes whether the code host answered that an image repository may be
+	// linkAllowed notes whether the code host answered that an image repository may be
 	// linked. back are the tokens to fall back to, by binding.
-	said map[binding.Object]bool
-	back map[string]secrets.Secret
+	linkAllowed map[binding.Object]bool
+	fallbacks   map[string]secrets.Secret
 	// mayBind says for each binding whose bind was answered whether our credentials
 	// allow binding.
 	mayBind map[string]bool
-	// gated are the objects whose first write needs an open window.
-	gated map[objectKey]bool
+	// needsOpenWindow are the objects whose first write needs an open window.
+	needsOpenWindow map[objectKey]bool
 }
 
 // Apply carries out the plan of a round. When ctx ends, calls in flight are
@@ -61,14 +61,14 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	p := round.Plan
 	result := plan.Result{Digest: p.Digest(), Outcomes: make([]plan.Outcome, len(p.Actions))}
 	x := &run{
-		Applier: a, round: round, ledger: newLedger(a.o.Store, a.o.Now, round.Records), digest: result.Digest,
+		Applier: a, round: round, memory: newMemory(a.o.Store, a.o.Now, round.Records), digest: result.Digest,
 		number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, hidden: map[string]bool{}, unbound: map[string]bool{},
-		states: map[int]plan.OutcomeState{}, secured: map[int]bool{}, changed: map[objectKey]bool{}, said: map[binding.Object]bool{}, back: map[string]secrets.Secret{}, mayBind: map[string]bool{}, gated: map[objectKey]bool{},
+		states: map[int]plan.OutcomeState{}, secured: map[int]bool{}, changed: map[objectKey]bool{}, linkAllowed: map[binding.Object]bool{}, fallbacks: map[string]secrets.Secret{}, mayBind: map[string]bool{}, needsOpenWindow: map[objectKey]bool{},
 	}
 	for _, d := range round.Declarations {
 		x.digests[d.Name] = d.Spec.Digest()
 	}
-	err := errors.Join(x.keepPolicies(ctx), x.ledger.keepFiles(ctx, round.Declarations), x.keepUndeclared(ctx))
+	err := errors.Join(x.keepPolicies(ctx), x.memory.keepFiles(ctx, round.Declarations), x.keepUndeclared(ctx))
 	if err == nil {
 		err = x.breakGlass(context.WithoutCancel(ctx), round.BreakGlass)
 	}
@@ -77,9 +77,9 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 			x.number[i] = len(x.number) + 1
 		}
 	}
-	late, done := lateAfter(ctx, a.o.Grace)
+	late, done := graceAfter(ctx, a.o.Grace)
 	defer done()
-	x.late = late
+	x.graceOver = late
 	inOrder(p.Actions, x.resources, func(i int) {
 		if err != nil && p.Actions[i].Kind.Changes() {
 			result.Outcomes[i] = plan.Outcome{Action: p.Actions[i], State: plan.Failed, Err: message.NewError("apply.nothing-done", "why", err)}
@@ -99,10 +99,10 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	x.remember(after, &result)
 	for i := range result.Outcomes {
 		o := &result.Outcomes[i]
-		o.Record = x.ledger.record(o.Action.Binding, o.Action.Platform)
+		o.Record = x.memory.record(o.Action.Binding, o.Action.Platform)
 	}
 	for _, r := range round.Records {
-		if now := x.ledger.record(r.Binding, r.Platform); now == nil || now.Removed {
+		if now := x.memory.record(r.Binding, r.Platform); now == nil || now.Removed {
 			result.Forgotten = append(result.Forgotten, r)
 		}
 	}
@@ -119,8 +119,8 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 			outcome.State, outcome.Err = plan.Failed, message.NewError("apply.action", "action", a.Kind, "object", a.Object, "binding", a.Binding, "why", binding.BugOf(v))
 		}
 	}()
-	var glass *plan.BreakGlass
-	if outcome.State, glass = x.hindrance(ctx, i); outcome.State == "" {
+	var breakGlass *plan.BreakGlass
+	if outcome.State, breakGlass = x.whyNotBegun(ctx, i); outcome.State == "" {
 		outcome.State = cmp.Or(x.first(i), x.second(ctx, i))
 	}
 	if outcome.State != "" {
@@ -131,7 +131,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	x.o.Emit(event)
 	started := x.o.Now()
 	performing, span := trace.Start(ctx, "action", "binding", a.Binding, "action", string(a.Kind), "object", a.Object.String())
-	x.gate(i)
+	x.requireOpenWindow(i)
 	outcome.State, outcome.Err = plan.Done, x.perform(performing, i)
 	span.Fail(outcome.Err)
 	switch closed := errors.Is(outcome.Err, errClosed); {
@@ -151,7 +151,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		outcome.State = plan.Failed
 		x.mark(x.failed, a.Binding)
 	}
-	x.history(context.WithoutCancel(ctx), &outcome, glass)
+	x.history(context.WithoutCancel(ctx), &outcome, breakGlass)
 	if outcome.Unseen {
 		outcome.Err = nil // Nothing failed.
 	}
@@ -175,9 +175,9 @@ func (x *run) mark(of map[string]bool, name string) {
 	of[name] = true
 }
 
-// hindrance returns the state of an action that must not begin now; empty if it may
+// whyNotBegun returns the state of an action that must not begin now; empty if it may
 // begin. The BreakGlass, if not nil, is what allows it outside of a window.
-func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.BreakGlass) {
+func (x *run) whyNotBegun(ctx context.Context, i int) (plan.OutcomeState, *plan.BreakGlass) {
 	a := x.round.Plan.Actions[i]
 	x.mu.Lock()
 	failed, hidden, secured := x.failed[a.Binding], x.hidden[a.Binding], x.secured[i]
@@ -188,7 +188,7 @@ func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.Br
 	case a.Kind.ByPerson():
 		return plan.Pending, nil
 	case secured && a.NeedsWindow(x.round.Windows) && !x.round.Windows.Open(x.o.Now()):
-		return "", x.glass(a) // The person who allowed the first half is named for the second too.
+		return "", x.breakGlassFor(a) // The person who allowed the first half is named for the second too.
 	case secured:
 		return "", nil
 	case ctx.Err() != nil:
@@ -198,14 +198,14 @@ func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.Br
 	case hidden:
 		return plan.Kept, nil
 	}
-	waits, glass := x.outside(a)
+	waits, breakGlass := x.outside(a)
 	switch {
 	case waits:
 		return plan.Deferred, nil
 	case held(x.round.Retries[a.Binding], attemptOf(a), x.o.Now()):
 		return plan.Held, nil
 	}
-	return "", glass
+	return "", breakGlass
 }
 
 // perform carries out one action. Once ctx has ended, it asks nothing more, but
@@ -246,26 +246,26 @@ func (x *run) perform(ctx context.Context, i int) (err error) {
 }
 
 // history appends an outcome to the history. If that cannot be written, the outcome
-// gets the error; an action that was done gets it as ErrUnrecorded. The glass, if
+// gets the error; an action that was done gets it as ErrUnrecorded. breakGlass, if
 // not nil, is what allowed the action outside of a window.
-func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.BreakGlass) {
+func (x *run) history(ctx context.Context, outcome *plan.Outcome, breakGlass *plan.BreakGlass) {
 	a := outcome.Action
 	event := binding.HistoryEntry{
 		Time: x.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
 		Outcome: string(outcome.State), Revision: x.round.Revision, Digest: x.digest,
 		Person: x.o.Who, Requests: registry.RequestsOf(ctx),
-	}.Saying(a.Reason)
+	}.WithMessage(a.Reason)
 	switch {
 	case errors.Is(outcome.Err, plan.ErrUnrecorded):
 		event.Outcome = string(plan.Done)
 	case outcome.Unseen:
 		f, _ := errors.AsType[*binding.Failure](outcome.Err)
-		event = event.Saying(message.New("history.contradicted", "code", cmp.Or(f.Code, string(f.Kind))))
+		event = event.WithMessage(message.New("history.contradicted", "code", cmp.Or(f.Code, string(f.Kind))))
 	case outcome.Err != nil:
-		event = event.Saying(message.Says(outcome.Err))
+		event = event.WithMessage(message.FromError(outcome.Err))
 	}
-	if glass != nil {
-		event.Person = glass.Person
+	if breakGlass != nil {
+		event.Person = breakGlass.Person
 	}
 	if err := x.o.Store.AppendEvent(ctx, event); err != nil {
 		x.noted(outcome, message.NewError("apply.history", "why", err))
@@ -304,7 +304,7 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	if after := plan.Remember(a, before, nil); after != nil {
 		intent.After = *after
 	}
-	if own := x.ledger.record(a.Binding, a.Platform); own != nil && own.Removed && intent.After.Binding != "" {
+	if own := x.memory.record(a.Binding, a.Platform); own != nil && own.Removed && intent.After.Binding != "" {
 		intent.After = intent.After.WithLeft(*own)
 	}
 	for _, open := range x.round.Intents {
@@ -325,11 +325,11 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 // before is the record that an action starts from: the record of its binding or, if
 // that was renamed, of its earlier name.
 func (x *run) before(a plan.Action) *binding.Record {
-	own := x.ledger.record(a.Binding, a.Platform)
+	own := x.memory.record(a.Binding, a.Platform)
 	if a.Target.Record == nil || own != nil && own.Managed {
 		return own
 	}
-	return cmp.Or(x.ledger.record(a.Target.Record.Binding, a.Target.Record.Platform), own)
+	return cmp.Or(x.memory.record(a.Target.Record.Binding, a.Target.Record.Platform), own)
 }
 
 // write makes one write, with its intent and its outcome.
@@ -338,15 +338,15 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 	what, err := x.send(ctx, &intent, call)
 	switch what {
 	case done:
-		x.wrote(objectKey{intent.Platform, intent.Object})
-		return errors.Join(err, unrecorded(x.ledger.done(ctx, intent)))
-	case undone:
-		return besides(err, x.ledger.undone(ctx, intent))
+		x.noteWrite(objectKey{intent.Platform, intent.Object})
+		return errors.Join(err, unrecorded(x.memory.done(ctx, intent)))
+	case noEffect:
+		return besides(err, x.memory.hadNoEffect(ctx, intent))
 	case unbound:
 		if intent.Answered = true; rejected(err) || binding.KindOf(err) == binding.AlreadyExists {
 			intent.Action = string(plan.Rebind)
 		}
-		return besides(err, x.ledger.begin(ctx, intent))
+		return besides(err, x.memory.begin(ctx, intent))
 	case open:
 	}
 	return err
@@ -369,31 +369,31 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		return open, errClosed // What was open before stays open.
 	}
 	intent.Started = x.o.Now()
-	err := x.ledger.begin(ctx, *intent)
+	err := x.memory.begin(ctx, *intent)
 	if err != nil {
 		// Something may have been removed for this call, so try to write twice.
-		err = x.ledger.begin(ctx, *intent)
+		err = x.memory.begin(ctx, *intent)
 	}
-	if err != nil && !x.ledger.covers(*intent) {
+	if err != nil && !x.memory.covers(*intent) {
 		return open, err
 	}
 	if x.closed(object) {
-		return undone, errClosed
+		return noEffect, errClosed
 	}
 	x.begun(object)
-	x.ledger.sends(*intent)
+	x.memory.sends(*intent)
 	err = x.within(ctx, func(ctx context.Context) error { return call(ctx, intent) })
 	switch {
 	case err == nil:
 		return done, nil
-	case uncertain(err), binding.KindOf(err) == binding.NotFound && frees(plan.Kind(intent.Action)):
+	case uncertain(err), binding.KindOf(err) == binding.NotFound && doneIfGone(plan.Kind(intent.Action)):
 		// An observation has to confirm that the object is already gone.
-		looking, stop := until(ctx, x.late)
-		obs := x.observe(looking, Intended(nil, []binding.Intent{*intent}))
+		observing, stop := until(ctx, x.graceOver)
+		obs := x.observe(observing, Intended(nil, []binding.Intent{*intent}))
 		stop()
-		what := x.settled(x.ledger, intent, obs)
+		what := x.settled(x.memory, intent, obs)
 		if what == done && !intent.Doubtful || plan.Kind(intent.Action) == plan.Rebind && what == unbound {
-			x.doubtLate(intent, obs.Accounts[intent.Platform].Account)
+			x.clearLateToken(intent, obs.Accounts[intent.Platform].Account)
 			return done, nil
 		}
 		if !uncertain(err) {
@@ -409,18 +409,18 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	case plan.Kind(intent.Action) == plan.Bind && intent.Released:
 		return unbound, err
 	}
-	return undone, err
+	return noEffect, err
 }
 
-// frees reports whether an action is done if its object is already gone. For a
+// doneIfGone reports whether an action is done if its object is already gone. For a
 // rebind, that is its first half, which unbinds.
-func frees(k plan.Kind) bool {
+func doneIfGone(k plan.Kind) bool {
 	return k == plan.Unbind || k == plan.Rebind || k == plan.Unlink || k == plan.RemoveRule
 }
 
 // within makes one call with its time limits.
 func (x *run) within(ctx context.Context, call func(context.Context) error) error {
-	ctx, stop := until(ctx, x.late)
+	ctx, stop := until(ctx, x.graceOver)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, x.o.CallTimeout)
 	defer cancel()

@@ -19,7 +19,7 @@ func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []pla
 	if err := a.stepsAsRead(ctx, confirmed); err != nil {
 		return nil, err
 	}
-	t := attestation{who: who, can: round.Observation.Capabilities, revision: round.Revision, digest: round.Plan.Digest(), ledger: newLedger(a.o.Store, a.o.Now, round.Records)}
+	t := attestation{who: who, can: round.Observation.Capabilities, revision: round.Revision, digest: round.Plan.Digest(), memory: newMemory(a.o.Store, a.o.Now, round.Records)}
 	name := confirmed[0].Binding
 	for len(confirmed) > 0 {
 		// A binding that changed its platform has two records: one to remove on the
@@ -34,7 +34,7 @@ func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []pla
 	if err := a.stepsDone(ctx, name); err != nil {
 		return nil, message.NewError("apply.attest.written", "why", err)
 	}
-	return t.said, nil
+	return t.messages, nil
 }
 
 // attestation records what one person confirmed.
@@ -42,17 +42,17 @@ type attestation struct {
 	who              binding.Person
 	can              binding.Capabilities
 	revision, digest string
-	ledger           *ledger
-	said             []message.Message
+	memory           *memory
+	messages         []message.Message
 }
 
 // write writes the record and the history of the confirmed actions of one
 // binding and platform.
 func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error {
 	first := confirmed[0]
-	before := t.ledger.record(first.Binding, first.Platform)
+	before := t.memory.record(first.Binding, first.Platform)
 	if old := first.Target.Record; before == nil && old != nil {
-		before = t.ledger.record(old.Binding, old.Platform)
+		before = t.memory.record(old.Binding, old.Platform)
 	}
 	onAccount := slices.ContainsFunc(confirmed, func(a plan.Action) bool { return a.Object.IsAccount() })
 	if !onAccount && (before == nil || !before.Managed) {
@@ -60,7 +60,7 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 	}
 	after := plan.Attested(confirmed, t.can, before)
 	if after != nil && onAccount {
-		after.Attested = &binding.Confirmation{Person: t.who, At: t.ledger.now()}
+		after.Attested = &binding.Confirmation{Person: t.who, At: t.memory.now()}
 	}
 	if err := t.remember(ctx, before, after); err != nil {
 		return err
@@ -68,17 +68,17 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 	if onAccount {
 		// The person has confirmed the outcome of any earlier call.
 		open := binding.Intent{Instance: first.Instance, Binding: first.Binding, Platform: first.Platform, Object: binding.AccountObject()}
-		if err := t.ledger.over(ctx, open); err != nil {
+		if err := t.memory.over(ctx, open); err != nil {
 			return err
 		}
 	}
 	for _, a := range confirmed {
 		what := confirmation(a)
-		t.said = append(t.said, what)
-		if err := t.ledger.store.AppendEvent(ctx, binding.HistoryEntry{
-			Person: t.who, Time: t.ledger.now(), Instance: a.Instance, Binding: a.Binding, Action: historyAttest, Object: a.Object,
+		t.messages = append(t.messages, what)
+		if err := t.memory.store.AppendEvent(ctx, binding.HistoryEntry{
+			Person: t.who, Time: t.memory.now(), Instance: a.Instance, Binding: a.Binding, Action: historyAttest, Object: a.Object,
 			Outcome: string(plan.Done), Revision: t.revision, Digest: t.digest,
-		}.Saying(message.New("history.confirmed", "by", message.Foreign(t.who.By), "what", what))); err != nil {
+		}.WithMessage(message.New("history.confirmed", "by", message.Foreign(t.who.By), "what", what))); err != nil {
 			return message.NewError("apply.attest.no-history", "why", err)
 		}
 	}
@@ -92,21 +92,21 @@ func (t *attestation) remember(ctx context.Context, before, after *binding.Recor
 	case after == nil && before == nil:
 		return nil
 	case after == nil:
-		return t.ledger.forget(ctx, *before)
+		return t.memory.forget(ctx, *before)
 	case before == nil || sameKey(*before, *after):
-		return t.ledger.keep(ctx, *after)
+		return t.memory.keep(ctx, *after)
 	}
 	intent := binding.Intent{
 		Instance: after.Instance, Binding: after.Binding, Platform: after.Platform,
 		Action: string(plan.Adopt), Object: binding.AccountObject(), Record: *before, After: *after,
 	}
-	if err := t.ledger.begin(ctx, intent); err != nil {
+	if err := t.memory.begin(ctx, intent); err != nil {
 		return err
 	}
-	if err := t.ledger.keep(ctx, *after); err != nil {
+	if err := t.memory.keep(ctx, *after); err != nil {
 		return err
 	}
-	return t.ledger.forget(ctx, *before) // The caller removes the intent.
+	return t.memory.forget(ctx, *before) // The caller removes the intent.
 }
 
 // confirmation describes what a person has confirmed about an action.

@@ -8,25 +8,25 @@ import (
 	"reconciler/internal/plan"
 )
 
-// believeTimes corrects the times in a round's records and intents that a clock
+// correctTimes corrects the times in a round's records and intents that a clock
 // wrote when it was ahead. It writes the corrected ones, so that their time passes
 // from now on. If it cannot write one, the next run corrects it in the same way.
-func (a *Applier) believeTimes(ctx context.Context, of *plan.Round) {
+func (a *Applier) correctTimes(ctx context.Context, of *plan.Round) {
 	now := a.o.Now()
-	if slices.ContainsFunc(of.Records, func(r binding.Record) bool { return r.Ahead(now) }) {
+	if slices.ContainsFunc(of.Records, func(r binding.Record) bool { return r.InFuture(now) }) {
 		of.Records = slices.Clone(of.Records)
 	}
-	if slices.ContainsFunc(of.Intents, func(i binding.Intent) bool { return i.Ahead(now) }) {
+	if slices.ContainsFunc(of.Intents, func(i binding.Intent) bool { return i.InFuture(now) }) {
 		of.Intents = slices.Clone(of.Intents)
 	}
 	for i, r := range of.Records {
-		if r.Ahead(now) {
+		if r.InFuture(now) {
 			of.Records[i] = r.AsOf(now)
 			_ = a.o.Store.PutRecord(ctx, of.Records[i])
 		}
 	}
 	for i, in := range of.Intents {
-		if in.Ahead(now) {
+		if in.InFuture(now) {
 			of.Intents[i] = in.AsOf(now)
 			_ = a.o.Store.PutIntent(ctx, of.Intents[i])
 		}

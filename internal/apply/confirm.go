@@ -25,13 +25,13 @@ func pauses() []time.Duration {
 // then, the first read was outdated, and all observations get the newer answer. If
 // not, somebody undid it. If the registry recently showed a write late, confirm
 // concludes nothing until the settle time has passed.
-func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding.Observation) error {
+func (a *Applier) confirm(ctx context.Context, l *memory, observations []binding.Observation) error {
 	settle := a.o.Settle
 	for _, r := range l.all() {
 		now := r.Confirmed(observations[0], a.o.Now(), settle)
 		lost := slices.DeleteFunc(now.Unseen(observations[0], a.o.Now(), settle), func(u binding.Unseen) bool { return !u.Write.Seen })
-		if len(lost) > 0 && !a.lags(l.all()) {
-			now = a.lookAgain(ctx, now, lost, observations)
+		if len(lost) > 0 && !a.showsLate(l.all()) {
+			now = a.observeAgain(ctx, now, lost, observations)
 		}
 		now = a.forgetGone(ctx, now, observations)
 		if err := l.revise(ctx, r, now); err != nil {
@@ -41,10 +41,10 @@ func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding
 	return nil
 }
 
-// lookAgain reads the objects of a record again whose writes were shown and no
+// observeAgain reads the objects of a record again whose writes were shown and no
 // longer are. It concludes that somebody undid a write only if every read has an
 // answer.
-func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []binding.Unseen, observations []binding.Observation) binding.Record {
+func (a *Applier) observeAgain(ctx context.Context, r binding.Record, lost []binding.Unseen, observations []binding.Observation) binding.Record {
 	if a.o.Wait == nil {
 		return r // Another read would show the same.
 	}
@@ -73,15 +73,15 @@ func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []bindin
 	}
 	for _, u := range lost {
 		if !silent[u.Object] {
-			r = r.Doubted(u.Object)
+			r = r.WithoutWrite(u.Object)
 		}
 	}
 	return r
 }
 
-// agreeing is how many reads in a row must say that an image repository does not
+// agreeingReads is how many reads in a row must say that an image repository does not
 // exist.
-const agreeing = 3
+const agreeingReads = 3
 
 // forgetGone removes from a record what a person confirmed about image repositories
 // that do not exist. If a later read shows one, the first read was wrong.
@@ -90,7 +90,7 @@ func (a *Applier) forgetGone(ctx context.Context, r binding.Record, observations
 	if a.o.Wait == nil {
 		return r // Another read would show the same.
 	}
-	for _, pause := range pauses()[:agreeing-1] {
+	for _, pause := range pauses()[:agreeingReads-1] {
 		if len(gone) == 0 || a.o.Wait(ctx, pause) != nil {
 			return r
 		}
@@ -110,13 +110,13 @@ func (a *Applier) forgetGone(ctx context.Context, r binding.Record, observations
 	return r.Forget(gone, observations[0])
 }
 
-// lagRemembered is how long a registry that showed a write late is expected to do
+// lateRemembered is how long a registry that showed a write late is expected to do
 // so again.
-const lagRemembered = time.Hour
+const lateRemembered = time.Hour
 
-// lags reports whether the registry recently showed a write late.
-func (a *Applier) lags(records []binding.Record) bool {
-	since := a.o.Now().Add(-lagRemembered)
+// showsLate reports whether the registry recently showed a write late.
+func (a *Applier) showsLate(records []binding.Record) bool {
+	since := a.o.Now().Add(-lateRemembered)
 	return slices.ContainsFunc(records, func(r binding.Record) bool { return r.LateAfter(since) })
 }
 
@@ -166,7 +166,7 @@ func onlyImages(r binding.Record, images []string) binding.Record {
 }
 
 // revise writes a record after an observation, if that changed it.
-func (l *ledger) revise(ctx context.Context, before, after binding.Record) error {
+func (l *memory) revise(ctx context.Context, before, after binding.Record) error {
 	if reflect.DeepEqual(before, after) {
 		return nil
 	}
@@ -186,7 +186,7 @@ func (x *run) confirmWrites(ctx context.Context, outcomes []plan.Outcome) {
 		}
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(wrote), recordKey.compare) {
-		if r := x.ledger.record(key.name, key.platform); r != nil {
+		if r := x.memory.record(key.name, key.platform); r != nil {
 			x.confirmRecord(ctx, *r, outcomes)
 		}
 	}
@@ -200,7 +200,7 @@ func unseen(outcomes []plan.Outcome) bool {
 // confirmRecord reads the objects of a record's writes until all are shown, or
 // several reads did not show them.
 func (x *run) confirmRecord(ctx context.Context, r binding.Record, outcomes []plan.Outcome) {
-	before, left := r, r.Young(x.o.Now(), x.o.Settle)
+	before, left := r, r.RecentWrites(x.o.Now(), x.o.Settle)
 	for i := 0; len(left) > 0; i++ {
 		obs := x.observe(ctx, []binding.Record{only(r, left)})
 		r = r.Confirmed(obs, x.o.Now(), x.o.Settle)
@@ -209,7 +209,7 @@ func (x *run) confirmRecord(ctx context.Context, r binding.Record, outcomes []pl
 			break
 		}
 	}
-	_ = x.ledger.revise(ctx, before, r) // If it cannot be written, the next run confirms it.
+	_ = x.memory.revise(ctx, before, r) // If it cannot be written, the next run confirms it.
 	for i := range outcomes {
 		o := &outcomes[i]
 		is := func(u binding.Unseen) bool { return u.Object == o.Action.Object }

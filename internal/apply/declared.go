@@ -12,7 +12,7 @@ import (
 
 // keepFiles remembers in which file each binding is declared now. If two
 // declarations have the same name later, the file shows which one was first.
-func (l *ledger) keepFiles(ctx context.Context, declared []binding.Declaration) error {
+func (l *memory) keepFiles(ctx context.Context, declared []binding.Declaration) error {
 	for _, d := range declared {
 		r := l.record(d.Name, d.Spec.Platform)
 		if r == nil || r.File == d.File {
@@ -32,12 +32,12 @@ func (x *run) keepUndeclared(ctx context.Context) error {
 	if x.keepsAll() {
 		return nil
 	}
-	for _, r := range x.ledger.all() {
+	for _, r := range x.memory.all() {
 		marked, changed := r.WithUndeclared(x.round.Claimant(r))
 		if !changed {
 			continue
 		}
-		if err := x.ledger.put(ctx, marked); err != nil {
+		if err := x.memory.put(ctx, marked); err != nil {
 			return err
 		}
 	}
@@ -85,13 +85,13 @@ func (a *Applier) Inherit(other *Applier) {
 
 // keepPolicies writes the deletion policies that were declared last.
 func (x *run) keepPolicies(ctx context.Context) error {
-	x.NoteDeclared(x.ledger.all(), x.round.Declarations)
+	x.NoteDeclared(x.memory.all(), x.round.Declarations)
 	var all error
-	for _, r := range x.LastDeclared(x.ledger.all()) {
+	for _, r := range x.LastDeclared(x.memory.all()) {
 		if !x.isUnwritten(r) {
 			continue
 		}
-		if err := x.ledger.keep(ctx, r); err != nil {
+		if err := x.memory.keep(ctx, r); err != nil {
 			all = errors.Join(all, err)
 			continue
 		}

@@ -73,7 +73,7 @@ func TestWhatIsNotPlannedInFullIsNotMade(t *testing.T) {
 		err := s.apply(t.Context(), s.planned(t, []binding.Declaration{d}, plan.Action{
 			Binding: d.Name, Platform: binding.GitLab, Object: binding.RepositoryObject("new/api"), Kind: plan.Create, Target: target,
 		})).Outcomes[0].Err
-		if message.Says(err).ID != "apply.no-creation" || s.Count("create") > 0 {
+		if message.FromError(err).ID != "apply.no-creation" || s.Count("create") > 0 {
 			t.Errorf("%s: %v; calls: %q", name, err, s.Calls)
 		}
 	}

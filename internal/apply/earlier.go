@@ -27,8 +27,8 @@ func replaced(open binding.Intent) []binding.Intent {
 	return append(all, open)
 }
 
-// reopened returns the newest Earlier write of an intent as an intent of its own.
-func reopened(intent binding.Intent) (before binding.Intent, is bool) {
+// openBefore returns the newest Earlier write of an intent as an intent of its own.
+func openBefore(intent binding.Intent) (before binding.Intent, is bool) {
 	last := len(intent.Earlier) - 1
 	if last < 0 {
 		return binding.Intent{}, false
@@ -38,18 +38,18 @@ func reopened(intent binding.Intent) (before binding.Intent, is bool) {
 	return before, true
 }
 
-// undone records that an intent had no effect. If an earlier write may still take
+// hadNoEffect records that an intent had no effect. If an earlier write may still take
 // effect, that one is open again.
-func (l *ledger) undone(ctx context.Context, intent binding.Intent) error {
-	before, is := reopened(intent)
+func (l *memory) hadNoEffect(ctx context.Context, intent binding.Intent) error {
+	before, is := openBefore(intent)
 	if !is {
 		return l.over(ctx, intent)
 	}
-	return l.still(ctx, before)
+	return l.keepOpen(ctx, before)
 }
 
-// still writes an intent that stays open.
-func (l *ledger) still(ctx context.Context, intent binding.Intent) error {
+// keepOpen writes an intent that stays open.
+func (l *memory) keepOpen(ctx context.Context, intent binding.Intent) error {
 	if err := l.store.PutIntent(ctx, intent); err != nil {
 		return message.NewError("apply.outcome", "action", intent.Action, "object", intent.Object, "binding", intent.Binding, "why", err)
 	}
@@ -58,7 +58,7 @@ func (l *ledger) still(ctx context.Context, intent binding.Intent) error {
 
 // answerEarlier settles the earlier writes of an open intent. For each that took
 // effect, it writes the record.
-func (a *Applier) answerEarlier(ctx context.Context, l *ledger, intent *binding.Intent, obs binding.Observation) error {
+func (a *Applier) answerEarlier(ctx context.Context, l *memory, intent *binding.Intent, obs binding.Observation) error {
 	var left []binding.Intent
 	for _, e := range intent.Earlier {
 		switch a.verdict(l, &e, obs, a.o.Now()) {
@@ -66,7 +66,7 @@ func (a *Applier) answerEarlier(ctx context.Context, l *ledger, intent *binding.
 			if err := l.happened(ctx, e); err != nil {
 				return err
 			}
-		case undone:
+		case noEffect:
 		default:
 			left = append(left, e)
 		}
@@ -75,5 +75,5 @@ func (a *Applier) answerEarlier(ctx context.Context, l *ledger, intent *binding.
 		return nil
 	}
 	intent.Earlier = left
-	return l.still(ctx, *intent)
+	return l.keepOpen(ctx, *intent)
 }

@@ -20,7 +20,7 @@ func (x *run) forgetGone(ctx context.Context) {
 	}
 	x.forgetRemoved(ctx)
 	x.forgetLinks(ctx)
-	for _, record := range x.ledger.all() {
+	for _, record := range x.memory.all() {
 		state, asked := obs.Accounts[record.Platform]
 		if !asked || state.Unknown != nil || record.Removed {
 			continue
@@ -35,11 +35,11 @@ func (x *run) forgetGone(ctx context.Context) {
 			removed.Written = binding.Write{At: x.o.Now()} // If a later read shows the account, it is still ours.
 		}
 		switch {
-		case x.ledger.over(ctx, intent) != nil:
-		case gone && x.o.Settle > 0, record.Left():
-			_ = x.ledger.keep(ctx, removed)
+		case x.memory.over(ctx, intent) != nil:
+		case gone && x.o.Settle > 0, record.HasLeftovers():
+			_ = x.memory.keep(ctx, removed)
 		default:
-			_ = x.ledger.forget(ctx, record)
+			_ = x.memory.forget(ctx, record)
 		}
 	}
 }
@@ -47,7 +47,7 @@ func (x *run) forgetGone(ctx context.Context) {
 // forgetLinks forgets links of ours that are not declared and that the registry no
 // longer shows, so that what somebody links there later does not count as ours.
 func (x *run) forgetLinks(ctx context.Context) {
-	for _, r := range x.ledger.all() {
+	for _, r := range x.memory.all() {
 		gone := func(img binding.RecordedImage) bool {
 			return img.Link != nil && !x.declared(r.Platform, img) && x.linkGone(img)
 		}
@@ -60,7 +60,7 @@ func (x *run) forgetLinks(ctx context.Context) {
 				r.Images[i].Link = nil
 			}
 		}
-		_ = x.ledger.put(ctx, r)
+		_ = x.memory.put(ctx, r)
 	}
 }
 
@@ -95,18 +95,18 @@ const historyForget = "forget"
 // oldest ones beyond maxRemoved.
 func (x *run) forgetRemoved(ctx context.Context) {
 	var removed []binding.Record
-	for _, r := range x.ledger.all() {
+	for _, r := range x.memory.all() {
 		switch {
 		case !r.Removed:
-		case r.Left() || len(r.Young(x.o.Now(), x.o.Settle)) > 0 || r.Written.Recent(x.o.Now(), x.o.Settle):
+		case r.HasLeftovers() || len(r.RecentWrites(x.o.Now(), x.o.Settle)) > 0 || r.Written.Recent(x.o.Now(), x.o.Settle):
 			removed = append(removed, r)
 		default:
-			_ = x.ledger.forget(ctx, r)
+			_ = x.memory.forget(ctx, r)
 		}
 	}
 	slices.SortFunc(removed, func(a, b binding.Record) int { return b.Applied.Compare(a.Applied) })
 	for _, r := range removed[min(len(removed), maxRemoved):] {
-		if x.ledger.forget(ctx, r) == nil && r.Left() {
+		if x.memory.forget(ctx, r) == nil && r.HasLeftovers() {
 			x.reportForgotten(ctx, r)
 		}
 	}
@@ -117,7 +117,7 @@ func (x *run) forgetRemoved(ctx context.Context) {
 func (x *run) reportForgotten(ctx context.Context, r binding.Record) {
 	var images []string
 	for _, i := range r.Images {
-		if i.Left() {
+		if i.HasLeftovers() {
 			images = append(images, binding.NormalImage(i.Image))
 		}
 	}
@@ -125,7 +125,7 @@ func (x *run) reportForgotten(ctx context.Context, r binding.Record) {
 	_ = x.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 		Time: x.o.Now(), Instance: r.Instance, Binding: r.Binding, Action: historyForget, Object: binding.AccountObject(),
 		Outcome: string(plan.Done), Revision: x.round.Revision, Digest: x.digest,
-	}.Saying(m))
+	}.WithMessage(m))
 }
 
 // keepsAll reports whether nothing is forgotten, because what the snapshot lacks
@@ -139,7 +139,7 @@ func (x *run) keepsAll() bool {
 // the recorded one is gone.
 func (x *run) succeeded(record binding.Record, account *binding.Account) bool {
 	return slices.ContainsFunc(x.round.Declarations, func(d binding.Declaration) bool {
-		now := x.ledger.record(d.Name, d.Spec.Platform)
+		now := x.memory.record(d.Name, d.Spec.Platform)
 		return d.Spec.Platform == record.Platform && d.Name != record.Binding && now != nil && now.Managed &&
 			record.HasOtherNumber(binding.Account{ID: now.AccountID}) && (account == nil || now.HasNumberOf(*account))
 	})

@@ -16,18 +16,18 @@ import (
 // everything that the second half needs is available. No replacement is added while
 // the old object may still exist: see first.
 //
-//   - An account is unbound after everything that takes over from it: see heirs.
+//   - An account is unbound after everything that takes over from it: see replacements.
 //   - A rule or a source is replaced once the actions that follow are checked and
 //     allowed, their intents are written, and the store has space for their outcomes:
 //     see secure.
 //   - A rebind reads and checks the new token and reads the old one first: see
-//     rebind and wayBack.
+//     rebind and fallbackToken.
 
-// heirs returns the names of the declarations that take over from an account that
+// replacements returns the names of the declarations that take over from an account that
 // is unbound, and the image repositories that they build instead. These are the
 // same binding on a different platform, and different bindings with the same image
 // repository.
-func (x *run) heirs(a plan.Action) (names []string, images []string) {
+func (x *run) replacements(a plan.Action) (names []string, images []string) {
 	if a.Target.Record == nil {
 		return nil, nil
 	}
@@ -48,11 +48,11 @@ func (x *run) heirs(a plan.Action) (names []string, images []string) {
 }
 
 // resources names what two actions must not touch at the same time: the later one
-// waits. An account is unbound after the actions of its heirs.
+// waits. An account is unbound after the actions of its replacements.
 func (x *run) resources(a plan.Action) []string {
 	touched := resources(a)
 	if a.Kind == plan.Unbind {
-		names, images := x.heirs(a)
+		names, images := x.replacements(a)
 		for _, name := range names {
 			touched = append(touched, "binding "+name)
 		}
@@ -88,7 +88,7 @@ func (x *run) first(i int) plan.OutcomeState {
 }
 
 // second returns the state of an action that must not begin because of its second
-// half. Before an account is unbound, the actions of its heirs must be done. Before
+// half. Before an account is unbound, the actions of its replacements must be done. Before
 // other removals, the actions that follow on the same image repository must be
 // possible. It is empty if the action may begin.
 func (x *run) second(ctx context.Context, i int) plan.OutcomeState {
@@ -96,7 +96,7 @@ func (x *run) second(ctx context.Context, i int) plan.OutcomeState {
 	if a.Kind != plan.Unbind {
 		return x.following(ctx, i)
 	}
-	names, images := x.heirs(a)
+	names, images := x.replacements(a)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for j, b := range x.round.Plan.Actions {
@@ -125,7 +125,7 @@ func (x *run) following(ctx context.Context, i int) plan.OutcomeState {
 		if b.Kind == plan.Forbidden || b.Kind == plan.Noop {
 			return plan.Skipped
 		}
-		if state, _ := x.hindrance(ctx, j); state != "" {
+		if state, _ := x.whyNotBegun(ctx, j); state != "" {
 			return state
 		}
 	}
@@ -157,15 +157,15 @@ func (x *run) follows(i int) (all []int) {
 	return all
 }
 
-// takes reports whether an action removes something that works.
-func takes(k plan.Kind) bool { return frees(k) || k == plan.Relink }
+// takesAway reports whether an action removes something that works.
+func takesAway(k plan.Kind) bool { return doneIfGone(k) || k == plan.Relink }
 
 // secure makes certain, before an action that cannot be undone, that what follows
 // can be done: the code host allows the links that need its answer, the store has
 // space, and the intents are written.
 func (x *run) secure(ctx context.Context, i int) error {
 	a := x.round.Plan.Actions[i]
-	if !takes(a.Kind) || x.isSecured(i) {
+	if !takesAway(a.Kind) || x.isSecured(i) {
 		return nil
 	}
 	for _, j := range x.follows(i) {
@@ -194,7 +194,7 @@ func (x *run) announce(ctx context.Context, i int) error {
 		if !b.Kind.Changes() || b.Kind.ByPerson() || b.Kind == plan.Adopt {
 			continue
 		}
-		if err := x.ledger.announce(ctx, x.intent(b, b.Kind)); err != nil {
+		if err := x.memory.announce(ctx, x.intent(b, b.Kind)); err != nil {
 			return err
 		}
 	}
@@ -205,14 +205,14 @@ func (x *run) announce(ctx context.Context, i int) error {
 // announced by an earlier run for whose objects nothing is planned. Earlier writes
 // to their objects are open again.
 func (x *run) withdraw(ctx context.Context, outcomes []plan.Outcome) {
-	unsent := x.ledger.unsent()
+	unsent := x.memory.unsent()
 	for _, intent := range x.round.Intents {
 		if intent.Announced && x.dropped(intent) {
 			unsent = append(unsent, intent)
 		}
 	}
 	for _, intent := range unsent {
-		err := x.ledger.undone(ctx, intent)
+		err := x.memory.hadNoEffect(ctx, intent)
 		for i := range outcomes {
 			if a := outcomes[i].Action; (objectKey{a.Platform, a.Object}) == (objectKey{intent.Platform, intent.Object}) {
 				x.noted(&outcomes[i], err)
@@ -238,8 +238,8 @@ type objectKey struct {
 	object   binding.Object
 }
 
-// wrote notes that an object was written, even if that cannot be recorded.
-func (x *run) wrote(object objectKey) {
+// noteWrite notes that an object was written, even if that cannot be recorded.
+func (x *run) noteWrite(object objectKey) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.changed[object] = true
@@ -255,7 +255,7 @@ func (x *run) isWritten(a plan.Action) bool {
 // follow marks the actions after one that removed something, so that nothing delays
 // them.
 func (x *run) follow(i int) {
-	if a := x.round.Plan.Actions[i]; !takes(a.Kind) || !x.isWritten(a) {
+	if a := x.round.Plan.Actions[i]; !takesAway(a.Kind) || !x.isWritten(a) {
 		return
 	}
 	x.mu.Lock()
@@ -281,7 +281,7 @@ func (x *run) linkable(ctx context.Context, a plan.Action) error {
 		return nil
 	}
 	x.mu.Lock()
-	before := x.said[a.Object]
+	before := x.linkAllowed[a.Object]
 	x.mu.Unlock()
 	err := x.outsideSubgroup(ctx, a)
 	if err != nil && before && binding.KindOf(err) != binding.Refused {
@@ -289,15 +289,15 @@ func (x *run) linkable(ctx context.Context, a plan.Action) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.said[a.Object] = err == nil
+	x.linkAllowed[a.Object] = err == nil
 	return err
 }
 
-// readBack reads the previous token before its account is unbound, so that it can
+// readFallback reads the previous token before its account is unbound, so that it can
 // be bound again whatever happens to the secret store. It returns an error if a
 // later run may be able to read it. A token that is gone for good does not prevent
 // a rotation.
-func (x *run) readBack(ctx context.Context, a plan.Action) (wipe func(), err error) {
+func (x *run) readFallback(ctx context.Context, a plan.Action) (wipe func(), err error) {
 	before := x.before(a)
 	if before == nil || !before.Managed || before.TokenVersion == 0 || x.sameAttempt(*before, a) {
 		return func() {}, nil
@@ -311,15 +311,15 @@ func (x *run) readBack(ctx context.Context, a plan.Action) (wipe func(), err err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.back[a.Binding] = token
+	x.fallbacks[a.Binding] = token
 	return token.Wipe, nil
 }
 
-// wayBack returns the previous token: the one that readBack read, or else it reads
+// fallbackToken returns the previous token: the one that readFallback read, or else it reads
 // it now.
-func (x *run) wayBack(ctx context.Context, a plan.Action, before binding.Record) (secrets.Secret, error) {
+func (x *run) fallbackToken(ctx context.Context, a plan.Action, before binding.Record) (secrets.Secret, error) {
 	x.mu.Lock()
-	token, read := x.back[a.Binding]
+	token, read := x.fallbacks[a.Binding]
 	x.mu.Unlock()
 	if read {
 		return token, nil

@@ -16,8 +16,8 @@ type answer int
 const (
 	// open: unknown so far; the intent stays.
 	open answer = iota
-	// undone: the call had no effect.
-	undone
+	// noEffect: the call had no effect.
+	noEffect
 	// done: the call had its effect.
 	done
 	// unbound: the old account is unbound, and the new one is not bound.
@@ -30,28 +30,28 @@ const (
 // have to bind again. Its records become those after the other intents. If a later
 // read corrects an observation, the observation is changed.
 func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observations ...binding.Observation) error {
-	a.believeTimes(ctx, of)
-	l, now := newLedger(a.o.Store, a.o.Now, of.Records), a.o.Now()
+	a.correctTimes(ctx, of)
+	l, now := newMemory(a.o.Store, a.o.Now, of.Records), a.o.Now()
 	var stay []binding.Intent
 	for open := slices.Clone(of.Intents); len(open) > 0; open = open[1:] {
 		intent := open[0]
 		id := binding.DigestOf(intent)
 		verdict := a.verdict(l, &intent, observations[0], now)
 		if a.undone[id] {
-			verdict = undone
+			verdict = noEffect
 		}
 		var err error
 		switch verdict {
 		case done:
-			a.doubtLate(&intent, observations[0].Accounts[intent.Platform].Account)
+			a.clearLateToken(&intent, observations[0].Accounts[intent.Platform].Account)
 			if err = l.done(ctx, intent); err == nil {
 				err = a.foundDone(ctx, intent)
 			}
-		case undone:
-			if before, is := reopened(intent); is {
+		case noEffect:
+			if before, is := openBefore(intent); is {
 				open = append(open, before)
 			}
-			if err = l.undone(ctx, intent); err != nil {
+			if err = l.hadNoEffect(ctx, intent); err != nil {
 				a.undone[id] = true
 			} else {
 				delete(a.undone, id)
@@ -63,7 +63,7 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 		if err != nil {
 			return err
 		}
-		if verdict == done || verdict == undone {
+		if verdict == done || verdict == noEffect {
 			a.o.Emit(plan.Event{Kind: plan.Recovered, Intent: &intent})
 		}
 	}
@@ -94,19 +94,19 @@ func (a *Applier) foundDone(ctx context.Context, intent binding.Intent) error {
 		Time: a.o.Now(), Instance: intent.Instance, Binding: intent.Binding, Action: intent.Action, Object: intent.Object,
 		Outcome: string(plan.Done), Revision: intent.After.Revision,
 	}
-	if err := a.o.Store.AppendEvent(ctx, entry.Saying(message.New("history.found-done", "at", intent.Started))); err != nil {
+	if err := a.o.Store.AppendEvent(ctx, entry.WithMessage(message.New("history.found-done", "at", intent.Started))); err != nil {
 		return message.NewError("apply.history", "why", err)
 	}
 	return nil
 }
 
 // verdict is what an observation at a time shows about an intent.
-func (a *Applier) verdict(l *ledger, intent *binding.Intent, obs binding.Observation, now time.Time) answer {
+func (a *Applier) verdict(l *memory, intent *binding.Intent, obs binding.Observation, now time.Time) answer {
 	verdict := a.settled(l, intent, obs)
-	if verdict == undone || verdict == unbound {
+	if verdict == noEffect || verdict == unbound {
 		verdict = a.afterTime(intent, verdict, now)
 	}
-	if verdict == undone && stillDue(*intent, obs) {
+	if verdict == noEffect && stillDue(*intent, obs) {
 		return open
 	}
 	return verdict
@@ -117,9 +117,9 @@ func (a *Applier) verdict(l *ledger, intent *binding.Intent, obs binding.Observa
 // be from before its creation. A rule or a source can be removed again without
 // harm. An account would stay unbound meanwhile, so for accounts the exception
 // applies only if the registry shows writes late.
-func (a *Applier) settled(l *ledger, intent *binding.Intent, obs binding.Observation) answer {
+func (a *Applier) settled(l *memory, intent *binding.Intent, obs binding.Observation) answer {
 	verdict := settle(intent, obs)
-	if intent.Object.IsAccount() && !a.lags(l.all()) || !frees(plan.Kind(intent.Action)) || intent.Answered || verdict != done && verdict != unbound {
+	if intent.Object.IsAccount() && !a.showsLate(l.all()) || !doneIfGone(plan.Kind(intent.Action)) || intent.Answered || verdict != done && verdict != unbound {
 		return verdict
 	}
 	for _, u := range intent.Record.Recent(a.o.Now(), a.o.Settle) {
@@ -130,13 +130,13 @@ func (a *Applier) settled(l *ledger, intent *binding.Intent, obs binding.Observa
 	return verdict
 }
 
-// doubtLate removes the token from an intent whose account was created, or is first
+// clearLateToken removes the token from an intent whose account was created, or is first
 // seen, more than binding.ClocksDiffer after the call began. It may be the late
 // effect of the call, or somebody else may have bound the same user with a
 // different token. Nothing that the registry shows distinguishes the two, so the
 // account is bound once more. The same applies to an account created that long
 // before the call: somebody else bound it, or its time proves nothing.
-func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
+func (a *Applier) clearLateToken(intent *binding.Intent, account *binding.Account) {
 	if kind := plan.Kind(intent.Action); kind != plan.Bind && kind != plan.Rebind || account == nil {
 		return
 	}
@@ -203,7 +203,7 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 	case (kind == plan.Bind && intent.Released || intent.Answered) && (account == nil || isOld(*intent, *account)):
 		return unbound
 	case intent.Answered && account.ID != "":
-		return undone // No call of ours is open: somebody else bound it.
+		return noEffect // No call of ours is open: somebody else bound it.
 	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isOld(*intent, *account):
 		setObserved(&intent.After, *account)
 		if intent.Doubtful || intent.Answered { // Another bind, or somebody else, may have made it.
@@ -211,7 +211,7 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		}
 		return done
 	}
-	return undone
+	return noEffect
 }
 
 // isOld reports whether the registry's number shows that an account is the one from
@@ -241,7 +241,7 @@ func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.Repo
 	if is {
 		return done
 	}
-	return undone
+	return noEffect
 }
 
 // newRule returns the number of an observed rule that is as it was sent and that

@@ -49,7 +49,7 @@ func (x *run) bindable(a plan.Action) error {
 			name, at = e.Binding, e.BindForbidden
 		}
 	}
-	for _, r := range x.ledger.all() {
+	for _, r := range x.memory.all() {
 		if !r.Removed && r.Written.At.After(at) {
 			name, at = "", r.Written.At
 		}

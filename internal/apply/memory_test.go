@@ -1,6 +1,10 @@
 package apply_test
 
 import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -8,258 +12,240 @@ import (
 
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
-	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/worldtest"
 )
 
-// TestRepairsThatDoNotHoldAreStoppedOnce: an account, which was repaired or not, is
-// no longer repaired.
-func TestRepairsThatDoNotHoldAreStoppedOnce(t *testing.T) {
-	made := []binding.Repair{binding.NewRepair(noon().Add(-time.Minute), message.New("found.unbound"))}
-	for name, tt := range map[string]struct {
-		repairs binding.Repairs
-		told    bool
-		stopped time.Time
+// TestWhatIsRememberedBeforeTheFirstActionIsRememberedOfAllBindings, or nothing is
+// done: a declared policy, the file of a declaration.
+func TestWhatIsRememberedBeforeTheFirstActionIsRememberedOfAllBindings(t *testing.T) {
+	type both [2]binding.Record
+	changed := map[string]struct {
+		change func(declared []binding.Declaration, r *binding.Record)
+		is     func(r binding.Record) bool
 	}{
-		"now":             {binding.Repairs{Made: made}, true, noon()},
-		"before":          {binding.Repairs{Made: made, Stopped: noon().Add(-time.Hour)}, false, noon().Add(-time.Hour)},
-		"without repairs": {binding.Repairs{}, false, time.Time{}},
-	} {
-		s := newSite()
-		tt.repairs.Object = binding.AccountObject()
-		round := s.planned(t, nil, plan.Action{Binding: "pay", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseFlapping})
-		before := binding.RetryState{Instance: worldtest.Instance, Binding: "pay", Repairs: []binding.Repairs{tt.repairs}}
-		if err := s.State.PutRetryState(t.Context(), before); err != nil {
-			t.Fatal(err)
-		}
-		round.RetryStates = []binding.RetryState{before}
-		s.apply(t.Context(), round)
-		if told := len(s.History()) > 0; told != tt.told {
-			t.Errorf("%s: in the history: %t", name, told)
-		}
-		var stopped time.Time
-		for _, r := range s.RetryStates()["pay"].Repairs {
-			stopped = r.Stopped
-		}
-		if !tt.stopped.IsZero() && !stopped.Equal(tt.stopped) {
-			t.Errorf("%s: stopped at %v, want %v", name, stopped, tt.stopped)
+		"the deletion policy": {func(d []binding.Declaration, _ *binding.Record) {
+			d[0].Spec.DeletionPolicy, d[1].Spec.DeletionPolicy = binding.Unbind, binding.Retain
+		}, func(r binding.Record) bool {
+			return (r.DeletionPolicy == binding.Unbind) == (r.Platform == binding.GitLab)
+		}},
+		"the file": {func(d []binding.Declaration, _ *binding.Record) {
+			d[0].File, d[1].File = "moved.yaml", "moved.yaml"
+		}, func(r binding.Record) bool { return r.File == "moved.yaml" }},
+	}
+	for name, tt := range changed {
+		for _, full := range []bool{false, true} {
+			s := newSite()
+			declared := []binding.Declaration{worldtest.GitLab(), worldtest.Codeup()}
+			s.applied(t, declared...)
+			for _, r := range s.Records() {
+				tt.change(declared, &r)
+				if err := s.State.PutRecord(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.ConsoleUnbinds(binding.Codeup)
+			s.Passes(time.Hour)
+			round := s.round(t, declared...)
+			if s.Calls = nil; full {
+				s.FailOn("store put-record", worldtest.Fault{Before: errFull})
+			}
+			result := s.apply(t.Context(), round)
+			s.Fault = nil
+			all := both{s.Records()["pay-codeup/codeup"], s.Records()["pay-gitlab/gitlab"]}
+			switch {
+			case full && (!errors.Is(result.Err(), errFull) || s.Count("bind") > 0):
+				t.Errorf("%s, the disk is full: %v; calls: %q", name, result.Err(), s.Calls)
+			case !full && (!tt.is(all[0]) || !tt.is(all[1])):
+				t.Errorf("%s: %+v", name, all)
+			}
 		}
 	}
 }
 
-// TestTheNewestRepairsAreRemembered, as many as the policy counts within its time.
-func TestTheNewestRepairsAreRemembered(t *testing.T) {
-	ago := func(minutes ...int) (all []binding.Repair) {
-		for _, m := range minutes {
-			all = append(all, binding.NewRepair(noon().Add(-time.Duration(m)*time.Minute), message.New("found.gone")))
-		}
-		return all
+// unreadable returns no intents.
+type unreadable struct{ worldtest.Store }
+
+func (unreadable) Intents(context.Context, string) ([]binding.Intent, error) { return nil, errFull }
+
+// TestAnIntentReplacesThoseOfItsAccountUnderOtherNames: nothing is sent before
+// those are deleted.
+func TestAnIntentReplacesThoseOfItsAccountUnderOtherNames(t *testing.T) {
+	open := func(name string, p binding.Platform, o binding.Object) binding.Intent {
+		return binding.Intent{Instance: worldtest.Instance, Binding: name, Platform: p, Object: o, Action: string(plan.Bind), Started: noon()}
 	}
+	account := binding.AccountObject()
 	for name, tt := range map[string]struct {
-		most         int
-		before, want []binding.Repair
+		fault string
+		left  []string
+		bound bool
 	}{
-		"the first":            {3, nil, ago(0)},
-		"as many as count":     {3, ago(20, 10), ago(20, 10, 0)},
-		"one more":             {3, ago(30, 20, 10), ago(20, 10, 0)},
-		"one that is too old":  {3, ago(61, 10), ago(10, 0)},
-		"one an hour ago":      {3, ago(60, 10), ago(60, 10, 0)},
-		"none counts":          {0, ago(20, 10), ago(0)},
-		"more than are stored": {500, ago(make([]int, 100)...), ago(make([]int, 100)...)},
+		"all are replaced":                 {"", []string{"other codeup account", "second gitlab pay/web"}, true},
+		"they cannot be read":              {"store intents", []string{"first gitlab account", "other codeup account", "pay-gitlab gitlab account", "second gitlab account", "second gitlab pay/web"}, false},
+		"the first one cannot be replaced": {"store delete-intent", []string{"first gitlab account", "other codeup account", "pay-gitlab gitlab account", "second gitlab account", "second gitlab pay/web"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite()
+			declared := worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Repositories = nil })
+			round := s.round(t, declared)
+			for _, i := range []binding.Intent{
+				open("first", binding.GitLab, account), open("second", binding.GitLab, account),
+				open("second", binding.GitLab, binding.RepositoryObject("pay/web")), open("other", binding.Codeup, account),
+			} {
+				if err := s.State.PutIntent(t.Context(), i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tt.fault == "store intents" {
+				s.store = unreadable{worldtest.Store{World: s.World}}
+			} else if tt.fault != "" {
+				s.Fault = func(call string) worldtest.Fault {
+					if strings.HasPrefix(call, tt.fault) {
+						return worldtest.Fault{Before: errFull}
+					}
+					return worldtest.Fault{}
+				}
+			}
+			s.apply(t.Context(), round)
+			if bound := s.Bound(binding.GitLab) != ""; bound != tt.bound {
+				t.Errorf("bound: %t; calls: %q", bound, s.Calls)
+			}
+			s.Fault = nil
+			var left []string
+			for _, i := range s.Intents() {
+				left = append(left, i.Binding+" "+string(i.Platform)+" "+i.Object.String())
+			}
+			slices.Sort(left)
+			if diff := cmp.Diff(tt.left, left); diff != "" {
+				t.Errorf("left (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTheIntentToRebindCoversTheBind: once the account is unbound for it, the new one is
+// bound although its own intent cannot be written. Without a rebind nothing is sent.
+func TestTheIntentToRebindCoversTheBind(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before bool
+		want   string
+	}{
+		"a rebind": {true, "canary-gitlab-2"},
+		"a bind":   {false, ""},
 	} {
 		s := newSite()
-		s.applied(t, worldtest.GitLab())
-		rule := s.Repos["pay/api"].Rules[0].BuildRule
-		object := binding.RuleObject("pay/api", rule)
-		a := plan.Action{Binding: "pay-gitlab", Platform: binding.GitLab, Object: object, Kind: plan.AddRule, Cause: plan.CauseDrift}
-		a.Target.Image, a.Target.Rule.BuildRule = "pay/api", rule
-		d := worldtest.GitLab()
-		before := binding.RetryState{Instance: worldtest.Instance, Binding: "pay-gitlab", Digest: d.Spec.Digest()}
-		if len(tt.before) > 0 {
-			before.Repairs = []binding.Repairs{{Object: object, Made: tt.before}}
-			if err := s.State.PutRetryState(t.Context(), before); err != nil {
-				t.Fatal(err)
+		if tt.before {
+			s.applied(t, worldtest.GitLab())
+			s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
+		}
+		round := s.round(t, worldtest.GitLab())
+		unbound := !tt.before
+		s.Fault = func(call string) worldtest.Fault {
+			if unbound = unbound || call == "unbind gitlab"; unbound && call == "store put-intent" {
+				return worldtest.Fault{Before: errFull}
+			}
+			return worldtest.Fault{}
+		}
+		s.apply(t.Context(), round)
+		if got := s.Bound(binding.GitLab); got != tt.want {
+			t.Errorf("%s: bound with %q, want %q; calls: %q", name, got, tt.want, s.Calls)
+		}
+	}
+}
+
+// TestAnIntentAnsweredLateGoesToTheRecordThatTookItsAccountOver: its declaration
+// was renamed; records of other platforms do not matter.
+func TestAnIntentAnsweredLateGoesToTheRecordThatTookItsAccountOver(t *testing.T) {
+	for name, tt := range map[string]struct {
+		record binding.Record
+		want   string
+	}{
+		"the same account":                {binding.Record{Binding: "next", Platform: binding.GitLab, AccountID: "7", Managed: true}, "next"},
+		"another account":                 {binding.Record{Binding: "next", Platform: binding.GitLab, AccountID: "8", Managed: true}, "pay"},
+		"the same number, other platform": {binding.Record{Binding: "next", Platform: binding.Codeup, AccountID: "7", Managed: true}, "pay"},
+		"one that is not ours":            {binding.Record{Binding: "next", Platform: binding.GitLab, AccountID: "7"}, "pay"},
+	} {
+		s := newSite()
+		tt.record.Instance = worldtest.Instance
+		link := &binding.Link{Platform: binding.GitLab, Source: "pay/api", Trigger: binding.Manual}
+		intent := binding.Intent{
+			Instance: worldtest.Instance, Binding: "pay", Platform: binding.GitLab, Object: binding.RepositoryObject("pay/api"), Action: string(plan.Link), Link: link,
+			After: binding.Record{Instance: worldtest.Instance, Binding: "pay", Platform: binding.GitLab, AccountID: "7", Managed: true, Images: []binding.RecordedImage{{Image: "pay/api", Link: link}}},
+		}
+		if err := errors.Join(s.State.PutRecord(t.Context(), tt.record), s.State.PutIntent(t.Context(), intent)); err != nil {
+			t.Fatal(err)
+		}
+		s.Repos["pay/api"].Link = link
+		round := s.round(t)
+		var got []string
+		for _, r := range round.Records {
+			if len(r.Images) > 0 {
+				got = append(got, r.Binding)
 			}
 		}
-		round := s.planned(t, []binding.Declaration{d}, a)
-		round.Policy.MaxRepairs, round.Policy.RepairsWithin = tt.most, time.Hour
-		if result := s.apply(t.Context(), round); result.Err() != nil {
-			t.Fatal(result.Err())
-		}
-		var got []binding.Repair
-		for _, r := range s.RetryStates()["pay-gitlab"].Repairs {
-			got = append(got, r.Made...)
-		}
-		if diff := cmp.Diff(tt.want, got); diff != "" {
+		if diff := cmp.Diff([]string{tt.want}, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
-// TestAStepThatIsNotInThePlanStaysPendingWhileSomethingIsNotKnown.
-func TestAStepThatIsNotInThePlanStaysPendingWhileSomethingIsNotKnown(t *testing.T) {
-	image := binding.RepositoryObject("pay/api")
-	planned := func(p binding.Platform, o binding.Object, kind plan.Kind, cause plan.Cause) plan.Action {
-		return plan.Action{Binding: "pay", Platform: p, Object: o, Kind: kind, Cause: cause}
-	}
-	for name, tt := range map[string]struct {
-		actions []plan.Action
-		pending bool
-	}{
-		"all is known":                   {[]plan.Action{planned(binding.GitLab, binding.AccountObject(), plan.Noop, plan.CauseSettled)}, false},
-		"the account is not known":       {[]plan.Action{planned(binding.GitLab, binding.AccountObject(), plan.Noop, plan.CauseUnknown)}, true},
-		"it is refused":                  {[]plan.Action{planned(binding.GitLab, binding.AccountObject(), plan.Forbidden, "")}, true},
-		"the step is seen done":          {[]plan.Action{planned(binding.GitLab, image, plan.Noop, plan.CauseSettled), planned(binding.GitLab, binding.AccountObject(), plan.Noop, plan.CauseUnknown)}, false},
-		"another object is seen":         {[]plan.Action{planned(binding.GitLab, binding.RepositoryObject("pay/web"), plan.Noop, plan.CauseSettled), planned(binding.GitLab, binding.AccountObject(), plan.Noop, plan.CauseUnknown)}, true},
-		"it is seen on another platform": {[]plan.Action{planned(binding.Codeup, image, plan.Noop, plan.CauseSettled), planned(binding.GitLab, binding.AccountObject(), plan.Noop, plan.CauseUnknown)}, true},
-	} {
-		s := newSite()
-		round := s.planned(t, nil, tt.actions...)
-		before := binding.RetryState{Instance: worldtest.Instance, Binding: "pay", Pending: []binding.PendingSince{{Platform: binding.GitLab, Object: image, Action: "manual", Since: noon().Add(-time.Hour)}}}
-		if err := s.State.PutRetryState(t.Context(), before); err != nil {
-			t.Fatal(err)
-		}
-		round.RetryStates = []binding.RetryState{before}
-		s.apply(t.Context(), round)
-		got := s.RetryStates()["pay"].Pending
-		if len(got) > 1 || (len(got) == 1) != tt.pending {
-			t.Errorf("%s: %+v", name, got)
-		}
-	}
+// numbered creates rules with a given number.
+type numbered struct {
+	apply.Registry
+	id string
 }
 
-// TestAStepOfWhatIsSuspendedIsAskedOfNobody: without the suspension, a forbidden
-// action on an account keeps a step pending.
-func TestAStepOfWhatIsSuspendedIsAskedOfNobody(t *testing.T) {
-	for name, tt := range map[string]struct {
-		suspended string
-		until     time.Duration
-		pending   bool
-	}{
-		"it is suspended": {"pay", time.Hour, false}, "it was suspended": {"pay", -time.Hour, true}, "another is suspended": {"web", time.Hour, true},
-	} {
-		s := newSite()
-		round := s.planned(t, nil, plan.Action{Binding: "pay", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Forbidden})
-		round.Suspensions = []binding.Suspension{{Instance: worldtest.Instance, Binding: tt.suspended, Until: s.Clock().Add(tt.until)}}
-		round.RetryStates = []binding.RetryState{{Instance: worldtest.Instance, Binding: "pay", Pending: []binding.PendingSince{{
-			Platform: binding.GitLab, Object: binding.RepositoryObject("pay/api"), Action: string(plan.Manual), Since: noon().Add(-time.Hour),
-		}}}}
-		if err := s.State.PutRetryState(t.Context(), round.RetryStates[0]); err != nil {
-			t.Fatal(err)
-		}
-		s.apply(t.Context(), round)
-		if pending := len(s.RetryStates()["pay"].Pending) == 1; pending != tt.pending {
-			t.Errorf("%s: pending %t", name, pending)
-		}
-	}
+func (r numbered) AddRule(_ context.Context, _ string, rule binding.BuildRule) (binding.ObservedRule, error) {
+	return binding.ObservedRule{ID: r.id, BuildRule: rule}, nil
 }
 
-// TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow: for some steps, it is unknown
-// what was declared then.
-func TestAStepIsSeenDoneUnlessAnotherOneIsDeclaredNow(t *testing.T) {
-	for name, tt := range map[string]struct {
-		declared bool
-		digest   string // of what was declared then
-		done     bool
-	}{
-		"another":                       {true, "another", false},
-		"nobody knows":                  {true, "", true},
-		"it is declared no more":        {false, "another", true},
-		"neither then nor now is known": {false, "", true},
-	} {
-		s, d := newSite(), worldtest.GitLab()
-		var declared []binding.Declaration
-		if tt.declared {
-			declared = append(declared, d)
-		}
-		done := false
-		s.options = func(o *apply.Options) { o.Emit = func(e plan.Event) { done = done || e.Kind == plan.StepDone } }
-		round := s.planned(t, declared, plan.Action{
-			Binding: d.Name, Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseSettled,
-		})
-		round.RetryStates = []binding.RetryState{{Instance: worldtest.Instance, Binding: d.Name, Digest: tt.digest, Pending: []binding.PendingSince{{
-			Platform: binding.GitLab, Object: binding.AccountObject(), Action: string(plan.Manual), Since: noon().Add(-time.Hour),
-		}}}}
-		if err := s.State.PutRetryState(t.Context(), round.RetryStates[0]); err != nil {
-			t.Fatal(err)
-		}
-		if s.apply(t.Context(), round); done != tt.done {
-			t.Errorf("%s: seen done %t", name, done)
-		}
-	}
-}
-
-// TestWhatAPersonConfirms is recorded, and nothing else is.
-func TestWhatAPersonConfirms(t *testing.T) {
-	d := worldtest.GitLab()
-	account := plan.Action{Instance: worldtest.Instance, Binding: d.Name, Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Manual}
-	account.Target.Declaration = &d
-	versioned := account
-	versioned.Target.TokenVersion = 3
-	link := account
-	link.Object, link.Target.Image = binding.RepositoryObject("pay/api"), "pay/api"
-	link.Target.Link = &binding.Link{Platform: binding.GitLab, Source: "pay/api", Trigger: binding.Manual}
-	ours := binding.Record{Instance: worldtest.Instance, Binding: d.Name, Platform: binding.GitLab, Managed: true}
-	foreign := ours
-	foreign.Managed = false
-	for name, tt := range map[string]struct {
-		records   []binding.Record
-		confirmed plan.Action
-		pending   bool
-		want      string // "" if it is an error
-		writes    int    // of retry states
-	}{
-		"an account":                  {nil, account, true, "GitLab is bound to prod as ci-bot with the token that the secret store has now", 1},
-		"with a version":              {nil, versioned, true, "GitLab is bound to prod as ci-bot with version 3 of the token", 1},
-		"where nothing is pending":    {nil, versioned, false, "GitLab is bound to prod as ci-bot with version 3 of the token", 0},
-		"a source":                    {[]binding.Record{ours}, link, true, "pay/api is linked to pay/api on GitLab", 1},
-		"a source without a record":   {nil, link, true, "", 0},
-		"a source of what is foreign": {[]binding.Record{foreign}, link, true, "", 0},
+// TestWhatIsRememberedOfARuleThatIsAdded while the record has a rule with the same
+// key and the number 3: that one is gone, unless it is the one that was added.
+func TestWhatIsRememberedOfARuleThatIsAdded(t *testing.T) {
+	rule := binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}
+	other := binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"}
+	for made, want := range map[string][]string{
+		"3": {"3 main", "4 next"}, "9": {"3 main removed", "4 next", "9 main"}, "": {" main", "3 main removed", "4 next"},
 	} {
 		s := newSite()
-		for _, r := range tt.records {
-			if err := s.State.PutRecord(t.Context(), r); err != nil {
-				t.Fatal(err)
+		s.registry = numbered{s.registry, made}
+		record := binding.Record{Instance: worldtest.Instance, Binding: "pay", Platform: binding.GitLab, Managed: true, Images: []binding.RecordedImage{{
+			Image: "pay/api", Rules: []binding.RecordedRule{{ID: "3", Key: rule.Key()}, {ID: "4", Key: other.Key()}},
+		}}}
+		if err := s.State.PutRecord(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+		a := plan.Action{Binding: "pay", Platform: binding.GitLab, Object: binding.RuleObject("pay/api", rule), Kind: plan.AddRule}
+		a.Target.Image, a.Target.Rule.BuildRule = "pay/api", rule
+		if result := s.apply(t.Context(), s.planned(t, nil, a)); result.Err() != nil {
+			t.Fatal(result.Err())
+		}
+		var got []string
+		for _, r := range s.Records()["pay/gitlab"].Images[0].Rules {
+			text := r.ID + " main"
+			if r.Key == other.Key() {
+				text = r.ID + " next"
 			}
-		}
-		if tt.pending {
-			if err := s.State.PutRetryState(t.Context(), binding.RetryState{Instance: worldtest.Instance, Binding: d.Name, Pending: []binding.PendingSince{{Platform: binding.GitLab, Since: noon()}}}); err != nil {
-				t.Fatal(err)
+			if r.Removed {
+				text += " removed"
 			}
+			got = append(got, text)
 		}
-		_, applier := s.parts()
-		said, err := applier.Attest(t.Context(), &plan.Round{Input: plan.Input{Records: tt.records}}, []plan.Action{tt.confirmed}, binding.Person{By: "ada"})
-		if (err != nil) != (tt.want == "") || tt.want != "" && (len(said) != 1 || message.English(said[0]) != tt.want) {
-			t.Errorf("%s: %q, %v", name, said, err)
-		}
-		if n := s.Count("store put-retry-state") + s.Count("store delete-retry-state"); n != tt.writes {
-			t.Errorf("%s: %d retry states written, want %d", name, n, tt.writes)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("made as %q (-want +got):\n%s", made, diff)
 		}
 	}
 }
 
-// TestABindThatGetsNoClearAnswerTwiceFallsBack: the version applied before is bound again.
-func TestABindThatGetsNoClearAnswerTwiceFallsBack(t *testing.T) {
+// TestASourceThatIsReplacedKeepsTheRulesOfItsImageRepository.
+func TestASourceThatIsReplacedKeepsTheRulesOfItsImageRepository(t *testing.T) {
 	s := newSite()
 	s.applied(t, worldtest.GitLab())
 	s.Passes(time.Hour)
-	s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
-	s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry: bind")}}
-	s.options = func(o *apply.Options) { o.Settle = 2 * time.Minute }
-	for n, want := range []string{"", "canary-gitlab-1"} {
-		s.apply(t.Context(), s.round(t, worldtest.GitLab()))
-		if got := s.Bound(binding.GitLab); got != want {
-			t.Fatalf("after attempt %d: bound with %q, want %q; calls: %q", n+1, got, want, s.Calls)
-		}
-		s.Passes(time.Hour)
-	}
-	// A third token is a different attempt, so its effect is waited for first.
-	s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-3")
-	s.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry: bind")}})
-	s.Calls = nil
-	s.apply(t.Context(), s.round(t, worldtest.GitLab()))
-	if n := s.Count("bind"); n != 1 {
-		t.Errorf("%d binds of the third token; calls: %q", n, s.Calls)
+	s.applied(t, worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Repositories[0].Source = "pay/new" }))
+	image := s.Records()["pay-gitlab/gitlab"].Images[0]
+	if len(image.RuleKeys()) != 2 || image.Link == nil || image.Link.Source != "pay/new" {
+		t.Errorf("remembered: %+v", image)
 	}
 }

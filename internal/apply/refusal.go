@@ -23,9 +23,9 @@ func rejected(err error) bool {
 	return false
 }
 
-// condemned returns the refusal of an action's token, if err shows that the token
+// tokenRefusal returns the refusal of an action's token, if err shows that the token
 // is at fault; otherwise the zero Refusal.
-func (x *run) condemned(a plan.Action, err error) binding.Refusal {
+func (x *run) tokenRefusal(a plan.Action, err error) binding.Refusal {
 	if binding.FaultOf(err) != binding.FaultToken {
 		return binding.Refusal{}
 	}

@@ -13,10 +13,10 @@ import (
 const (
 	defaultRetryBase = 10 * time.Second
 	defaultRetryMax  = 30 * time.Minute
-	// patience is how often in a row a bind is tried with pauses of up to Max.
+	// shortPauses is how often in a row a bind is tried with pauses of up to Max.
 	// After that, the pauses grow further: by then, the problem is unlikely to
 	// disappear by itself.
-	patience = 20
+	shortPauses = 20
 	// lostRetry limits the pause while an account that was bound before is not
 	// bound.
 	lostRetry = 2 * time.Minute
@@ -62,7 +62,7 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 			failed = false // The refusal replaces what failed before.
 		default:
 			last, failed = x.pauses(o, before.Times).After(before, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
-			last.Action, last.Object, last.Fault, last.Why = string(o.Action.Kind), o.Action.Object, binding.FaultOf(o.Err), message.Says(o.Err)
+			last.Action, last.Object, last.Fault, last.Why = string(o.Action.Kind), o.Action.Object, binding.FaultOf(o.Err), message.FromError(o.Err)
 		}
 	}
 	if !failed {
@@ -77,7 +77,7 @@ func (x *run) refused(a plan.Action) bool {
 	if a.Target.Declaration == nil || !a.Object.IsAccount() {
 		return false
 	}
-	r := x.ledger.record(a.Binding, a.Platform)
+	r := x.memory.record(a.Binding, a.Platform)
 	return r != nil && r.Refused.InForce(x.o.Now()) && r.Refused.Is(binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated))
 }
 
@@ -94,7 +94,7 @@ func (x *run) pauses(o plan.Outcome, times int) Backoff {
 	case fellBack && (fault == binding.FaultRequest || fault == binding.FaultUnknown && rejected(o.Err)):
 		pauses.Max = binding.RefusalLasts
 	case fellBack:
-		pauses.Max = binding.Pause(longest, binding.RefusalLasts, times-patience+1)
+		pauses.Max = binding.Pause(longest, binding.RefusalLasts, times-shortPauses+1)
 	case errors.Is(o.Err, plan.ErrLost), !fellBack && o.Action.Cause == plan.CauseUnfinished,
 		errors.Is(o.Err, plan.ErrNotVisible) && o.Action.Object.IsAccount():
 		pauses.Max = min(longest, lostRetry)

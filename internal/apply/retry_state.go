@@ -12,8 +12,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// mostRepairs limits how many repairs of an object are remembered.
-const mostRepairs = 100
+// maxRepairs limits how many repairs of an object are remembered.
+const maxRepairs = 100
 
 // Actions and outcomes of history entries about flapping and about people's steps.
 const (
@@ -29,12 +29,12 @@ const (
 // made is not overwritten. An event is sent only after its state is written. If the
 // write fails, the next run writes the state and sends the event.
 func (x *run) remember(ctx context.Context, result *plan.Result) {
-	own, after, news := map[string][]plan.Outcome{}, map[string]binding.RetryState{}, map[string][]plan.Event{}
+	own, after, events := map[string][]plan.Outcome{}, map[string]binding.RetryState{}, map[string][]plan.Event{}
 	for _, o := range result.Outcomes {
 		own[o.Action.Binding] = append(own[o.Action.Binding], o)
 	}
 	for name, outcomes := range own {
-		after[name], news[name] = x.retryState(name, outcomes, *result)
+		after[name], events[name] = x.retryState(name, outcomes, *result)
 	}
 	if !x.keepsAll() {
 		for _, e := range x.round.RetryStates {
@@ -56,7 +56,7 @@ func (x *run) remember(ctx context.Context, result *plan.Result) {
 	}
 	var entries []binding.HistoryEntry
 	for _, name := range slices.Sorted(maps.Keys(written)) {
-		for _, e := range news[name] {
+		for _, e := range events[name] {
 			if written[name] == nil {
 				entries = append(entries, x.publish(e))
 			}
@@ -158,7 +158,7 @@ func (a *Applier) keepRetryState(ctx context.Context, e binding.RetryState) erro
 // retryState returns the retry state of a binding after the round, and events about
 // what is new in it. Repairs under a different declaration are dropped. A binding
 // that is not declared now keeps its repairs, because its file may be invalid.
-func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (now binding.RetryState, news []plan.Event) {
+func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (now binding.RetryState, events []plan.Event) {
 	before, digest := plan.RetryStateOf(x.round.RetryStates, name), x.digests[name]
 	now = binding.RetryState{Instance: x.o.Instance, Binding: name, Digest: digest}
 	if digest == "" || before.Digest == digest {
@@ -167,13 +167,13 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 	now.Failed = x.failure(name, own, result.Incomplete)
 	now.BindForbidden = x.bindForbidden(name, before.BindForbidden)
 	now.ContradictedSince = contradictedSince(own, before.ContradictedSince, result)
-	now.Pending, news = x.pending(own, before)
+	now.Pending, events = x.pending(own, before)
 	for _, o := range own {
 		switch {
 		case o.Action.Cause == plan.CauseFlapping:
 			if r := repairsOf(&now, o.Action.Object); r.Stopped.IsZero() && len(r.Made) > 0 {
 				r.Stopped = result.Ended
-				news = append(news, plan.Event{Kind: plan.RepairsStopped, Action: o.Action})
+				events = append(events, plan.Event{Kind: plan.RepairsStopped, Action: o.Action})
 			}
 		case counts(o):
 			x.count(repairsOf(&now, o.Action.Object), binding.NewRepair(result.Ended, o.Action.Found()))
@@ -181,7 +181,7 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 	}
 	now.Repairs = slices.DeleteFunc(now.Repairs, func(r binding.Repairs) bool { return len(r.Made) == 0 })
 	slices.SortFunc(now.Repairs, func(a, b binding.Repairs) int { return a.Object.Compare(b.Object) })
-	return now, news
+	return now, events
 }
 
 // contradictedSince returns since when the registry's answers to a binding's writes
@@ -203,7 +203,7 @@ func contradictedSince(own []plan.Outcome, before time.Time, result plan.Result)
 func (x *run) count(r *binding.Repairs, made binding.Repair) {
 	policy := x.round.Policy
 	r.Made = append(slices.Clone(r.Since(made.At.Add(-policy.RepairsWithin))), made)
-	most := min(max(policy.MaxRepairs, 1), mostRepairs)
+	most := min(max(policy.MaxRepairs, 1), maxRepairs)
 	r.Made = r.Made[max(len(r.Made)-most, 0):]
 }
 
@@ -240,7 +240,7 @@ func (x *run) publish(e plan.Event) binding.HistoryEntry {
 		h.Outcome, m = string(plan.Done), message.New("history.step-done", "since", e.Since)
 	default:
 	}
-	return h.Saying(m)
+	return h.WithMessage(m)
 }
 
 // Reset forgets the repairs and the failures of a binding, or of the whole instance
@@ -266,7 +266,7 @@ func (a *Applier) Reset(ctx context.Context, name string, by binding.Person) (re
 				err = a.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 					Person: by, Time: a.o.Now(), Instance: e.Instance, Binding: e.Binding, Action: historyRepair, Object: r.Object,
 					Outcome: outcomeResumed,
-				}.Saying(message.New("history.repairs-resumed")))
+				}.WithMessage(message.New("history.repairs-resumed")))
 			}
 		}
 	}

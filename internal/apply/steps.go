@@ -14,13 +14,13 @@ import (
 // pending returns since when the steps of one binding are pending after a round,
 // and events about steps that become pending, are overdue, or are observed to be
 // done.
-func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []binding.PendingSince, news []plan.Event) {
-	at, unsure := x.o.Now(), false
+func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []binding.PendingSince, events []plan.Event) {
+	at, stepUnclear := x.o.Now(), false
 	for _, o := range own {
 		a, p := o.Action, before.PendingOf(o.Action.Platform, o.Action.Object)
 		digest, asked := x.digests[a.Binding], cmp.Or(p.Digest, before.Digest)
 		sameDeclaration := digest == "" || asked == "" || asked == digest // If the declaration changed, a step may no longer be needed although nobody did it.
-		unsure = unsure || x.unsure(a)
+		stepUnclear = stepUnclear || x.stepUnclear(a)
 		switch {
 		case a.Kind.ByPerson():
 			if p.Since.IsZero() {
@@ -28,35 +28,35 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 				if len(before.Pending) > 0 {
 					p.Changed = at // A person may have read the other steps without this one.
 				}
-				news = append(news, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
+				events = append(events, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
 			}
 			p = askedFor(p, a, at)
 			p.Digest = cmp.Or(digest, binding.Undeclared)
 			if !p.Overdue && x.overdue(p.Since, at) {
 				p.Overdue = true
-				news = append(news, plan.Event{Kind: plan.StepOverdue, Action: a, Since: p.Since})
+				events = append(events, plan.Event{Kind: plan.StepOverdue, Action: a, Since: p.Since})
 			}
 			now = append(now, p)
 		case p.Since.IsZero():
-		case x.unsure(a):
+		case x.stepUnclear(a):
 			now = append(now, p)
 		case (a.Settled() || a.Kind == plan.Adopt) && sameDeclaration:
 			a.Kind = plan.Kind(p.Action)
-			news = append(news, plan.Event{Kind: plan.StepDone, Action: a, Since: p.Since})
+			events = append(events, plan.Event{Kind: plan.StepDone, Action: a, Since: p.Since})
 		}
 	}
 	for _, p := range before.Pending {
 		planned := slices.ContainsFunc(own, func(o plan.Outcome) bool {
 			return o.Action.Platform == p.Platform && o.Action.Object == p.Object
 		})
-		if !planned && unsure {
+		if !planned && stepUnclear {
 			now = append(now, p)
 		}
 	}
 	slices.SortFunc(now, func(a, b binding.PendingSince) int {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
 	})
-	return now, news
+	return now, events
 }
 
 // askedFor returns a pending step after a round that asks for an action.
@@ -81,9 +81,9 @@ func (x *run) noteSteps(ctx context.Context, outcomes []plan.Outcome) {
 		if o.State != plan.Pending || !o.Action.Attestable(x.round.Observation.Capabilities) {
 			continue
 		}
-		for _, r := range x.ledger.all() {
+		for _, r := range x.memory.all() {
 			if changed := noteStep(&r, o.Action); changed {
-				if err := x.ledger.put(ctx, r); err != nil {
+				if err := x.memory.put(ctx, r); err != nil {
 					x.noted(o, err)
 				}
 			}
@@ -162,10 +162,10 @@ func (x *run) pendingStep(a plan.Action, e binding.RetryState, now time.Time) *b
 	}
 }
 
-// unsure reports whether an action leaves it unknown whether a step is done:
+// stepUnclear reports whether an action leaves it unknown whether a step is done:
 // something did not answer, or is refused. It is false for what is suspended or
 // only observed, because nobody is asked to do that.
-func (x *run) unsure(a plan.Action) bool {
+func (x *run) stepUnclear(a plan.Action) bool {
 	now := x.o.Now()
 	held := func(s binding.Suspension) bool { return s.Active(now) && s.Holds(a.Binding) }
 	if d := a.Target.Declaration; d != nil && (d.Spec.Observed() || d.Spec.Suspend.Active(now)) || slices.ContainsFunc(x.round.Suspensions, held) {

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// lateAfter returns a channel that is closed when grace has passed after the end of
+// graceAfter returns a channel that is closed when grace has passed after the end of
 // ctx, and a function that stops the wait for it. If grace is 0, the channel is
 // never closed.
-func lateAfter(ctx context.Context, grace time.Duration) (late <-chan struct{}, done func()) {
+func graceAfter(ctx context.Context, grace time.Duration) (graceOver <-chan struct{}, done func()) {
 	if grace <= 0 {
 		return nil, func() {}
 	}

@@ -101,7 +101,7 @@ func tokenError(name string, answers []binding.Answer) error {
 	for _, a := range answers {
 		if a.Verdict == binding.No {
 			return &binding.Failure{
-				Kind: binding.Refused, Fault: a.Whose(), Code: a.Code, Op: message.New("op.host.check-token"), Object: name, Err: &message.Error{Message: a.Message},
+				Kind: binding.Refused, Fault: a.WhoseFault(), Code: a.Code, Op: message.New("op.host.check-token"), Object: name, Err: &message.Error{Message: a.Message},
 			}
 		}
 		if a.AboutToken() {

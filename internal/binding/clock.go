@@ -35,8 +35,8 @@ func (t Term) At(now time.Time) Term {
 	return TermOf(now, t.Ends.Sub(t.Began))
 }
 
-// Left is the time left of the term; zero or less if it has ended.
-func (t Term) Left(now time.Time) time.Duration { return t.At(now).Ends.Sub(now) }
+// Remaining is the time left of the term; zero or less if it has ended.
+func (t Term) Remaining(now time.Time) time.Duration { return t.At(now).Ends.Sub(now) }
 
 // Holds reports whether the term has begun and has not ended. A term that begins in
 // the future was recorded by a clock that was ahead, so Holds is false for it.
@@ -108,9 +108,9 @@ func (w Write) otherThan(a Account, at time.Time) bool {
 	return at.Sub(w.At).Abs() > ClocksDiffer && (made.Sub(w.At) > ClocksDiffer || w.At.Sub(made) > bindLasts)
 }
 
-// Ahead reports whether something happened in the future, by a clock that was
+// InFuture reports whether something happened in the future, by a clock that was
 // ahead.
-func (r Record) Ahead(now time.Time) bool {
+func (r Record) InFuture(now time.Time) bool {
 	ahead := r.Refused.At.After(now)
 	r.eachWrite(Observation{}, func(_ Object, w *Write, _ visibility) { ahead = ahead || w.At.After(now) })
 	return ahead
@@ -130,10 +130,10 @@ func (r Record) AsOf(now time.Time) Record {
 	return r
 }
 
-// Ahead reports whether something happened in the future, by a clock that was
+// InFuture reports whether something happened in the future, by a clock that was
 // ahead.
-func (i Intent) Ahead(now time.Time) bool {
-	return i.Started.After(now) || i.Record.Ahead(now) || i.After.Ahead(now) || slices.ContainsFunc(i.Earlier, func(e Intent) bool { return e.Ahead(now) })
+func (i Intent) InFuture(now time.Time) bool {
+	return i.Started.After(now) || i.Record.InFuture(now) || i.After.InFuture(now) || slices.ContainsFunc(i.Earlier, func(e Intent) bool { return e.InFuture(now) })
 }
 
 // AsOf returns the intent with every time in the future replaced by now. If that is

@@ -43,7 +43,7 @@ func TestKind12PauseIsBoundedOnBothSides(t *testing.T) {
 func TestKind12TermOfAClockThatWasAhead(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	ahead := binding.TermOf(now.AddDate(0, 0, 30), time.Minute)
-	if left := ahead.Left(now); left != time.Minute {
+	if left := ahead.Remaining(now); left != time.Minute {
 		t.Errorf("left: %s, want a minute", left)
 	}
 	if ahead.Holds(now) || !binding.TermOf(now, time.Minute).Holds(now.Add(time.Second)) || binding.TermOf(now, time.Minute).Holds(now.Add(time.Minute)) {

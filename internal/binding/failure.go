@@ -44,7 +44,7 @@ const (
 // object, why, and what to do. It never contains a secret.
 type Failure struct {
 	Kind FailureKind
-	// Fault says whose fault it is; empty if the kind implies it (see Whose).
+	// Fault says whose fault it is; empty if the kind implies it (see WhoseFault).
 	Fault Fault
 	// Code is the other side's own error code, for example "USER_NOT_EXIST".
 	Code string
@@ -60,11 +60,11 @@ type Failure struct {
 }
 
 // Error implements error.
-func (f *Failure) Error() string { return message.English(f.Says()) }
+func (f *Failure) Error() string { return message.English(f.AsMessage()) }
 
-// Says implements message.Sayer.
-func (f *Failure) Says() message.Message {
-	return message.New("failure", "op", f.Op, "object", f.Object, "code", f.Code, "why", message.Says(f.Err), "hint", f.Hint)
+// AsMessage implements message.MessageError.
+func (f *Failure) AsMessage() message.Message {
+	return message.New("failure", "op", f.Op, "object", f.Object, "code", f.Code, "why", message.FromError(f.Err), "hint", f.Hint)
 }
 
 // Unwrap returns the cause.

@@ -27,14 +27,14 @@ const (
 // there is none.
 func FaultOf(err error) Fault {
 	if f, ok := errors.AsType[*Failure](err); ok {
-		return f.Whose()
+		return f.WhoseFault()
 	}
 	return FaultUnknown
 }
 
-// Whose returns whose fault the failure is: Fault if it is set, or else what the
+// WhoseFault returns whose fault the failure is: Fault if it is set, or else what the
 // kind implies. No kind implies FaultToken.
-func (f *Failure) Whose() Fault {
+func (f *Failure) WhoseFault() Fault {
 	if f.Fault != "" {
 		return f.Fault
 	}

@@ -232,9 +232,9 @@ type TokenState struct {
 	User HostUser `json:"user,omitzero"`
 }
 
-// AnswersApart separates the code host's answers about the token or the account
+// SplitAnswers separates the code host's answers about the token or the account
 // (own) from those about the site.
-func (s TokenState) AnswersApart() (own, site []Answer) {
+func (s TokenState) SplitAnswers() (own, site []Answer) {
 	for _, a := range s.Answers {
 		if a.AboutSite() {
 			site = append(site, a)
@@ -338,9 +338,9 @@ type Answer struct {
 // token, an account or a project.
 func (a Answer) AboutSite() bool { return a.Question.Subject() == SubjectSite }
 
-// Whose returns whose fault a No is: the token's if the host rejected the token
+// WhoseFault returns whose fault a No is: the token's if the host rejected the token
 // itself, or else the request's, which names an owner, an account or a project.
-func (a Answer) Whose() Fault {
+func (a Answer) WhoseFault() Fault {
 	switch {
 	case a.Verdict != No:
 		return FaultUnknown

@@ -17,7 +17,7 @@ func TestQuestionsHaveASubject(t *testing.T) {
 		}
 	}
 	no := binding.Answer{Question: "token-of-a-newer-version", Verdict: binding.No}
-	if got := no.Whose(); got == binding.FaultToken {
+	if got := no.WhoseFault(); got == binding.FaultToken {
 		t.Error("the no to an unknown question condemns the token")
 	}
 }

@@ -224,8 +224,8 @@ type HistoryEntry struct {
 	Requests []string `json:"requests,omitempty"`
 }
 
-// Saying returns the entry with a message about what happened.
-func (e HistoryEntry) Saying(what message.Message) HistoryEntry {
+// WithMessage returns the entry with a message about what happened.
+func (e HistoryEntry) WithMessage(what message.Message) HistoryEntry {
 	e.ID, e.Args = what.ID, what.Args
 	return e
 }

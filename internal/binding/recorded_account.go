@@ -5,10 +5,10 @@ package binding
 
 // Is reports whether an account is the recorded one. If only one of them has the
 // registry's number, they count as different.
-func (r Record) Is(a Account) bool { return r.AccountID == a.ID && r.MayBe(a) }
+func (r Record) Is(a Account) bool { return r.AccountID == a.ID && r.MayMatch(a) }
 
-// MayBe reports whether an account may be the recorded one, as far as we know.
-func (r Record) MayBe(a Account) bool {
+// MayMatch reports whether an account may be the recorded one, as far as we know.
+func (r Record) MayMatch(a Account) bool {
 	is := Account{Platform: r.Platform, Username: r.Username, Address: r.Address}
 	a.Platform = r.Platform
 	return !r.HasOtherNumber(a) && SameAccount(is, a)

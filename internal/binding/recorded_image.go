@@ -107,8 +107,8 @@ func (i *RecordedImage) SetLink(link *Link) {
 	i.Link, i.LinkWritten, i.Unconfirmed, i.StepAsked = link, Write{}, nil, false
 }
 
-// Left reports whether anything of ours is left: a link or a rule.
-func (i RecordedImage) Left() bool { return i.Link != nil || len(i.RuleKeys()) > 0 }
+// HasLeftovers reports whether anything of ours is left: a link or a rule.
+func (i RecordedImage) HasLeftovers() bool { return i.Link != nil || len(i.RuleKeys()) > 0 }
 
 // Dockerfile is the Dockerfile of a rule as it was written last; empty if that is
 // unknown.

@@ -65,7 +65,7 @@ const (
 	EndUnknown Lifetime = iota
 	Ended
 	EndsSoon
-	Lasts
+	StaysValid
 )
 
 // Lifetime says what is left of the token at a time, and how many days: 0 on its
@@ -84,5 +84,5 @@ func (e TokenEnd) Lifetime(now time.Time, warnings []int) (left Lifetime, days i
 	case slices.ContainsFunc(warnings, func(warning int) bool { return days <= warning }):
 		return EndsSoon, days
 	}
-	return Lasts, days
+	return StaysValid, days
 }

@@ -15,8 +15,8 @@ func TestLifetimeCountsCalendarDays(t *testing.T) {
 		left Lifetime
 		days int
 	}{
-		"2026-12-01T00:00:00Z": {Lasts, 61},
-		"2026-12-31T23:59:59Z": {Lasts, 31},
+		"2026-12-01T00:00:00Z": {StaysValid, 61},
+		"2026-12-31T23:59:59Z": {StaysValid, 31},
 		"2027-01-01T00:00:00Z": {EndsSoon, 30},
 		"2027-01-31T23:59:59Z": {EndsSoon, 0},
 		"2027-02-01T00:00:00Z": {Ended, -1},

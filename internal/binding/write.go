@@ -68,8 +68,8 @@ func (r Record) WithLeft(removed Record) Record {
 	return r
 }
 
-// Left reports whether a link or a rule that we made may be left.
-func (r Record) Left() bool { return slices.ContainsFunc(r.Images, RecordedImage.Left) }
+// HasLeftovers reports whether a link or a rule that we made may be left.
+func (r Record) HasLeftovers() bool { return slices.ContainsFunc(r.Images, RecordedImage.HasLeftovers) }
 
 // Recent returns the recent writes of a record.
 func (r Record) Recent(at time.Time, settle time.Duration) []Unseen {
@@ -82,8 +82,8 @@ func (r Record) Recent(at time.Time, settle time.Duration) []Unseen {
 	return all
 }
 
-// Young returns the recent writes of a record that no observation has shown.
-func (r Record) Young(at time.Time, settle time.Duration) []Unseen {
+// RecentWrites returns the recent writes of a record that no observation has shown.
+func (r Record) RecentWrites(at time.Time, settle time.Duration) []Unseen {
 	return slices.DeleteFunc(r.Recent(at, settle), func(u Unseen) bool { return u.Write.Seen })
 }
 
@@ -108,7 +108,7 @@ func (r Record) Confirmed(obs Observation, at time.Time, settle time.Duration) R
 		w.Late = w.Late || is == notShown && !w.Seen && w.Recent(at, settle)
 		w.Seen = w.Seen || is == shown && !w.At.IsZero()
 	})
-	r.takeBack(obs, at, settle)
+	r.settleRemovals(obs, at, settle)
 	return r
 }
 
@@ -119,9 +119,9 @@ func (r Record) LateAfter(at time.Time) bool {
 	return late
 }
 
-// Doubted returns a record without the write of an object, so that reads which do
+// WithoutWrite returns a record without the write of an object, so that reads which do
 // not show the write are believed.
-func (r Record) Doubted(object Object) Record {
+func (r Record) WithoutWrite(object Object) Record {
 	r = r.withOwnImages()
 	r.eachWrite(Observation{}, func(o Object, w *Write, _ visibility) {
 		if o == object {
@@ -280,28 +280,28 @@ func (i RecordedImage) numberOf(rule RecordedRule, state RepositoryState) string
 	return id
 }
 
-// takeBack settles removals that are no longer recent. If the removed account or
+// settleRemovals settles removals that are no longer recent. If the removed account or
 // rule is still shown with the same number, it was never removed, so it counts as
 // ours again. A source has no number: if no read has shown its removal, the removal
-// had no effect, but after one has, a later link is somebody else's. takeBack also
+// had no effect, but after one has, a later link is somebody else's. settleRemovals also
 // forgets image repositories with nothing left of ours.
-func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
+func (r *Record) settleRemovals(obs Observation, at time.Time, settle time.Duration) {
 	over := func(w Write) bool { return !w.At.IsZero() && !w.Recent(at, settle) }
 	if account, known := obs.account(r.Platform); known && r.Removed && over(r.Written) && !r.shows(account) {
 		r.Removed, r.Managed, r.Written = false, true, Write{}
 	}
 	for i := range r.Images {
 		if state, known := obs.repository(r.Images[i].Image); known {
-			r.Images[i].takeBack(state, over)
+			r.Images[i].settleRemovals(state, over)
 		}
 	}
 	r.Images = slices.DeleteFunc(r.Images, func(i RecordedImage) bool {
-		return !i.Left() && i.Unlinked == nil && !i.LinkWritten.Recent(at, settle) && !slices.ContainsFunc(i.Rules, func(rule RecordedRule) bool { return rule.Written.Recent(at, settle) })
+		return !i.HasLeftovers() && i.Unlinked == nil && !i.LinkWritten.Recent(at, settle) && !slices.ContainsFunc(i.Rules, func(rule RecordedRule) bool { return rule.Written.Recent(at, settle) })
 	})
 }
 
-// takeBack does the same for one image repository.
-func (i *RecordedImage) takeBack(state RepositoryState, over func(Write) bool) {
+// settleRemovals does the same for one image repository.
+func (i *RecordedImage) settleRemovals(state RepositoryState, over func(Write) bool) {
 	if i.Unlinked != nil && over(i.LinkWritten) && state.NoSource() == nil {
 		if !i.showsLink(state) && !i.LinkWritten.Seen {
 			i.Link = i.Unlinked

@@ -16,10 +16,10 @@ import (
 // TooLargeError means that there was more to read than the limit.
 type TooLargeError struct{ Limit int64 }
 
-func (e *TooLargeError) Error() string { return message.English(e.Says()) }
+func (e *TooLargeError) Error() string { return message.English(e.AsMessage()) }
 
-// Says implements message.Sayer.
-func (e *TooLargeError) Says() message.Message {
+// AsMessage implements message.MessageError.
+func (e *TooLargeError) AsMessage() message.Message {
 	const mebi = 1 << 20
 	if e.Limit >= mebi && e.Limit%mebi == 0 {
 		return message.New("file.limit-mebi", "limit", e.Limit/mebi)

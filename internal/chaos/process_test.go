@@ -167,7 +167,7 @@ func (p *process) statuses() []binding.Status {
 // sync asks for a sync as `reconciler sync` does, and waits for its end.
 func (p *process) sync(instance, name string) (reconcile.Synced, error) {
 	done := make(chan reconcile.Synced, 1)
-	p.instances[instance].loop.Ask(reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { done <- s }})
+	p.instances[instance].loop.RequestSync(reconcile.Request{Binding: name, Done: func(s reconcile.Synced) { done <- s }})
 	select {
 	case s := <-done:
 		return s, s.Err

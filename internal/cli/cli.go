@@ -56,7 +56,7 @@ func Command(streams Streams) *cobra.Command { return newRoot(streams) }
 func end(streams Streams, err error) int {
 	code, unprinted := codeOf(err)
 	if unprinted {
-		_ = streams.warn(message.Says(err))
+		_ = streams.warn(message.FromError(err))
 	}
 	return code
 }

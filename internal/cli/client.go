@@ -85,7 +85,7 @@ func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check f
 		if err == nil {
 			return nil
 		}
-		return errors.Join(streams.warn(message.Says(err)), streams.warn(message.New("cli.ask-daemon", "socket", socket)))
+		return errors.Join(streams.warn(message.FromError(err)), streams.warn(message.New("cli.ask-daemon", "socket", socket)))
 	}
 	if err != nil {
 		return client.New(socket), func(string) error { return nil }, check("")

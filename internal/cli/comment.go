@@ -128,7 +128,7 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 	if opts.failOnStatus {
 		return errors.Join(err, statusErr)
 	}
-	return errors.Join(err, opts.streams.warn(message.New("cli.warning", "text", message.Says(statusErr))))
+	return errors.Join(err, opts.streams.warn(message.New("cli.warning", "text", message.FromError(statusErr))))
 }
 
 // readComment reads the Markdown. Only text that this program wrote is posted,

@@ -81,7 +81,7 @@ func (c *demoControl) answer(conn net.Conn) {
 		answer, err = c.do(asked)
 	}
 	if err != nil {
-		answer.Error = message.Says(err)
+		answer.Error = message.FromError(err)
 	}
 	_ = json.NewEncoder(conn).Encode(answer)
 }

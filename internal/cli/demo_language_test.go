@@ -257,7 +257,7 @@ func TestDemoShowsNoEnglishInAnotherLanguage(t *testing.T) {
 			check("event", message.Message{ID: item.ID, Args: item.Args})
 		}
 		if ev.Err != nil {
-			check("error", message.Says(ev.Err))
+			check("error", message.FromError(ev.Err))
 		}
 		if ev.Plan != nil {
 			for _, f := range ev.Plan.Findings {
@@ -302,7 +302,7 @@ func TestDemoShowsNoEnglishInAnotherLanguage(t *testing.T) {
 			t.Errorf("%q is not refused", args)
 			continue
 		}
-		check("error", message.Says(err))
+		check("error", message.FromError(err))
 	}
 	broken := manifest.Load(t.Context(), []binding.File{{Path: "a.yaml", Data: []byte(brokenFile)}, {Path: "b.yaml", Data: []byte("\tx")}}, manifest.Options{Now: time.Now()})
 	_, refused, _ := config.Parse("c.yaml", []byte(brokenConfiguration))

@@ -67,7 +67,7 @@ func (n *narrator) event(e plan.Event) {
 	case plan.SyncDone:
 		n.statuses[e.Instance] = e.Statuses
 	case plan.SyncFailed:
-		failed := message.New("demo.sync-failed", "instance", e.Instance, "why", message.Says(e.Err))
+		failed := message.New("demo.sync-failed", "instance", e.Instance, "why", message.FromError(e.Err))
 		_, _ = fmt.Fprintln(n.out, report.Sanitize(n.style.Language.Text(failed)))
 	case plan.ActionStarted, plan.ActionDone:
 		if !e.Action.Kind.ByPerson() {

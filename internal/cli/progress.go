@@ -64,7 +64,7 @@ func (p *progress) line(e plan.Event) {
 	case plan.Done, plan.Kept:
 	}
 	if e.Err != nil {
-		text = ": " + p.style.Language.Text(message.Says(e.Err))
+		text = ": " + p.style.Language.Text(message.FromError(e.Err))
 	}
 	_, _ = fmt.Fprintf(p.out, "  %s %s%s\n", p.paint(mark, e), describe(e.Action), plain(text))
 }

@@ -94,7 +94,7 @@ const mostArguments = 9
 // argumentsError translates the library's error about a command's arguments into
 // the reader's language. It finds how many arguments check accepts by trying.
 func argumentsError(cmd *cobra.Command, check cobra.PositionalArgs, args []string, err error) error {
-	if message.Says(err).ID != message.VerbatimID {
+	if message.FromError(err).ID != message.VerbatimID {
 		return err
 	}
 	least, most := -1, -1

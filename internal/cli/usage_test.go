@@ -35,7 +35,7 @@ func TestWrongUseIsSaidInTheReadersLanguage(t *testing.T) {
 			root := newRoot(Streams{In: strings.NewReader(""), Out: &out, Err: &out})
 			root.SetArgs(strings.Fields(use))
 			err := root.ExecuteContext(t.Context())
-			key := message.Says(err).Key()
+			key := message.FromError(err).Key()
 			if err == nil || !strings.Contains(key, `"id":"`+want+`"`) {
 				t.Errorf("%v: %s, want %s", err, key, want)
 			}

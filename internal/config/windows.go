@@ -93,7 +93,7 @@ func (c *checker) windowsAt(at string, config Windows) {
 	for i, w := range config.Deny {
 		all.Deny = append(all.Deny, c.window(fmt.Sprintf("%s.deny[%d]", at, i), config, w))
 	}
-	if len(c.found) == before && !all.EverOpen() {
+	if len(c.found) == before && !all.OpensEver() {
 		c.add("window-never-opens", at, message.New("config.denied", "field", at))
 	}
 }
@@ -113,7 +113,7 @@ func (c *checker) window(at string, config Windows, w Window) plan.Window {
 		}
 	}
 	window := config.window(w)
-	if len(c.found) == before && window.Check() == nil && !(plan.Windows{Allow: []plan.Window{window}}).EverOpen() {
+	if len(c.found) == before && window.Check() == nil && !(plan.Windows{Allow: []plan.Window{window}}).OpensEver() {
 		c.add("window-never-opens", at+".schedule", message.New("config.never", "field", at, "schedule", w.Schedule))
 	}
 	return window

@@ -57,10 +57,12 @@ type LimitError struct {
 	Limits Limits
 }
 
-func (e *LimitError) Error() string { return message.English(e.Says()) }
+func (e *LimitError) Error() string { return message.English(e.AsMessage()) }
 
-// Says implements message.Sayer.
-func (e *LimitError) Says() message.Message { return message.New("confine.limit", "limit", e.Limit) }
+// AsMessage implements message.MessageError.
+func (e *LimitError) AsMessage() message.Message {
+	return message.New("confine.limit", "limit", e.Limit)
+}
 
 // ErrKilled means that the child was killed twice, neither by this package nor by
 // the kernel because memory ran out.

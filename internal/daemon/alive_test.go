@@ -43,7 +43,7 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 		// The others are awake at that time too; only edge is stuck.
 		p.daemon.currentRunner().moved()
 		from := len(p.seenEvents())
-		p.daemon.currentRunner().instances[0].loop.Ask(reconcile.Ask{})
+		p.daemon.currentRunner().instances[0].loop.RequestSync(reconcile.Request{})
 		p.await("prod has moved", func() bool { return p.count(from, plan.SyncDone, prod) > 0 })
 		code, body := p.get("/healthz")
 		if code != tt.want || code != http.StatusOK && (!strings.Contains(body, "instance "+edge+": nothing has moved for 4m") || strings.Contains(body, prod)) {

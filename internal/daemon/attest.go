@@ -24,7 +24,7 @@ func (d *Daemon) Attest(ctx context.Context, who server.Caller, attestation clie
 	d.addEvent(plan.Event{Kind: plan.StepsAttested, Instance: of.Name, Binding: attestation.Binding, Person: who.Person(attestation.By), Attested: written})
 	for _, i := range r.instances {
 		if i.Instance == of {
-			i.loop.Ask(reconcile.Ask{Binding: attestation.Binding})
+			i.loop.RequestSync(reconcile.Request{Binding: attestation.Binding})
 		}
 	}
 	return written, nil

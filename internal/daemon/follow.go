@@ -224,7 +224,7 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 		}
 	}
 	for _, i := range f.instances {
-		i.loop.Submit(desired, f.asks(i.Name)...)
+		i.loop.Submit(desired, f.syncRequests(i.Name)...)
 	}
 	f.submitted = true
 	return nil

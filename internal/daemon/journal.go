@@ -58,7 +58,7 @@ func (d *Daemon) AcceptJournal(ctx context.Context, who server.Caller, request c
 	d.readJournal()
 	d.log.Warn("a person accepted the damaged journal", "by", request.By, "caller", who, "damage", message.English(damage.Message()))
 	for _, i := range r.instances {
-		i.loop.Ask(reconcile.Ask{})
+		i.loop.RequestSync(reconcile.Request{})
 	}
 	return damage, nil
 }

@@ -33,7 +33,7 @@ func (d *Daemon) delivered(v notify.Delivery) {
 	answer := binding.PartAnswer{Part: receiverPart(v.Receiver), Asked: true}
 	if v.Err != nil {
 		answer.Reason = reasonOf(v.Err)
-		answer.Message = message.New("notify.undelivered", "count", v.Waiting, "why", message.Says(v.Err)).Map(d.redactor.Redact)
+		answer.Message = message.New("notify.undelivered", "count", v.Waiting, "why", message.FromError(v.Err)).Map(d.redactor.Redact)
 	}
 	d.parts.report(answer.Part, d.now(), answer)
 	d.metrics.Delivered(v.Receiver, v.Err == nil, v.Waiting)

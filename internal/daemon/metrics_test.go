@@ -101,7 +101,7 @@ func TestPlannedActionsArePendingUntilTheyAreDone(t *testing.T) {
 		t.Errorf("a code that nobody knows is counted %v times as other", got)
 	}
 	w.outside.Registry.Faults.Clear()
-	p.daemon.currentRunner().instances[0].loop.Ask(reconcile.Ask{})
+	p.daemon.currentRunner().instances[0].loop.RequestSync(reconcile.Request{})
 	p.ready("pay", "plat")
 	p.await("none is pending", func() bool { return p.sample(binds) == 0 })
 }

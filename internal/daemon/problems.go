@@ -59,7 +59,7 @@ func (d *Daemon) readJournal() {
 	if c := d.journalIntact(); c.Status != binding.True {
 		answer.Reason, answer.Message = c.Reason, c.Message
 	} else if err := d.memory.Store.Unwritten(); err != nil {
-		answer.Reason, answer.Message = reasonOf(err), message.Says(err)
+		answer.Reason, answer.Message = reasonOf(err), message.FromError(err)
 	}
 	d.parts.report(journalPart, d.now(), answer)
 }
@@ -68,7 +68,7 @@ func (d *Daemon) readJournal() {
 func (f *follower) sourceRead(err error) {
 	answer := binding.PartAnswer{Part: sourcePart, Asked: true}
 	if err != nil {
-		answer.Reason, answer.Message = reasonOf(err), message.Says(err)
+		answer.Reason, answer.Message = reasonOf(err), message.FromError(err)
 	}
 	f.parts.report(sourcePart, f.now(), answer)
 	since := f.now()

@@ -120,8 +120,8 @@ func (d *Daemon) logEvent(ev plan.Event) {
 	case plan.StepDue, plan.StepOverdue, plan.StepDone:
 		logStep(log, ev)
 	case plan.GlassBroken:
-		log.Warn("break-glass: a person allows changes outside of windows", "binding", ev.Glass.Binding,
-			"by", ev.Glass.Person.By, "caller", ev.Glass.Person.Proven, "reason", ev.Glass.Reason, "revision", ev.Revision, "digest", ev.Digest)
+		log.Warn("break-glass: a person allows changes outside of windows", "binding", ev.BreakGlass.Binding,
+			"by", ev.BreakGlass.Person.By, "caller", ev.BreakGlass.Person.Proven, "reason", ev.BreakGlass.Reason, "revision", ev.Revision, "digest", ev.Digest)
 	case plan.SyncDone:
 		log.Debug("sync done", "revision", ev.Revision, "duration", ev.Took)
 	case plan.SyncFailed:

@@ -40,7 +40,7 @@ func (d *Daemon) setConfigurationInForce() {
 func (d *Daemon) refused(found []finding.Finding, err error) {
 	now := d.now()
 	d.metrics.ConfigurationRead(false, now)
-	why := message.Says(err)
+	why := message.FromError(err)
 	if n := slices.IndexFunc(found, func(f finding.Finding) bool { return f.Severity == finding.Error }); n >= 0 {
 		why = message.New("condition.configuration-finding",
 			"at", message.Place{File: found[n].File, Line: found[n].Line}, "code", found[n].Code, "message", found[n].Message)

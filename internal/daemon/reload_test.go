@@ -125,7 +125,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	p.refused(refusals + 1)
 	// What runs goes on.
 	w.instance(prod).ConsoleUnbind("gitlab")
-	p.daemon.currentRunner().instances[0].loop.Ask(reconcile.Ask{})
+	p.daemon.currentRunner().instances[0].loop.RequestSync(reconcile.Request{})
 	p.await("drift is repaired", func() bool { return w.bound(prod, binding.GitLab) })
 	// The old content is good again.
 	w.writeConfig(good)

@@ -58,12 +58,12 @@ func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
 		return nil, err
 	}
 	r.config = r.engine.Config()
-	starts := reconcile.NewStarts()
+	starts := reconcile.NewSlots()
 	for _, of := range r.engine.Instances() {
 		i := &instance{Instance: of}
 		i.missing.Store(new(message.New("reconcile.unseen")))
 		i.loop = reconcile.NewLoop(of.Reconciler, reconcile.LoopOptions{
-			DriftInterval: cfg.Sync.DriftInterval, Jitter: cfg.Sync.Jittered, After: d.o.After, Starts: starts,
+			DriftInterval: cfg.Sync.DriftInterval, Jitter: cfg.Sync.Jittered, After: d.o.After, Slots: starts,
 		})
 		r.instances, r.byName[i.Name] = append(r.instances, i), i
 	}

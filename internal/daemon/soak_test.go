@@ -247,7 +247,7 @@ func (s *soak) rest() {
 	clear(s.over)
 	for range 12 {
 		for _, i := range s.p.daemon.currentRunner().instances {
-			i.loop.Ask(reconcile.Ask{})
+			i.loop.RequestSync(reconcile.Request{})
 		}
 		s.until(s.clock.Now().Add(time.Hour), false)
 		if _, missing := s.notReady(); missing == "" {

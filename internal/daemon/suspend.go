@@ -101,7 +101,7 @@ func (d *Daemon) Resume(ctx context.Context, who server.Caller, req client.Resum
 		}
 	}
 	for _, i := range instances {
-		i.loop.Ask(reconcile.Ask{Binding: req.Binding})
+		i.loop.RequestSync(reconcile.Request{Binding: req.Binding})
 	}
 	return report.NewSuspensionList(found, nil), nil
 }
@@ -174,7 +174,7 @@ func (d *Daemon) awaitSyncs(ctx context.Context, instances []*instance, name str
 	done := make([]chan struct{}, len(instances))
 	for n, i := range instances {
 		done[n] = make(chan struct{})
-		i.loop.Ask(reconcile.Ask{Binding: name, Done: func(reconcile.Synced) { close(done[n]) }})
+		i.loop.RequestSync(reconcile.Request{Binding: name, Done: func(reconcile.Synced) { close(done[n]) }})
 	}
 	// The remaining time is for the answer.
 	wait, cancel := context.WithTimeout(ctx, settleTimeout)

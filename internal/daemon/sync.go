@@ -26,11 +26,11 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 	}
 	instances := make([]report.SyncedInstance, len(asked))
 	answers := make([]chan reconcile.Synced, len(asked))
-	request := readRequest{asks: map[string]reconcile.Ask{}, done: make(chan error, 1)}
+	request := readRequest{syncRequests: map[string]reconcile.Request{}, done: make(chan error, 1)}
 	for n, i := range asked {
 		instances[n] = report.SyncedInstance{Name: i.Name, Outcome: report.SyncAsked}
 		answers[n] = make(chan reconcile.Synced, 1)
-		request.asks[i.Name] = reconcile.Ask{Binding: req.Binding, BreakGlass: breakGlassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
+		request.syncRequests[i.Name] = reconcile.Request{Binding: req.Binding, BreakGlass: breakGlassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
 	}
 	var source message.Message
 	if req.Binding == "" {
@@ -39,7 +39,7 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 		}
 	} else {
 		for _, i := range asked {
-			i.loop.Ask(request.asks[i.Name])
+			i.loop.RequestSync(request.syncRequests[i.Name])
 		}
 	}
 	for n, i := range asked {
@@ -185,7 +185,7 @@ func (d *Daemon) resetRepairs(ctx context.Context, i *instance, who server.Calle
 func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance {
 	out := report.SyncedInstance{Name: i.Name, Revision: s.Revision, Digest: s.Result.Digest}
 	if s.Err != nil {
-		out.Fails(message.Says(s.Err))
+		out.Fails(message.FromError(s.Err))
 		return out
 	}
 	var outcomes []report.SyncOutcome
@@ -223,8 +223,8 @@ func (d *Daemon) redactSync(r *report.SyncResult) {
 
 // readRequest asks the follower to read the source and sync the instances to it.
 type readRequest struct {
-	// asks are the requests to the loops, by instance.
-	asks map[string]reconcile.Ask
+	// syncRequests are the requests to the loops, by instance.
+	syncRequests map[string]reconcile.Request
 	// done receives the error of reading the source, or nil. It has a buffer of one.
 	done chan error
 }
@@ -246,7 +246,7 @@ func (r *runner) readSource(ctx context.Context, request readRequest, noWait boo
 	select {
 	case err := <-request.done:
 		if err != nil {
-			return message.New("sync.source-kept", "why", message.Says(err)), nil
+			return message.New("sync.source-kept", "why", message.FromError(err)), nil
 		}
 		return message.Message{}, nil
 	case <-ctx.Done():
@@ -254,11 +254,11 @@ func (r *runner) readSource(ctx context.Context, request readRequest, noWait boo
 	}
 }
 
-// asks returns what the pending requests ask of an instance.
-func (f *follower) asks(instance string) []reconcile.Ask {
-	var all []reconcile.Ask
+// syncRequests returns what the pending requests ask of an instance.
+func (f *follower) syncRequests(instance string) []reconcile.Request {
+	var all []reconcile.Request
 	for _, l := range f.asked {
-		if ask, ok := l.asks[instance]; ok {
+		if ask, ok := l.syncRequests[instance]; ok {
 			all = append(all, ask)
 		}
 	}
@@ -270,8 +270,8 @@ func (f *follower) asks(instance string) []reconcile.Ask {
 func (f *follower) answer(err error) {
 	if !f.submitted {
 		for _, i := range f.instances {
-			if asks := f.asks(i.Name); len(asks) > 0 {
-				i.loop.Ask(asks...)
+			if requests := f.syncRequests(i.Name); len(requests) > 0 {
+				i.loop.RequestSync(requests...)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ func TestTheLastSyncsAreThoseThatShowSomething(t *testing.T) {
 	t.Parallel()
 	did := []report.RecordedAction{{Action: plan.Bind, State: plan.Done}}
 	waits := []report.RecordedAction{{Action: plan.Authorize, State: plan.Pending}}
-	failed := message.Says(errors.New("down"))
+	failed := message.FromError(errors.New("down"))
 	for name, c := range map[string]struct {
 		syncs []report.SyncRecord
 		kept  []int

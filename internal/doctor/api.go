@@ -15,14 +15,14 @@ func (d *doctor) api(_ context.Context, l *list) {
 	for _, t := range c.All() {
 		name := verbatim(cmp.Or(t.Name, "server.api.tokenFile"))
 		if _, err := t.Read(); err != nil {
-			l.no("api-token", name, "Unusable", message.Says(err), message.New("doctor.mount-file"))
+			l.no("api-token", name, "Unusable", message.FromError(err), message.New("doctor.mount-file"))
 			unread = true
 			continue
 		}
 		l.yes("api-token", name, "Readable", message.New("doctor.api-token", "right", t.Right))
 	}
 	if err := c.CheckTokens(); err != nil && !unread {
-		l.no("api-tokens", verbatim("server.api"), "Unusable", message.Says(err), message.New("doctor.same-tokens"))
+		l.no("api-tokens", verbatim("server.api"), "Unusable", message.FromError(err), message.New("doctor.same-tokens"))
 	}
 	l.certificate("api-certificate", c.CertFile, c.KeyFile)
 }
@@ -34,7 +34,7 @@ func (l *list) certificate(name binding.Question, cert, key string) {
 		return
 	}
 	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-		l.no(name, verbatim(cert), "Unusable", message.Says(err), message.New("doctor.mount-certificate"))
+		l.no(name, verbatim(cert), "Unusable", message.FromError(err), message.New("doctor.mount-certificate"))
 		return
 	}
 	l.yes(name, verbatim(cert), "Readable", message.New("doctor.certificate-read"))

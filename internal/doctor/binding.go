@@ -36,7 +36,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 		}
 	}
 	username := verbatim(b.Spec.Username)
-	own, site := seen.Tokens[b.Name].AnswersApart()
+	own, site := seen.Tokens[b.Name].SplitAnswers()
 	switch {
 	case d.clients.Hosts[b.Spec.Platform] == nil:
 		l.notAsked("code-host", verbatim(b.Spec.Platform.Title()), message.New("doctor.no-client"))

@@ -295,9 +295,9 @@ func sayError(err error) checkResult {
 		if errors.Is(err, context.DeadlineExceeded) {
 			reason = providers.ReasonTimedOut
 		}
-		return checkResult{reason, message.Says(err), message.Message{}}
+		return checkResult{reason, message.FromError(err), message.Message{}}
 	}
 	plain := *f
 	plain.Hint = message.Message{}
-	return checkResult{cmp.Or(f.Code, string(f.Kind)), message.Says(&plain), f.Hint}
+	return checkResult{cmp.Or(f.Code, string(f.Kind)), message.FromError(&plain), f.Hint}
 }

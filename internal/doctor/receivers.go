@@ -11,7 +11,7 @@ import (
 func (d *doctor) receivers(ctx context.Context, l *list) {
 	for _, r := range d.o.Engine.Config.Notify.Receivers {
 		if err := d.clients.ReadCredentials(ctx, r); err != nil {
-			l.no("receiver", verbatim(r.Name), "Unusable", message.Says(err), message.New("doctor.store-credential"))
+			l.no("receiver", verbatim(r.Name), "Unusable", message.FromError(err), message.New("doctor.store-credential"))
 			continue
 		}
 		l.yes("receiver", verbatim(r.Name), "Readable", message.New("doctor.receiver", "name", r.Name))

@@ -42,7 +42,7 @@ func (d *doctor) state(ctx context.Context, l *list) {
 			l.yes(question, object, "HeldByDaemon", message.New("doctor.state.daemon", "socket", socket))
 			return
 		case !errors.Is(err, client.ErrNoDaemon):
-			l.unknown("daemon", verbatim(socket), "NoAnswer", message.Says(err), message.New("doctor.see-daemon"))
+			l.unknown("daemon", verbatim(socket), "NoAnswer", message.FromError(err), message.New("doctor.see-daemon"))
 		}
 	}
 	switch err := state.Probe(d.o.Engine.Config.State.Path); {
@@ -53,9 +53,9 @@ func (d *doctor) state(ctx context.Context, l *list) {
 	case errors.Is(err, state.ErrLocked):
 		l.no(question, object, "Locked", message.New("doctor.state.locked", "socket", socket), message.New("doctor.state.unlock"))
 	case errors.Is(err, fs.ErrPermission):
-		l.no(question, object, "Forbidden", message.Says(err), message.New("doctor.state.owner"))
+		l.no(question, object, "Forbidden", message.FromError(err), message.New("doctor.state.owner"))
 	default:
-		l.no(question, object, "Unusable", message.Says(err), message.New("doctor.state.rebuild"))
+		l.no(question, object, "Unusable", message.FromError(err), message.New("doctor.state.rebuild"))
 	}
 }
 

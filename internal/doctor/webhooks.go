@@ -12,7 +12,7 @@ func (d *doctor) webhooks(_ context.Context, l *list) {
 	c := d.o.Engine.Config.Webhooks
 	for _, sender := range d.o.Engine.Config.WebhookSettings().Senders {
 		if err := sender.Check(); err != nil {
-			l.no("webhook-secret", verbatim(sender.Name), "Unusable", message.Says(err), message.New("doctor.mount-file"))
+			l.no("webhook-secret", verbatim(sender.Name), "Unusable", message.FromError(err), message.New("doctor.mount-file"))
 			continue
 		}
 		l.yes("webhook-secret", verbatim(sender.Name), "Readable", message.New("doctor.webhook-secret"))

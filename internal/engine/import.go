@@ -86,7 +86,7 @@ func declareAll(cfg config.Instance, images []string) []binding.Declaration {
 }
 
 func unlisted(err error) *binding.Unknown {
-	u := &binding.Unknown{Reason: string(binding.KindOf(err)), Message: message.Says(err)}
+	u := &binding.Unknown{Reason: string(binding.KindOf(err)), Message: message.FromError(err)}
 	if errors.Is(err, context.DeadlineExceeded) {
 		u.Reason = "Timeout"
 	}

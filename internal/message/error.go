@@ -14,13 +14,13 @@ type Error struct {
 }
 
 // NewError makes an error of the catalogue's entry id, as New does. An argument
-// that is an error becomes a message (see Says), and the new error wraps it.
+// that is an error becomes a message (see FromError), and the new error wraps it.
 func NewError(id string, args ...any) error {
 	e := &Error{}
 	args = slices.Clone(args)
 	for i, arg := range args {
 		if cause, ok := arg.(error); ok {
-			args[i] = Says(cause)
+			args[i] = FromError(cause)
 			e.causes = append(e.causes, cause)
 		}
 	}
@@ -41,30 +41,30 @@ func (e *Error) Error() string { return English(e.Message) }
 // Unwrap returns the errors among the arguments.
 func (e *Error) Unwrap() []error { return e.causes }
 
-// Says implements Sayer.
-func (e *Error) Says() Message { return e.Message }
+// AsMessage implements MessageError.
+func (e *Error) AsMessage() Message { return e.Message }
 
-// Sayer is an error that has a message.
-type Sayer interface {
+// MessageError is an error that has a message.
+type MessageError interface {
 	error
-	Says() Message
+	AsMessage() Message
 }
 
-// Says returns an error as a message; the zero Message for nil. An error
+// FromError returns an error as a message; the zero Message for nil. An error
 // without a message is quoted. Joined errors become a message each.
-func Says(err error) Message {
+func FromError(err error) Message {
 	switch err := err.(type) { //nolint:errorlint // An error that wraps another has its own message.
 	case nil:
 		return Message{}
-	case Sayer:
-		return err.Says()
+	case MessageError:
+		return err.AsMessage()
 	case interface{ Unwrap() []error }:
 		if reflect.TypeOf(err) != joined {
 			break
 		}
 		var each []Message
 		for _, one := range err.Unwrap() {
-			each = append(each, Says(one))
+			each = append(each, FromError(one))
 		}
 		return New("list", "items", each)
 	}

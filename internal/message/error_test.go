@@ -27,7 +27,7 @@ func TestErrorsBecomeMessages(t *testing.T) {
 		"wrapped twice": {fmt.Errorf("%w: %w", foreign, foreign), message.Verbatim("reset by peer: reset by peer")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, message.Says(c.err)); diff != "" {
+			if diff := cmp.Diff(c.want, message.FromError(c.err)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

@@ -89,7 +89,7 @@ func plain(value any) any {
 	case time.Time:
 		return v.Truncate(time.Second) // Seconds are exact enough.
 	case error:
-		if says := Says(v); says.ID != VerbatimID {
+		if says := FromError(v); says.ID != VerbatimID {
 			return says
 		}
 		return Foreign(v.Error())

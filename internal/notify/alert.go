@@ -67,8 +67,8 @@ func (s Subject) Key() string {
 	return strings.Join([]string{string(s.Kind), s.Instance, s.Binding, string(s.Platform), s.Of, file}, "\x00")
 }
 
-// Ask is the person that a message names.
-type Ask struct {
+// Addressee is the person that a message names.
+type Addressee struct {
 	binding.Contact
 	// Deputy is true for the deputy, who is named if the owner's account is blocked or
 	// gone.
@@ -76,7 +76,7 @@ type Ask struct {
 }
 
 // deputy reports whether a names the deputy.
-func (a *Ask) deputy() bool { return a != nil && a.Deputy }
+func (a *Addressee) deputy() bool { return a != nil && a.Deputy }
 
 // Alert is something that people should know: it begins, may change, and is
 // over at some time.
@@ -89,8 +89,8 @@ type Alert struct {
 	Reason  string            `json:"reason,omitempty"`
 	Message message.Message   `json:"message,omitzero"`
 	Steps   []message.Message `json:"steps,omitempty"`
-	// Ask is who can act on it; nil if nobody is named.
-	Ask *Ask `json:"ask,omitempty"`
+	// Addressee is who can act on it; nil if nobody is named.
+	Addressee *Addressee `json:"ask,omitempty"`
 	// Since is when it began, if known.
 	Since time.Time `json:"since,omitzero"`
 }

@@ -52,8 +52,8 @@ func TestTheDeputyIsAskedWhereTheOwnersAccountIsKnownToBeGone(t *testing.T) {
 			}.Input()
 			got := ""
 			for _, m := range w.Alerts {
-				if m.Kind == notify.Step && m.Ask != nil {
-					got = m.Ask.Name
+				if m.Kind == notify.Step && m.Addressee != nil {
+					got = m.Addressee.Name
 				}
 			}
 			if got != tt.want {
@@ -66,24 +66,24 @@ func TestTheDeputyIsAskedWhereTheOwnersAccountIsKnownToBeGone(t *testing.T) {
 // TestADeputyGetsWhatTheOwnerGotBefore, once, at a receiver of their own.
 func TestADeputyGetsWhatTheOwnerGotBefore(t *testing.T) {
 	now := time.Date(2026, 11, 29, 3, 0, 0, 0, time.UTC)
-	m := notify.Alert{Subject: notify.Subject{Kind: notify.Step, Instance: "prod", Binding: "pay", Of: "account"}, State: "due", Ask: &notify.Ask{Contact: binding.Contact{Name: "Ada"}}}
+	m := notify.Alert{Subject: notify.Subject{Kind: notify.Step, Instance: "prod", Binding: "pay", Of: "account"}, State: "due", Addressee: &notify.Addressee{Contact: binding.Contact{Name: "Ada"}}}
 	rules := notify.Rules{Receivers: []string{"ops", "team"}, Routes: []notify.Route{{Receivers: []string{"ops"}}}}
 	var l notify.NotificationLog
-	decide := func(a *notify.Ask) {
+	decide := func(a *notify.Addressee) {
 		now = now.Add(time.Minute)
-		m.Ask = a
+		m.Addressee = a
 		l = notify.Decide(l, notify.Input{Now: now, Alerts: []notify.Alert{m}}, rules)
 	}
-	owner := &notify.Ask{Contact: binding.Contact{Name: "Ada"}}
-	deputy := &notify.Ask{Contact: binding.Contact{Name: "Bob", Receiver: "team", Address: "u2"}, Deputy: true}
-	for _, a := range []*notify.Ask{owner, owner, deputy, deputy, owner, deputy} {
+	owner := &notify.Addressee{Contact: binding.Contact{Name: "Ada"}}
+	deputy := &notify.Addressee{Contact: binding.Contact{Name: "Bob", Receiver: "team", Address: "u2"}, Deputy: true}
+	for _, a := range []*notify.Addressee{owner, owner, deputy, deputy, owner, deputy} {
 		decide(a)
 	}
-	if len(l.Queues["ops"]) != 2 || len(l.Queues["team"]) != 1 || l.Queues["team"][0].Ask.Name != "Bob" {
+	if len(l.Queues["ops"]) != 2 || len(l.Queues["team"]) != 1 || l.Queues["team"][0].Addressee.Name != "Bob" {
 		t.Errorf("ops gets %d, team %d: %+v", len(l.Queues["ops"]), len(l.Queues["team"]), l.Queues)
 	}
 	text := notify.Note{Items: l.Queues["team"]}.Text(nil, nil)
-	if len(text.Mentions) != 1 || text.Mentions[0] != "u2" || text.Lines[0].Ask == "" {
+	if len(text.Mentions) != 1 || text.Mentions[0] != "u2" || text.Lines[0].Addressee == "" {
 		t.Errorf("got %+v", text)
 	}
 	if ops := (notify.Note{Items: l.Queues["ops"]}).Text(nil, nil); len(ops.Mentions) > 0 {

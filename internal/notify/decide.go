@@ -64,7 +64,7 @@ func (r Rules) To(m Alert) []string {
 			}
 		}
 	}
-	if a := m.Ask; a != nil && slices.Contains(r.Receivers, a.Receiver) && !slices.Contains(to, a.Receiver) {
+	if a := m.Addressee; a != nil && slices.Contains(r.Receivers, a.Receiver) && !slices.Contains(to, a.Receiver) {
 		to = append(to, a.Receiver)
 	}
 	return to
@@ -139,7 +139,7 @@ func (d *decision) open(m Alert) {
 	e.File = m.File
 	// If the owner can no longer act, the alert is reported again with the deputy.
 	// If the owner is back, or this is unknown, nothing changes.
-	replaced := m.Ask.deputy() && !e.Ask.deputy()
+	replaced := m.Addressee.deputy() && !e.Addressee.deputy()
 	switch {
 	case e.Reported == e.State && !replaced:
 	case d.w.Now.Sub(e.First) >= d.rules.hold(m.Kind, false):

@@ -107,9 +107,9 @@ func (f Facts) ask(alerts []Alert) {
 		switch owner, deputy := spec.Owner, spec.Deputy; {
 		case !known || owner == nil && deputy == nil:
 		case owner == nil, deputy != nil && owner.Account != "" && gone[accountAt(spec, owner.Account)]:
-			alerts[i].Ask = &Ask{*deputy, owner != nil}
+			alerts[i].Addressee = &Addressee{*deputy, owner != nil}
 		default:
-			alerts[i].Ask = &Ask{Contact: *owner}
+			alerts[i].Addressee = &Addressee{Contact: *owner}
 		}
 	}
 }

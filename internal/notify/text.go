@@ -41,10 +41,10 @@ type Line struct {
 	Head, Text string
 	Named      bool
 	Steps      []string
-	// Ask says who can act.
-	Ask      string
-	Severity finding.Severity
-	Over     bool
+	// Addressee says who can act.
+	Addressee string
+	Severity  finding.Severity
+	Over      bool
 }
 
 const (
@@ -65,7 +65,7 @@ func (n Note) Text(l *report.Language, redact func(string) string) Text {
 		}
 		t.Lines = append(t.Lines, line)
 		for _, i := range group {
-			if a := i.Ask; a != nil && i.Phase != Over && a.Receiver == i.Receiver && a.Address != "" && !slices.Contains(t.Mentions, a.Address) {
+			if a := i.Addressee; a != nil && i.Phase != Over && a.Receiver == i.Receiver && a.Address != "" && !slices.Contains(t.Mentions, a.Address) {
 				t.Mentions = append(t.Mentions, a.Address)
 			}
 		}
@@ -149,12 +149,12 @@ func (w wording) line(group []Item) Line {
 	if line.Over {
 		return line
 	}
-	if a := first.Ask; a != nil && len(group) == 1 {
+	if a := first.Addressee; a != nil && len(group) == 1 {
 		who := message.New("notify.ask", "name", message.Foreign(a.Name))
 		if a.Deputy {
 			who = message.New("notify.ask-deputy", "name", message.Foreign(a.Name))
 		}
-		line.Ask = w.say(who)
+		line.Addressee = w.say(who)
 	}
 	for n, step := range first.Steps {
 		if n == maxSteps {
@@ -200,7 +200,7 @@ func (t Text) Size() int {
 		size += len(m) + mentionSize
 	}
 	for _, l := range t.Lines {
-		size += len(l.Head) + len(l.Text) + len(l.Ask) + 8
+		size += len(l.Head) + len(l.Text) + len(l.Addressee) + 8
 		for _, step := range l.Steps {
 			size += len(step) + 8
 		}
@@ -227,7 +227,7 @@ func (t Text) Rows(limit int) []string {
 		if !add(row) {
 			return rows
 		}
-		if l.Ask != "" && !add("  "+l.Ask) {
+		if l.Addressee != "" && !add("  "+l.Addressee) {
 			return rows
 		}
 		for i, step := range l.Steps {

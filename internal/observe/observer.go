@@ -361,7 +361,7 @@ func unknown(err error) *binding.Unknown {
 	case errors.Is(err, binding.ErrBug):
 		reason = "Fault"
 	}
-	return &binding.Unknown{Reason: reason, Message: message.Says(err), Fault: binding.FaultOf(err)}
+	return &binding.Unknown{Reason: reason, Message: message.FromError(err), Fault: binding.FaultOf(err)}
 }
 
 func incapable(can binding.Capabilities, capability string) *binding.Unknown {

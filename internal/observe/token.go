@@ -146,7 +146,7 @@ func secretUnknown(err error) *binding.Unknown {
 	u := unknown(err)
 	if f, ok := errors.AsType[*binding.Failure](err); ok {
 		u.Reason = cmp.Or(f.Code, u.Reason)
-		u.Certain = f.Kind == binding.NotFound || f.Kind == binding.Forbidden || f.Whose() == binding.FaultRequest
+		u.Certain = f.Kind == binding.NotFound || f.Kind == binding.Forbidden || f.WhoseFault() == binding.FaultRequest
 	}
 	return u
 }

@@ -304,9 +304,9 @@ func (m *maker) equal(s subject) bool {
 	return true
 }
 
-// settledOften reports whether we bound the account again so often, because its
+// reboundTooOften reports whether we bound the account again so often, because its
 // token was unknown, that somebody else seems to bind it each time.
-func (m *maker) settledOften(s subject, a Action) bool {
+func (m *maker) reboundTooOften(s subject, a Action) bool {
 	a.Object = binding.AccountObject()
 	made, _ := m.repairs(s.d.Name, a.Object)
 	same := slices.DeleteFunc(slices.Clone(made), func(r binding.Repair) bool { return !r.FoundSame(a.Found()) })

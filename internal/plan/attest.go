@@ -41,7 +41,7 @@ func (a Action) Asks() string {
 // askWord adds to the steps of each binding how to confirm that they are done. It
 // does so once, after the last step, because a person confirms all of them
 // together.
-func (m *maker) askWord() {
+func (m *maker) addAttestStep() {
 	last, count := map[string]int{}, map[string]int{}
 	for i, s := range m.steps {
 		if s.Attestable(m.in.Observation.Capabilities) {
@@ -76,7 +76,7 @@ func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *bi
 			if !c.ReadRules {
 				confirmRules(r, a)
 			}
-		case a.Target.Declaration == nil && !leavesRules(r):
+		case a.Target.Declaration == nil && !hasRulesLeft(r):
 			return nil
 		case a.Target.Declaration == nil:
 			a.Kind = Unbind
@@ -89,9 +89,9 @@ func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *bi
 	return r
 }
 
-// leavesRules reports whether rules of ours are left that a person did not have to
+// hasRulesLeft reports whether rules of ours are left that a person did not have to
 // remove. If they are declared again, they are recognized as ours.
-func leavesRules(r *binding.Record) bool {
+func hasRulesLeft(r *binding.Record) bool {
 	return r != nil && slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool { return len(i.RuleKeys()) > 0 })
 }
 

@@ -23,8 +23,8 @@ type Change struct {
 // not in the declaration.
 const FieldTokenVersion = "token version"
 
-// Had reports whether there was a value before.
-func (c Change) Had() bool { return c.From != "" || !c.FromMessage.IsZero() }
+// HadValue reports whether there was a value before.
+func (c Change) HadValue() bool { return c.From != "" || !c.FromMessage.IsZero() }
 
 // MarshalJSON writes values that are messages in English too.
 func (c Change) MarshalJSON() ([]byte, error) {
@@ -61,10 +61,10 @@ func (c Change) name() any {
 }
 
 // from and to are the values as arguments of a message.
-func (c Change) from() any { return inWords(c.FromMessage, c.From) }
-func (c Change) to() any   { return inWords(c.ToMessage, c.To) }
+func (c Change) from() any { return argument(c.FromMessage, c.From) }
+func (c Change) to() any   { return argument(c.ToMessage, c.To) }
 
-func inWords(m message.Message, text string) any {
+func argument(m message.Message, text string) any {
 	if m.IsZero() {
 		return text
 	}

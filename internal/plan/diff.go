@@ -16,9 +16,9 @@ type Difference struct{ Was, Is *Action }
 // then the actions that are gone. Plans with equal actions in a different order do
 // not differ.
 func Compare(was, is Plan) []Difference {
-	gone := rest(was.Actions, is.Actions, whole)
+	gone := subtract(was.Actions, is.Actions, fullKey)
 	var differences []Difference
-	for _, a := range rest(is.Actions, was.Actions, whole) {
+	for _, a := range subtract(is.Actions, was.Actions, fullKey) {
 		d := Difference{Is: &a}
 		if i := slices.IndexFunc(gone, func(g Action) bool { return object(g) == object(a) }); i >= 0 {
 			d.Was = &Action{}
@@ -62,9 +62,9 @@ type Move struct {
 	Change
 }
 
-// rest returns the actions of list that have no equal in without, compared by key.
+// subtract returns the actions of list that have no equal in without, compared by key.
 // An action that occurs twice needs two equals.
-func rest(list, without []Action, key func(Action) string) []Action {
+func subtract(list, without []Action, key func(Action) string) []Action {
 	left := map[string]int{}
 	for _, a := range without {
 		left[key(a)]++
@@ -80,13 +80,13 @@ func rest(list, without []Action, key func(Action) string) []Action {
 	return own
 }
 
-// whole is the text of an action with everything that is reported about it.
-func whole(a Action) string {
+// fullKey is the text of an action with everything that is reported about it.
+func fullKey(a Action) string {
 	return encoded(struct {
-		essence
+		digestFields
 		Reason message.Message   `json:"reason"`
 		Steps  []message.Message `json:"steps,omitempty"`
-	}{essenceOf(a), a.Reason, a.Steps})
+	}{digestFieldsOf(a), a.Reason, a.Steps})
 }
 
 // object identifies the object of an action, whatever its kind.
@@ -102,18 +102,18 @@ func object(a Action) string {
 // have, the pull request causes that, so the noop is in change.
 func Split(base, head Plan) (change, pending []Action) {
 	does := func(a Action) string { return encoded(effectOf(a)) }
-	doing := withoutNoop(head.Actions)
-	change = rest(doing, withoutNoop(base.Actions), does)
-	pending = rest(doing, change, does)
+	changing := withoutNoop(head.Actions)
+	change = subtract(changing, withoutNoop(base.Actions), does)
+	pending = subtract(changing, change, does)
 	kept := func(a Action) bool { return a.Kind == Noop && !a.Settled() && !a.Unknown() }
 	reasons := map[string]bool{}
 	for _, a := range base.Actions {
 		if kept(a) {
-			reasons[whole(a)] = true
+			reasons[fullKey(a)] = true
 		}
 	}
 	for _, a := range head.Actions {
-		if kept(a) && !reasons[whole(a)] {
+		if kept(a) && !reasons[fullKey(a)] {
 			change = append(change, a)
 		}
 	}
@@ -121,11 +121,11 @@ func Split(base, head Plan) (change, pending []Action) {
 }
 
 func withoutNoop(actions []Action) []Action {
-	var doing []Action
+	var changing []Action
 	for i := range actions {
 		if actions[i].Kind != Noop {
-			doing = append(doing, actions[i])
+			changing = append(changing, actions[i])
 		}
 	}
-	return doing
+	return changing
 }

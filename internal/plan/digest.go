@@ -21,9 +21,9 @@ type effect struct {
 	Safety   bool             `json:"safety,omitempty"`
 }
 
-// essence is the part of an action that the digest covers: its effect and its
+// digestFields is the part of an action that the digest covers: its effect and its
 // cause. It contains no sentence, no secret and no time.
-type essence struct {
+type digestFields struct {
 	effect
 	Cause Cause `json:"cause"`
 }
@@ -36,18 +36,18 @@ func effectOf(a Action) effect {
 	return e
 }
 
-func essenceOf(a Action) essence { return essence{effectOf(a), a.Cause} }
+func digestFieldsOf(a Action) digestFields { return digestFields{effectOf(a), a.Cause} }
 
 // Digest identifies what the plan would do and where: "sha256:" and the hash of its
 // actions (what, to what, why, with which values) and of their instances. Findings
 // are not part of it, because they depend on the time.
 func (p Plan) Digest() string {
 	covered := struct {
-		Instances []Instance `json:"instances"`
-		Actions   []essence  `json:"actions"`
-	}{Actions: make([]essence, len(p.Actions))}
+		Instances []Instance     `json:"instances"`
+		Actions   []digestFields `json:"actions"`
+	}{Actions: make([]digestFields, len(p.Actions))}
 	for i, a := range p.Actions {
-		covered.Actions[i] = essenceOf(a)
+		covered.Actions[i] = digestFieldsOf(a)
 	}
 	for _, i := range p.Instances {
 		if slices.ContainsFunc(p.Actions, func(a Action) bool { return a.Instance == i.Name }) {

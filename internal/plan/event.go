@@ -79,9 +79,9 @@ type Event struct {
 	Index, Count int
 	// Outcome is the outcome of Action, and Intent the one whose outcome was found;
 	// nil if there is none.
-	Outcome *Outcome
-	Intent  *binding.Intent
-	Glass   BreakGlass
+	Outcome    *Outcome
+	Intent     *binding.Intent
+	BreakGlass BreakGlass
 	// Digest is the digest of the plan.
 	Digest string
 	Result *Result

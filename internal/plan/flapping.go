@@ -79,7 +79,7 @@ func (a Action) Found() message.Message {
 	}
 	var all message.Message
 	for _, c := range a.Changes {
-		if !c.Had() {
+		if !c.HadValue() {
 			continue
 		}
 		with := message.New("found.with", "field", c.name(), "from", c.from())

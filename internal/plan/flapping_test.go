@@ -84,29 +84,29 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 	}
 	manual := func(w *linkWorld) { w.state.Link.Trigger = binding.Manual }
 	const rule = "payments/api#branch:main=>latest"
-	told := []string{"warning repair-does-not-hold"}
+	observed := []string{"warning repair-does-not-hold"}
 	for name, tt := range map[string]repairCase{
 		"an account unbound again each time": {
 			fight("account", "unbound", 5, unbound), "account", plan.Forbidden,
 			"account of payments-gitlab was repaired 5 times and does not stay as declared: it is found unbound again each time; " +
 				"likely by another reconciler or a script that works on the same instance, or a person in the console; " +
-				"once that is settled: reconciler sync payments-gitlab", told,
+				"once that is settled: reconciler sync payments-gitlab", observed,
 		},
 		"an account that another is put in place of": {
-			fight("account", `with username "mallory"`, 5, other), "account", plan.Forbidden, `likely by whoever binds "mallory"`, told,
+			fight("account", `with username "mallory"`, 5, other), "account", plan.Forbidden, `likely by whoever binds "mallory"`, observed,
 		},
 		"one that is found otherwise each time": {
 			fight("account", "unbound", 5, other), "account", plan.Forbidden,
-			`it is found in a different state each time, now with username "mallory"`, told,
+			`it is found in a different state each time, now with username "mallory"`, observed,
 		},
 		"a source": {
-			fight("payments/api", `with trigger "manual"`, 5, manual), "payments/api", plan.Forbidden, `found with trigger "manual" again each time`, told,
+			fight("payments/api", `with trigger "manual"`, 5, manual), "payments/api", plan.Forbidden, `found with trigger "manual" again each time`, observed,
 		},
 		"a source that is taken away": {
-			fight("payments/api", "without a source", 6, func(w *linkWorld) { w.state.Link = nil }), "payments/api", plan.Forbidden, "6 times", told,
+			fight("payments/api", "without a source", 6, func(w *linkWorld) { w.state.Link = nil }), "payments/api", plan.Forbidden, "6 times", observed,
 		},
 		"a build rule": {
-			fight(rule, "gone", 5, func(w *linkWorld) { w.state.Rules = nil }), rule, plan.Forbidden, "found gone again each time", told,
+			fight(rule, "gone", 5, func(w *linkWorld) { w.state.Rules = nil }), rule, plan.Forbidden, "found gone again each time", observed,
 		},
 		"an account bound with an earlier version of the token": {
 			func() plan.Input {
@@ -118,7 +118,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 				state.Previous = &binding.PreviousToken{Vault: in.Declarations[0].Spec.Token.Vault, Version: 2}
 				in.Observation.Tokens["payments-gitlab"] = state
 				return in
-			}, "account", plan.Forbidden, "found unbound again each time", told,
+			}, "account", plan.Forbidden, "found unbound again each time", observed,
 		},
 		"what an earlier version found counts as the same": {
 			func() plan.Input {
@@ -127,7 +127,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 					in.RetryStates[0].Repairs[0].Made[i].FoundMessage = message.Message{}
 				}
 				return in
-			}, "account", plan.Forbidden, `found with username "mallory" again each time`, told,
+			}, "account", plan.Forbidden, `found with username "mallory" again each time`, observed,
 		},
 		"stopped, it stays so however long ago": {
 			func() plan.Input {
@@ -135,7 +135,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 				in.RetryStates[0].Repairs[0].Stopped = noon()
 				in.Now = in.Now.AddDate(1, 0, 0)
 				return in
-			}, "account", plan.Forbidden, "repaired 5 times", told,
+			}, "account", plan.Forbidden, "repaired 5 times", observed,
 		},
 	} {
 		t.Run(name, tt.check)

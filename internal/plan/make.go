@@ -331,7 +331,7 @@ func (m *maker) order() {
 
 func (m *maker) plan() Plan {
 	m.order()
-	m.askWord()
+	m.addAttestStep()
 	m.reportWindow()
 	p := Plan{Findings: finding.Sort(m.findings), Instances: []Instance{m.in.Instance}}
 	p.Actions = slices.Grow(p.Actions, len(m.steps))

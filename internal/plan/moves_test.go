@@ -69,10 +69,10 @@ func TestMovesOfDeclarations(t *testing.T) {
 		"what the registry writes its own way, of what we bound, is no difference": {
 			in: func() plan.Input {
 				in := boundBoth(gitlab, codeup, gitlab, codeup)
-				told := &binding.Account{ID: "7", Platform: binding.GitLab, Username: "CI Bot (4711)", Address: "gitlab.example.com"}
-				in.Records[0].Username, in.Records[0].Address = told.Username, told.Address
+				observed := &binding.Account{ID: "7", Platform: binding.GitLab, Username: "CI Bot (4711)", Address: "gitlab.example.com"}
+				in.Records[0].Username, in.Records[0].Address = observed.Username, observed.Address
 				in.Records[0].Asked = binding.Account{Platform: binding.GitLab, Username: "ci-bot", Address: gitlab.Spec.Address}
-				return boundTo(in, told)
+				return boundTo(in, observed)
 			},
 			want: []string{"noop account", "noop account"},
 		},

@@ -37,7 +37,7 @@ func (m *maker) observedSteps() {
 func (m *maker) reportDifference(a Action) {
 	d, path := a.Target.Declaration, a.path()
 	text := message.New("plan.difference", "binding", d.Name, "object", a.Object, "reason", a.Reason)
-	if len(a.Changes) > 0 && a.Changes[0].Had() && a.Changes[0].To != "" {
+	if len(a.Changes) > 0 && a.Changes[0].HadValue() && a.Changes[0].To != "" {
 		c := a.Changes[0]
 		text = message.New("plan.difference-from", "difference", text, "field", c.name(), "from", c.from(), "to", c.to())
 	}

@@ -27,12 +27,12 @@ func observing(change func(*plan.Input)) func() plan.Input {
 
 func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 	const reason = "observed only (managementPolicy Observe)"
-	told := []string{"warning observed-difference"}
+	observed := []string{"warning observed-difference"}
 	runCases(t, map[string]planCase{
 		"an account that is not bound": {
 			in:     observing(func(*plan.Input) {}),
 			want:   []string{"noop account address:>https://gitlab.example.com token:>secret/acr/gitlab#token token version:>3 username:>ci-bot"},
-			reason: reason + ": GitLab is declared and not bound", codes: told,
+			reason: reason + ": GitLab is declared and not bound", codes: observed,
 		},
 		"another account, never ours": {
 			in: observing(func(in *plan.Input) {
@@ -40,7 +40,7 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 				other.Username = "mallory"
 				boundTo(*in, other)
 			}),
-			want: []string{"noop account username:mallory>ci-bot"}, reason: reason + ": GitLab is bound, but not as declared", codes: told,
+			want: []string{"noop account username:mallory>ci-bot"}, reason: reason + ": GitLab is bound, but not as declared", codes: observed,
 		},
 		"an account as declared is not adopted": {
 			in:   observing(func(in *plan.Input) { boundTo(*in, gitlabAccount()) }),
@@ -51,7 +51,7 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 				in.Declarations[0].Spec.DriftPolicy = binding.Report
 				in.Records = []binding.Record{applied(in.Declarations[0])}
 			}),
-			want: []string{bindLine2("noop")}, reason: reason + ": drift: ", codes: told,
+			want: []string{bindLine2("noop")}, reason: reason + ": drift: ", codes: observed,
 		},
 		"a new version of the token": {
 			in: observing(func(in *plan.Input) {
@@ -60,14 +60,14 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 				r.TokenVersion = 2
 				in.Records = []binding.Record{r}
 			}),
-			want: []string{"noop account token version:2>3"}, reason: reason + ": the secret store has another version", codes: told,
+			want: []string{"noop account token version:2>3"}, reason: reason + ": the secret store has another version", codes: observed,
 		},
 		"an unreachable secret store hides no difference": {
 			in: observing(func(in *plan.Input) {
 				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Unknown: &binding.Unknown{Reason: "Sealed", Message: message.Verbatim("sealed")}}
 			}),
 			want:   []string{"noop account address:>https://gitlab.example.com token:>secret/acr/gitlab#token username:>ci-bot"},
-			reason: reason, codes: told,
+			reason: reason, codes: observed,
 		},
 		"a token near its end is told all the same": {
 			in: observing(func(in *plan.Input) {
@@ -82,14 +82,14 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 				d.Spec.ManagementPolicy = binding.Observe
 				return input(d)
 			},
-			want: []string{"noop account username:>octo"}, reason: reason, codes: told,
+			want: []string{"noop account username:>octo"}, reason: reason, codes: observed,
 		},
 	})
 }
 
 func TestRepositoriesThatAreOnlyLookedAtAreNotChanged(t *testing.T) {
 	const reason = "observed only (managementPolicy Observe)"
-	told := []string{"warning observed-difference"}
+	observed := []string{"warning observed-difference"}
 	runCases(t, map[string]planCase{
 		"links and rules": {
 			in: linkCase(func(w *linkWorld) {
@@ -102,7 +102,7 @@ func TestRepositoriesThatAreOnlyLookedAtAreNotChanged(t *testing.T) {
 				"noop account", "noop payments/api trigger:manual>auto",
 				"noop payments/api#branch:main=>latest dockerfile:/other/Dockerfile>/Dockerfile",
 			},
-			reason: "bound as declared", codes: append(told, told...),
+			reason: "bound as declared", codes: append(observed, observed...),
 		},
 		"rules and images dropped from the declaration stay, beyond any threshold": {
 			in: linkCase(func(w *linkWorld) {
@@ -113,11 +113,11 @@ func TestRepositoriesThatAreOnlyLookedAtAreNotChanged(t *testing.T) {
 			want: []string{
 				"noop payments/api#branch:main=>latest dockerfile:/Dockerfile>", "noop payments/api source:payments/api>", "noop account",
 			},
-			codes: append(told, told...),
+			codes: append(observed, observed...),
 		},
 		"a driver that cannot ask gives nobody steps": {
 			in:   observing(func(in *plan.Input) { in.Observation.Capabilities = binding.Capabilities{} }),
-			want: []string{bindLine2("noop")}, reason: reason, codes: told,
+			want: []string{bindLine2("noop")}, reason: reason, codes: observed,
 		},
 	})
 }

@@ -87,7 +87,7 @@ func (m *maker) retainedElsewhere(r *binding.Record) bool {
 	account := m.in.Observation.Accounts[r.Platform].Account
 	return slices.ContainsFunc(m.in.Records, func(o binding.Record) bool {
 		return o.Managed && o.Platform == r.Platform && o.Binding != r.Binding && policyOf(o.DeletionPolicy) == binding.Retain &&
-			(account == nil || o.MayBe(*account))
+			(account == nil || o.MayMatch(*account))
 	})
 }
 
@@ -151,7 +151,7 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 		return m.unlinkByHand(r, img), nil
 	}
 	st, asked := m.repositoryState(img.Image)
-	if (!asked || st.Unknown != nil) && !img.Left() {
+	if (!asked || st.Unknown != nil) && !img.HasLeftovers() {
 		return nil, nil
 	}
 	if !asked {
@@ -362,7 +362,7 @@ func (m *maker) count(c class) (removed, total int) {
 			continue
 		}
 		for _, img := range r.Images {
-			if img.Left() {
+			if img.HasLeftovers() {
 				total++
 			}
 		}

@@ -160,9 +160,9 @@ func (m *maker) madeRule(image string, have binding.ObservedRule) bool {
 	})
 }
 
-// outstanding reports whether we removed a different rule for this one, and still
+// additionDue reports whether we removed a different rule for this one, and still
 // have to add this one.
-func (m *maker) outstanding(r image, rule binding.BuildRule) bool {
+func (m *maker) additionDue(r image, rule binding.BuildRule) bool {
 	object := binding.RuleObject(r.name, rule)
 	return slices.ContainsFunc(m.in.Intents, func(in binding.Intent) bool {
 		return in.Announced && in.Platform == r.d.Spec.Platform && in.Object == object
@@ -253,7 +253,7 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 		}
 	}
 	switch {
-	case a.Kind == AddRule && m.outstanding(r, rule):
+	case a.Kind == AddRule && m.additionDue(r, rule):
 		a.Cause = CauseUnfinished
 	case drifted:
 		a.Cause, a.Reason = CauseDrift, message.New("reason.rule-drift")

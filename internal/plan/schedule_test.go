@@ -71,7 +71,7 @@ func TestWindowsThatNeverOpenAreTold(t *testing.T) {
 		{"denied minute by minute", nil, []string{"* * * * * for 1m in UTC"}, false},
 		{"denied whenever allowed", []string{"0 9 * * 1 for 1h in UTC"}, []string{"0 0 * * 1 for 24h in UTC"}, false},
 	} {
-		if got := windows(t, tt.allow, tt.deny).EverOpen(); got != tt.want {
+		if got := windows(t, tt.allow, tt.deny).OpensEver(); got != tt.want {
 			t.Errorf("%s: ever open %v, want %v", tt.name, got, tt.want)
 		}
 	}

@@ -58,15 +58,15 @@ func TestATokenIsNotSentToAnotherHost(t *testing.T) {
 			if len(p.Actions) != 1 || p.Actions[0].Kind != tt.want {
 				t.Fatalf("plan %q, want %s", brief(p), tt.want)
 			}
-			told := tt.want == forbidden
-			if strings.Contains(strings.Join(codes(p), " "), "error address-changed-with-secret") != told {
+			observed := tt.want == forbidden
+			if strings.Contains(strings.Join(codes(p), " "), "error address-changed-with-secret") != observed {
 				t.Errorf("findings %q", codes(p))
 			}
-			if told && !strings.HasPrefix(text(p.Actions[0].Reason), "address-changed-with-secret: the token at secret/acr/gitlab#") {
+			if observed && !strings.HasPrefix(text(p.Actions[0].Reason), "address-changed-with-secret: the token at secret/acr/gitlab#") {
 				t.Errorf("reason %q", text(p.Actions[0].Reason))
 			}
 			in.Policy.AllowAddressChangeWithSecret = true
-			if p := plan.Make(in); told && strings.Contains(strings.Join(codes(p), " "), "address-changed") {
+			if p := plan.Make(in); observed && strings.Contains(strings.Join(codes(p), " "), "address-changed") {
 				t.Errorf("the policy allows it, and yet: %q", codes(p))
 			}
 		})

@@ -180,13 +180,13 @@ func rebindSteps(s subject) []message.Message {
 		message.New("step.rebind"),
 	}
 	if s.ours() {
-		steps = append(steps, wayBack(s))
+		steps = append(steps, fallbackMessage(s))
 	}
 	return append(steps, triggerURLSteps(s.d)...)
 }
 
-// wayBack says what happens to the account if the registry refuses the new token.
-func wayBack(s subject) message.Message {
+// fallbackMessage says what happens to the account if the registry refuses the new token.
+func fallbackMessage(s subject) message.Message {
 	version, before := s.record.TokenVersion, s.token.Previous
 	switch {
 	case version == 0:

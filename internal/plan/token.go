@@ -63,9 +63,9 @@ func (m *maker) refusedBefore(s subject) bool {
 		return false
 	}
 	before := s.token.Previous
-	wayBack := before != nil && before.Unknown == nil || before == nil && s.record.TokenVersion == s.token.Version
-	noWayBack := s.state.Account != nil && !wayBack
-	return noWayBack || s.record.Refused.InForce(m.in.Now)
+	hasFallback := before != nil && before.Unknown == nil || before == nil && s.record.TokenVersion == s.token.Version
+	noFallback := s.state.Account != nil && !hasFallback
+	return noFallback || s.record.Refused.InForce(m.in.Now)
 }
 
 // tokenRefused reports whether the registry refused the token, or the code host
@@ -294,11 +294,11 @@ func tokenEnd(s subject) binding.TokenEnd {
 	if s.d.Spec.Token == nil {
 		return binding.TokenEnd{}
 	}
-	declared, told := s.d.Spec.Token.End(), s.token.End()
-	if !declared.At.IsZero() && told.Source == binding.FromDeclaration {
+	declared, observed := s.d.Spec.Token.End(), s.token.End()
+	if !declared.At.IsZero() && observed.Source == binding.FromDeclaration {
 		return declared
 	}
-	return binding.EarliestEnd(declared, told)
+	return binding.EarliestEnd(declared, observed)
 }
 
 // expiry adds a finding about a token that has ended or will end soon, starting
@@ -339,7 +339,7 @@ func (m *maker) tokenUnknown(s subject) bool {
 	if anew {
 		a.Reason = message.New("reason.bound-again-unknown")
 	}
-	settles := (s.d.Spec.DriftPolicy != binding.Report || s.rotatedSince()) && m.canRebind() && !m.settledOften(s, a)
+	settles := (s.d.Spec.DriftPolicy != binding.Report || s.rotatedSince()) && m.canRebind() && !m.reboundTooOften(s, a)
 	switch {
 	case s.observesOnly() && !s.ours():
 		m.remembered(s, false) // We claim nothing about a binding that is only observed.

@@ -38,7 +38,7 @@ func TestUnknownIsNeverActedOn(t *testing.T) {
 		for _, a := range plan.Make(in).Actions {
 			takes := a.Kind == plan.Bind || a.Kind == plan.Rebind || a.Kind == plan.Adopt && a.Object.IsAccount()
 			lets := a.Kind == plan.Unbind && a.Target.Record != nil && slices.ContainsFunc(a.Target.Record.Images, func(i binding.RecordedImage) bool {
-				return i.Left() && images[i.Image] && !declaredAnywhere(in, i.Image)
+				return i.HasLeftovers() && images[i.Image] && !declaredAnywhere(in, i.Image)
 			})
 			if a.Kind.Changes() && (accounts[a.Platform] || images[a.Target.Image]) || tokens[a.Binding] && takes && a.Target.Declaration != nil || lets {
 				t.Fatalf("acts on an unknown:\n%s", encode(t, a))

@@ -44,9 +44,9 @@ func TestDigestSpeaksOfActionsOnly(t *testing.T) {
 	if p.Digest() != plan.Make(later).Digest() {
 		t.Error("the digest depends on the time")
 	}
-	told := p
-	told.Findings = append(told.Findings, finding.New("drift", message.Verbatim("x")))
-	if p.Digest() != told.Digest() {
+	observed := p
+	observed.Findings = append(observed.Findings, finding.New("drift", message.Verbatim("x")))
+	if p.Digest() != observed.Digest() {
 		t.Error("the digest depends on findings")
 	}
 	in.Declarations[0].Spec.Username = "other"

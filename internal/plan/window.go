@@ -95,10 +95,10 @@ func (s WindowState) When() message.Message {
 // at any time.
 func (w Windows) Always() bool { return len(w.Allow) == 0 && len(w.Deny) == 0 }
 
-// EverOpen reports whether the windows are open at any time in the years 2024 to
+// OpensEver reports whether the windows are open at any time in the years 2024 to
 // 2028. These include leap years, and the period is fixed so that the answer does
 // not depend on the current time.
-func (w Windows) EverOpen() bool {
+func (w Windows) OpensEver() bool {
 	state := w.At(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
 	return state.Open || !state.Until.IsZero()
 }
@@ -160,7 +160,7 @@ func (w Windows) open(t time.Time) (open bool, why message.Message, err error) {
 // opens is the first moment after t at which the windows are open; they are closed
 // at t.
 func (w Windows) opens(t time.Time, s *search) (time.Time, error) {
-	for at := t; s.goOn(at); {
+	for at := t; s.advance(at); {
 		begin, err := first(w.Allow, at, s)
 		if err != nil || begin.IsZero() {
 			return time.Time{}, err
@@ -212,7 +212,7 @@ type search struct {
 	steps int
 }
 
-func (s *search) goOn(at time.Time) bool {
+func (s *search) advance(at time.Time) bool {
 	if s.steps == 0 {
 		return false
 	}
@@ -245,7 +245,7 @@ func first(windows []Window, t time.Time, s *search) (time.Time, error) {
 // through is the end of the time that the windows cover from t without a gap; t
 // itself if none covers it.
 func through(windows []Window, t time.Time, s *search) (time.Time, error) {
-	for moved := true; moved && s.goOn(t); {
+	for moved := true; moved && s.advance(t); {
 		moved = false
 		for _, w := range windows {
 			end, err := w.covers(t)
@@ -280,14 +280,14 @@ func (w Window) last(t time.Time) (time.Time, error) {
 	for earliest := t.Add(-w.Length); t.After(earliest); {
 		t = t.In(w.Zone)
 		since, _ := t.ZoneBounds()
-		wall, err := w.Schedule.last(onWall(t, t))
+		wall, err := w.Schedule.last(wallClock(t, t))
 		if err != nil {
 			return time.Time{}, err
 		}
 		begin := wall.Add(-offset(t))
 		if !since.IsZero() && begin.Before(since) {
 			before := since.Add(-time.Nanosecond).In(w.Zone)
-			if wall.Before(onWall(since, before)) {
+			if wall.Before(wallClock(since, before)) {
 				t = before
 				continue
 			}
@@ -310,13 +310,13 @@ func (w Window) next(t, limit time.Time) (time.Time, error) {
 	for t.Before(limit) {
 		t = t.In(w.Zone)
 		_, until := t.ZoneBounds()
-		wall, err := w.Schedule.next(onWall(t, t))
+		wall, err := w.Schedule.next(wallClock(t, t))
 		if err != nil {
 			return time.Time{}, err
 		}
 		begin := wall.Add(-offset(t))
 		if !until.IsZero() && !begin.Before(until) {
-			if !wall.Before(onWall(until, until.In(w.Zone))) {
+			if !wall.Before(wallClock(until, until.In(w.Zone))) {
 				t = until
 				continue
 			}
@@ -330,9 +330,9 @@ func (w Window) next(t, limit time.Time) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// onWall is the local time at t, with the zone offset that applies at as. The
+// wallClock is the local time at t, with the zone offset that applies at as. The
 // result is written as a time in UTC.
-func onWall(t, as time.Time) time.Time { return t.UTC().Add(offset(as)) }
+func wallClock(t, as time.Time) time.Time { return t.UTC().Add(offset(as)) }
 
 func offset(t time.Time) time.Duration {
 	_, seconds := t.Zone()

@@ -165,7 +165,7 @@ func (c *connector) begin(address string) (ended context.Context, err error) {
 	d := c.destination(address)
 	if d.ended.Err() != nil {
 		now := c.now()
-		if d.down = d.down.At(now); d.down.Left(now) > 0 {
+		if d.down = d.down.At(now); d.down.Remaining(now) > 0 {
 			return nil, context.Cause(d.ended)
 		}
 		d.ended, d.fail = context.WithCancelCause(context.Background())
@@ -201,7 +201,7 @@ func (c *connector) failed(address string, err error, began time.Time) {
 		return
 	}
 	for other, old := range c.to {
-		if old.idle() && old.ended.Err() != nil && old.down.Left(now) <= 0 {
+		if old.idle() && old.ended.Err() != nil && old.down.Remaining(now) <= 0 {
 			delete(c.to, other)
 		}
 	}

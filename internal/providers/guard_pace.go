@@ -109,7 +109,7 @@ func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 	p.mu.Lock()
 	now := p.now()
 	s.pause = s.pause.At(now)
-	if left := s.pause.Left(now); left > 0 {
+	if left := s.pause.Remaining(now); left > 0 {
 		p.mu.Unlock()
 		return throttled(host, left, message.NewError("host.asked-to-wait"))
 	}
@@ -205,7 +205,7 @@ func (p *pace) notePause(s *slot, resp *http.Response) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if pause := binding.TermOf(now, d); d > s.pause.Left(now) {
+	if pause := binding.TermOf(now, d); d > s.pause.Remaining(now) {
 		s.pause = pause
 	}
 }

@@ -68,10 +68,10 @@ type NoStepError struct {
 	Action plan.Action
 }
 
-func (e *NoStepError) Error() string { return message.English(e.Says()) }
+func (e *NoStepError) Error() string { return message.English(e.AsMessage()) }
 
-// Says implements message.Sayer.
-func (*NoStepError) Says() message.Message { return message.New("attest.no-step") }
+// AsMessage implements message.MessageError.
+func (*NoStepError) AsMessage() message.Message { return message.New("attest.no-step") }
 
 // Why says why no step has to be confirmed.
 func (e *NoStepError) Why() message.Message {

@@ -104,10 +104,10 @@ func TestAttestIsInTheHistory(t *testing.T) {
 	want := []binding.HistoryEntry{
 		binding.HistoryEntry{
 			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.AccountObject(), Outcome: "done", Revision: "r1",
-		}.Saying(confirmed(message.New("confirmed.bound", "platform", "GitLab", "instance", instance, "username", "ci-bot", "token", true, "version", 1))),
+		}.WithMessage(confirmed(message.New("confirmed.bound", "platform", "GitLab", "instance", instance, "username", "ci-bot", "token", true, "version", 1))),
 		binding.HistoryEntry{
 			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.RepositoryObject("pay/api"), Outcome: "done", Revision: "r1",
-		}.Saying(confirmed(message.New("confirmed.linked", "object", "pay/api", "source", "pay/api", "platform", "GitLab"))),
+		}.WithMessage(confirmed(message.New("confirmed.linked", "object", "pay/api", "source", "pay/api", "platform", "GitLab"))),
 	}
 	if diff := cmp.Diff(want, w.History()[before:], cmpopts.IgnoreFields(binding.HistoryEntry{}, "Digest")); diff != "" {
 		t.Error(diff)

@@ -30,8 +30,8 @@ func (b *backoff) failed(name, tried string, now time.Time) {
 	b.states[name] = b.pause.After(b.states[name], tried, now, 0)
 }
 
-// rightClock corrects failures with a time in the future.
-func (b *backoff) rightClock(now time.Time) {
+// correctClock corrects failures with a time in the future.
+func (b *backoff) correctClock(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for name, s := range b.states {

@@ -181,7 +181,7 @@ func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 			synctest.Wait()
 			again, _ := loop(t, w, nil)
 			told := make(chan reconcile.Synced, 1)
-			again.Submit(desire(gitlab()), reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { told <- s }})
+			again.Submit(desire(gitlab()), reconcile.Request{Binding: name, Done: func(s reconcile.Synced) { told <- s }})
 			if s := <-told; s.Result.Count(plan.Held) > 0 || w.Count("bind gitlab") != 2 {
 				t.Errorf("asked for %q: tried %d times, outcomes %v", name, w.Count("bind gitlab"), states(s.Result))
 			}

@@ -40,7 +40,7 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 		binding.HistoryEntry{
 			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-codeup", Action: "break-glass", Outcome: "done",
 			Revision: "r1", Digest: result.Digest,
-		}.Saying(message.Verbatim("the old token leaked")),
+		}.WithMessage(message.Verbatim("the old token leaked")),
 		{
 			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-codeup", Action: "bind", Object: binding.AccountObject(), Outcome: "done",
 			ID: "reason.not-bound", Args: message.Args{{Name: "platform", Value: "Codeup"}}, Revision: "r1", Digest: result.Digest,
@@ -49,7 +49,7 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 	if diff := cmp.Diff(want, w.History()); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
-	if len(told) != 1 || told[0].Glass.Reason != "the old token leaked" || told[0].Glass.Person != ada() || told[0].Digest != result.Digest {
+	if len(told) != 1 || told[0].BreakGlass.Reason != "the old token leaked" || told[0].BreakGlass.Person != ada() || told[0].Digest != result.Digest {
 		t.Errorf("told: %+v", told)
 	}
 	// Only once: the next sync has no such permission.
@@ -126,7 +126,7 @@ func TestAGlassIsBrokenForOneSync(t *testing.T) {
 			t.Fatal("bound outside of the window")
 		}
 		told := new([]reconcile.Synced)
-		l.Ask(reconcile.Ask{
+		l.RequestSync(reconcile.Request{
 			BreakGlass: &plan.BreakGlass{Person: ada(), Reason: "outage"},
 			Done:       func(s reconcile.Synced) { *told = append(*told, s) },
 		})
@@ -136,7 +136,7 @@ func TestAGlassIsBrokenForOneSync(t *testing.T) {
 		}
 		w.ConsoleUnbinds(binding.Codeup)
 		after(time.Hour)
-		l.Ask(reconcile.Ask{})
+		l.RequestSync(reconcile.Request{})
 		synctest.Wait()
 		if w.Bound(binding.Codeup) != "" {
 			t.Error("a later sync was let through too")

@@ -19,7 +19,7 @@
 //	status.Next              conditions of each binding, from the round and the outcomes
 //
 // If a round has the same input as the last one that was applied, and nothing has
-// become due, it gets the plan and the result of that one (stands.go). Then nothing
+// become due, it gets the plan and the result of that one (settled_round.go). Then nothing
 // is planned or written, and only the statuses are computed.
 //
 // Plan and PlanEach stop after the round. Attest, Reset and suspend.go are what

@@ -18,10 +18,10 @@ import (
 // hosted is a world with code hosts that the real clients ask.
 type hosted struct {
 	*world
-	hosts   *sandbox.CodeHosts
-	sites   map[binding.Platform]string
-	desired []binding.Declaration
-	asked   atomic.Int64
+	hosts    *sandbox.CodeHosts
+	sites    map[binding.Platform]string
+	desired  []binding.Declaration
+	requests atomic.Int64
 }
 
 func newHosted(t *testing.T) *hosted {
@@ -30,7 +30,7 @@ func newHosted(t *testing.T) *hosted {
 	h := &hosted{world: w, hosts: sandbox.NewCodeHosts(w.Clock), sites: map[binding.Platform]string{}}
 	for platform, handler := range map[binding.Platform]http.Handler{binding.GitHub: h.hosts.GitHub(), binding.GitLab: h.hosts.GitLab()} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h.asked.Add(1)
+			h.requests.Add(1)
 			handler.ServeHTTP(w, r)
 		}))
 		t.Cleanup(server.Close)
@@ -78,9 +78,9 @@ func TestAccountsAndProjectsAreKnownByNumber(t *testing.T) {
 		synced(t, r, desire(h.desired...))
 	}
 	h.settled(t, r, desire(h.desired...))
-	asked := h.asked.Load()
+	asked := h.requests.Load()
 	synced(t, r, desire(h.desired...))
-	if h.asked.Load() != asked {
+	if h.requests.Load() != asked {
 		t.Error("the code hosts were asked again although nothing changed")
 	}
 	records := map[string]binding.Record{}

@@ -25,7 +25,7 @@ func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 	r.mu.Unlock()
 	// This is not a restart: pauses come only from the other reconciler, unless
 	// that has not yet recalled what failed before the last restart.
-	r.recalled.Store(!same || other.recalled.Load())
+	r.failuresRestored.Store(!same || other.failuresRestored.Load())
 	if !same {
 		// What has changed may have caused the failures.
 		return

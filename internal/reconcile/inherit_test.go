@@ -15,8 +15,8 @@ import (
 // decided what happens to it when the configuration changes.
 func TestEveryPartOfAReconcilerIsKeptOrMadeAnew(t *testing.T) {
 	decided := map[string]string{
-		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "activity": "made anew", "running": "made anew", "telling": "made anew",
-		"applier": "made anew", "written": "made anew", "standing": "made anew", "stood": "made anew", "recalled": "kept", "looped": "made anew",
+		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "activity": "made anew", "running": "made anew", "emitting": "made anew",
+		"applier": "made anew", "written": "made anew", "settled": "made anew", "reusedFor": "made anew", "failuresRestored": "kept", "looped": "made anew",
 		"mu": "made anew", "last": "kept", "changed": "kept", "statuses": "kept", "learned": "made anew: they are redacted again", "credentials": "kept", "edition": "kept", "unread": "kept until the source is read",
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[Reconciler]()} {
@@ -47,7 +47,7 @@ func TestInherit(t *testing.T) {
 	other := New(Options{Now: clock, HostMemory: time.Hour})
 	other.Inherit(old, false)
 	other.looped.Store(true)
-	other.recall([]binding.RetryState{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
+	other.restoreFailures([]binding.RetryState{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
 	if other.backoff.all()["pay"].Times != 0 || other.Awaiting() != nil {
 		t.Error("something of another registry was taken over")
 	}
@@ -64,7 +64,7 @@ func TestAReloadBeforeTheFirstSyncForgetsNoFailure(t *testing.T) {
 	r := New(Options{Now: func() time.Time { return now }})
 	r.Inherit(New(Options{Now: r.o.Now}), true)
 	r.looped.Store(true)
-	r.recall([]binding.RetryState{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
+	r.restoreFailures([]binding.RetryState{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
 	if times := r.backoff.all()["pay"].Times; times != 2 {
 		t.Errorf("failed %d times, want the 2 of before the restart", times)
 	}
@@ -72,7 +72,7 @@ func TestAReloadBeforeTheFirstSyncForgetsNoFailure(t *testing.T) {
 	r.backoff.reset("")
 	again.Inherit(r, true)
 	again.looped.Store(true)
-	again.recall([]binding.RetryState{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
+	again.restoreFailures([]binding.RetryState{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
 	if again.backoff.all()["pay"].Times != 0 {
 		t.Error("what a person began anew is held back after a reload")
 	}

@@ -146,7 +146,7 @@ func asked(t *testing.T, r *reconcile.Reconciler, d plan.Desired, name string) p
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	done := make(chan reconcile.Synced, 1)
-	l.Submit(d, reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { done <- s }})
+	l.Submit(d, reconcile.Request{Binding: name, Done: func(s reconcile.Synced) { done <- s }})
 	go func() { ended <- l.Run(ctx) }()
 	s := <-done
 	stop()

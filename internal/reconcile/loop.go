@@ -22,8 +22,8 @@ type LoopOptions struct {
 	Jitter func(time.Duration) time.Duration
 	// After is how it waits.
 	After After
-	// Starts, if not nil, are shared with other loops.
-	Starts *Starts
+	// Slots, if not nil, are shared with other loops.
+	Slots *Slots
 }
 
 // Loop keeps one instance as declared: it syncs when a snapshot comes, at the drift
@@ -43,8 +43,8 @@ type Loop struct {
 	// under way.
 	synced *plan.Desired
 	busy   bool
-	// asked are the requests for the next sync.
-	asked []Ask
+	// requests are the requests for the next sync.
+	requests []Request
 	// ended is true if Run has ended.
 	ended bool
 	// refused is true if removals of the current snapshot were refused for safety,
@@ -58,13 +58,13 @@ func NewLoop(r *Reconciler, o LoopOptions) *Loop {
 		o.DriftInterval = defaultDriftInterval
 	}
 	if o.Jitter == nil {
-		o.Jitter = tenth
+		o.Jitter = jitterTenth
 	}
 	return &Loop{r: r, o: o, wake: make(chan struct{}, 1)}
 }
 
-// tenth varies a pause by up to a tenth either way.
-func tenth(d time.Duration) time.Duration {
+// jitterTenth varies a pause by up to a tenth either way.
+func jitterTenth(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1) //nolint:gosec // Jitter is no secret.
 }
 
@@ -73,12 +73,12 @@ func tenth(d time.Duration) time.Duration {
 // one that was reached needs no sync. After a rewritten history, removals stay
 // refused until a sync has none to refuse: a commit on top does not show who
 // removed what.
-func (l *Loop) Submit(d plan.Desired, asked ...Ask) { l.want(&d, asked) }
+func (l *Loop) Submit(d plan.Desired, requests ...Request) { l.want(&d, requests) }
 
 // State returns what the loop is doing.
 func (l *Loop) State() LoopState { return l.r.activity.read() }
 
-func (l *Loop) poke() {
+func (l *Loop) signal() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -112,9 +112,9 @@ func (l *Loop) Run(ctx context.Context) error {
 // next does one sync when it is its turn, or at once if a person asked. The sync
 // has a goroutine of its own, so that a loop that waits keeps no large stack.
 func (l *Loop) next(ctx context.Context) {
-	var at *place
+	var at *slot
 	if !l.awaited() {
-		at = l.o.Starts.begin(ctx)
+		at = l.o.Slots.begin(ctx)
 		defer at.end()
 	}
 	if ctx.Err() != nil {
@@ -148,14 +148,14 @@ func (l *Loop) pause(began time.Time) time.Duration {
 	return pause
 }
 
-// once does one sync at a place, and answers the requests for it. A panic in it is
+// once does one sync in a slot, and answers the requests for it. A panic in it is
 // reported and does not end the loop.
-func (l *Loop) once(ctx context.Context, at *place) {
-	desired, asked, waited := l.take()
-	defer l.rest()
+func (l *Loop) once(ctx context.Context, at *slot) {
+	desired, requests, waited := l.take()
+	defer l.setIdle()
 	synced := Synced{Err: ErrNoSnapshot}
 	defer func() {
-		for _, a := range asked {
+		for _, a := range requests {
 			a.answer(synced)
 		}
 	}()
@@ -172,7 +172,7 @@ func (l *Loop) once(ctx context.Context, at *place) {
 			l.r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: synced.Err})
 		}
 	}()
-	wanted, err := l.begin(ctx, desired, asked, waited)
+	wanted, err := l.begin(ctx, desired, requests, waited)
 	if err == nil {
 		synced.Result, err = l.r.sync(ctx, wanted, binding.DepthPreflight, func() { at.take(ctx) })
 	}
@@ -184,9 +184,9 @@ func (l *Loop) once(ctx context.Context, at *place) {
 }
 
 // begin reports that a sync begins, and returns the snapshot that it is for.
-func (l *Loop) begin(ctx context.Context, desired *plan.Desired, asked []Ask, waited time.Duration) (plan.Desired, error) {
+func (l *Loop) begin(ctx context.Context, desired *plan.Desired, requests []Request, waited time.Duration) (plan.Desired, error) {
 	l.r.emit(plan.Event{Kind: plan.SyncStarted, Revision: desired.Revision, Waited: waited})
-	wanted, err := l.r.prepare(ctx, asked, *desired)
+	wanted, err := l.r.prepare(ctx, requests, *desired)
 	if l.traced == desired {
 		wanted.Trace = "" // The trace of the commit ended with its first sync.
 	}

@@ -84,7 +84,7 @@ func TestLoopSyncsOnASnapshotAndOnDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		l, syncs := loop(t, w, nil)
-		l.Ask(reconcile.Ask{})
+		l.RequestSync(reconcile.Request{})
 		synctest.Wait()
 		if syncs.Load() != 0 {
 			t.Fatal("it synced without a snapshot")
@@ -161,7 +161,7 @@ func TestLoopTriesAgainWithGrowingPausesUntilSomethingElseIsDeclared(t *testing.
 		if got := w.Count("bind codeup"); got != 6 {
 			t.Errorf("another declaration is not tried at once: %d attempts", got)
 		}
-		l.Ask(reconcile.Ask{})
+		l.RequestSync(reconcile.Request{})
 		synctest.Wait()
 		if got := w.Count("bind codeup"); got != 7 {
 			t.Errorf("a person's wish is not tried at once: %d attempts", got)

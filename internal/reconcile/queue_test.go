@@ -17,7 +17,7 @@ import (
 func TestACommitAndAPersonGoBeforeTheTimer(t *testing.T) {
 	for name, ask := range map[string]func(*reconcile.Loop){
 		"a commit": func(l *reconcile.Loop) { l.Submit(desire(codeup(), gitlab())) },
-		"a person": func(l *reconcile.Loop) { l.Ask(reconcile.Ask{}) },
+		"a person": func(l *reconcile.Loop) { l.RequestSync(reconcile.Request{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestAStuckInstanceDelaysNoOtherAndShowsIt(t *testing.T) {
 		if state.Running != begun || state.Oldest() != begun || state.Moved != begun || !state.Asked.IsZero() {
 			t.Errorf("the stuck instance: %+v, want all since %s", state, begun)
 		}
-		stuck.Ask(reconcile.Ask{})
+		stuck.RequestSync(reconcile.Request{})
 		asked := time.Now()
 		after(time.Minute)
 		if state := stuck.State(); state.Asked != asked || state.Oldest() != begun {
@@ -102,7 +102,7 @@ func TestWhoAsksIsToldHowLongTheyWaited(t *testing.T) {
 		})
 		l.Submit(desire(codeup()))
 		after(time.Minute)
-		l.Ask(reconcile.Ask{})
+		l.RequestSync(reconcile.Request{})
 		after(time.Minute)
 		l.Submit(desire(codeup()))
 		after(time.Minute)
@@ -154,7 +154,7 @@ func TestLongCallsMoveTheLoop(t *testing.T) {
 func TestALoopWithoutASnapshotHasNothingToDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := loop(t, newWorld(), nil)
-		l.Ask(reconcile.Ask{})
+		l.RequestSync(reconcile.Request{})
 		after(time.Hour)
 		if state := l.State(); state != (reconcile.LoopState{}) {
 			t.Errorf("%+v", state)

@@ -77,26 +77,26 @@ type Reconciler struct {
 	o        Options
 	observer Observer
 	applier  *apply.Applier
-	written  *watchedStore
+	written  *countingStore
 	backoff  *backoff
 	activity *activity
 
 	// running is held by a plan or an apply.
-	running semaphore
-	telling sync.Mutex
-	// recalled is true after the failures from before a restart were taken over.
-	recalled atomic.Bool
+	running  semaphore
+	emitting sync.Mutex
+	// failuresRestored is true after the failures from before a restart were taken over.
+	failuresRestored atomic.Bool
 	// looped is true if a loop runs the reconciler, and not a person.
 	looped atomic.Bool
 
 	mu sync.Mutex
 	// last is the last round; nil before the first.
 	last *plan.Round
-	// standing is the last applied round, if its plan may apply to later rounds;
-	// nil otherwise. stood is the last round if it has the plan of standing; nil if
+	// settled is the last applied round, if its plan may apply to later rounds;
+	// nil otherwise. reusedFor is the last round if it has the plan of settled; nil if
 	// it was planned again.
-	standing *standing
-	stood    *plan.Round
+	settled   *settledRound
+	reusedFor *plan.Round
 	// changed is true if something was changed since last was observed.
 	changed bool
 	// statuses are redacted; learned is what the redactor had learned by then.
@@ -133,7 +133,7 @@ func New(o Options) *Reconciler {
 	}
 	retry := apply.Backoff{Base: o.RetryBase, Max: o.RetryMax}
 	r := &Reconciler{
-		o: o, observer: o.Observer, written: &watchedStore{Store: o.Store, registry: o.Instance.Registry()}, backoff: newBackoff(retry), activity: moving,
+		o: o, observer: o.Observer, written: &countingStore{Store: o.Store, registry: o.Instance.Registry()}, backoff: newBackoff(retry), activity: moving,
 		running: make(semaphore, 1), statuses: map[string]binding.Status{},
 	}
 	hosts := make(map[binding.Platform]apply.Host, len(o.Hosts))
@@ -174,13 +174,13 @@ func (r *Reconciler) planEach(ctx context.Context, inForce []binding.Declaration
 	if err := r.remembered(ctx, basis, inForce); err != nil {
 		return nil, err
 	}
-	observations := r.look(ctx, basis, desireds)
+	observations := r.observeEach(ctx, basis, desireds)
 	seen()
 	return r.rounds(ctx, basis, desireds, observations)
 }
 
-// look observes what snapshots declare.
-func (r *Reconciler) look(ctx context.Context, basis *plan.Round, desireds []plan.Desired) []binding.Observation {
+// observeEach observes what snapshots declare.
+func (r *Reconciler) observeEach(ctx context.Context, basis *plan.Round, desireds []plan.Desired) []binding.Observation {
 	declared, targets := make([][]binding.Declaration, len(desireds)), make([]binding.SecretTargets, len(desireds))
 	for n := range desireds {
 		declared[n] = desireds[n].Of(r.o.Instance.Name)
@@ -200,7 +200,7 @@ func (r *Reconciler) rounds(ctx context.Context, basis *plan.Round, desireds []p
 	if err := r.people(ctx, basis); err != nil {
 		return nil, err
 	}
-	r.recall(basis.RetryStates)
+	r.restoreFailures(basis.RetryStates)
 	// The objects of intents are remembered, so all observations include them.
 	if err := r.applier.AnswerIntents(context.WithoutCancel(ctx), basis, observations...); err != nil {
 		return nil, message.NewError("instance.failed", "name", name, "err", err)
@@ -219,36 +219,36 @@ func (r *Reconciler) rounds(ctx context.Context, basis *plan.Round, desireds []p
 }
 
 // round makes the round of a snapshot from what was observed and is remembered, and
-// keeps it as the last one. made is false if it has the plan of the standing round.
+// keeps it as the last one. made is false if it has the plan of the settled round.
 func (r *Reconciler) round(of plan.Round, desired plan.Desired) (round *plan.Round, made bool) {
 	of.Revision, of.BreakGlass, of.Declarations = desired.Revision, desired.BreakGlass, desired.Of(r.o.Instance.Name)
 	of.Declared = desired.SecretTargets()
 	of.Broken, of.Held = desired.BrokenOf(r.o.Instance.Name)
 	of.Rewritten, of.EmptySnapshot = desired.Rewritten, desired.EmptySnapshot
-	r.noteHeld(of.Held)
+	r.setHeld(of.Held)
 	return r.keep(of)
 }
 
 // keep adds what is known now and a plan to a round, and keeps it as the last one.
-// made is false if it has the plan of the standing round.
+// made is false if it has the plan of the settled round.
 func (r *Reconciler) keep(of plan.Round) (round *plan.Round, made bool) {
 	of.Now, of.Instance, of.Policy, of.Windows, of.Quotas = r.o.Now(), r.o.Instance, r.o.Policy, r.o.Windows, r.o.Quotas
-	r.backoff.rightClock(of.Now)
+	r.backoff.correctClock(of.Now)
 	of.Retries = r.backoff.all()
 	r.mu.Lock()
-	standing := r.standing
+	settled := r.settled
 	r.mu.Unlock()
-	if made = !standing.stands(of); made {
+	if made = !settled.appliesTo(of); made {
 		round = plan.NewRound(of)
 	} else {
-		of.Plan = standing.round.Plan
+		of.Plan = settled.round.Plan
 		round = &of
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last, r.stood = round, nil
+	r.last, r.reusedFor = round, nil
 	if !made {
-		r.stood = round
+		r.reusedFor = round
 	}
 	return round, made
 }
@@ -369,7 +369,7 @@ func (r *Reconciler) emit(e plan.Event) {
 		return
 	}
 	e.Time, e.Instance = r.o.Now(), r.o.Instance.Name
-	r.telling.Lock()
-	defer r.telling.Unlock()
+	r.emitting.Lock()
+	defer r.emitting.Unlock()
 	r.o.Events(e)
 }

@@ -30,10 +30,10 @@ func (r *Reconciler) endRefusal(ctx context.Context, name string) error {
 	return r.applier.EndRefusal(context.WithoutCancel(ctx), name)
 }
 
-// recall takes over, once, the failures from before a restart. Only a loop keeps to
+// restoreFailures takes over, once, the failures from before a restart. Only a loop keeps to
 // their pauses: a person's own run tries at once.
-func (r *Reconciler) recall(states []binding.RetryState) {
-	if !r.looped.Load() || r.recalled.Swap(true) {
+func (r *Reconciler) restoreFailures(states []binding.RetryState) {
+	if !r.looped.Load() || r.failuresRestored.Swap(true) {
 		return
 	}
 	for _, e := range states {

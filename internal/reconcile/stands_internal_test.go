@@ -4,5 +4,5 @@ package reconcile
 func (r *Reconciler) ForgetStanding() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.standing = nil
+	r.settled = nil
 }

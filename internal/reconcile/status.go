@@ -101,7 +101,7 @@ func (r *Reconciler) shown(s binding.Status) binding.Status {
 	if r.unread != nil {
 		s = status.Undeclared(s, r.unread.why, binding.Past(r.unread.since, now))
 	}
-	return status.Aged(s, now, r.o.Policy.StatusMaxAge)
+	return status.WithMaxAge(s, now, r.o.Policy.StatusMaxAge)
 }
 
 // owned returns a copy of a status that the caller may change.
@@ -123,12 +123,12 @@ func (r *Reconciler) SourceRead(err error, since time.Time) {
 	defer r.mu.Unlock()
 	r.unread = nil
 	if err != nil {
-		r.unread = &unread{message.Says(err).Map(r.o.Redactor.Redact), since}
+		r.unread = &unread{message.FromError(err).Map(r.o.Redactor.Redact), since}
 	}
 }
 
-// reachedBy notes that a newer commit asks for what the last sync reached.
-func (r *Reconciler) reachedBy(d plan.Desired) {
+// noteReached notes that a newer commit asks for what the last sync reached.
+func (r *Reconciler) noteReached(d plan.Desired) {
 	own := d.Of(r.o.Instance.Name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,11 +153,11 @@ func (r *Reconciler) failed(err error, declared []binding.Declaration) {
 	defer r.mu.Unlock()
 	statuses := make(map[string]binding.Status, len(r.statuses))
 	for name, s := range r.statuses {
-		statuses[name] = status.Failed(s, message.Says(err), r.o.Now())
+		statuses[name] = status.Failed(s, message.FromError(err), r.o.Now())
 	}
 	for _, d := range declared {
 		if s, known := r.statuses[d.Name]; known {
-			statuses[d.Name] = status.Unplanned(s, d, message.Says(err), r.o.Now())
+			statuses[d.Name] = status.Unplanned(s, d, message.FromError(err), r.o.Now())
 		}
 	}
 	r.setStatuses(statuses)
@@ -177,9 +177,9 @@ func (r *Reconciler) Conditions() []binding.Condition {
 	return all
 }
 
-// noteHeld notes why a snapshot prevents changes to the whole instance; zero if it
+// setHeld notes why a snapshot prevents changes to the whole instance; zero if it
 // does not.
-func (r *Reconciler) noteHeld(why message.Message) {
+func (r *Reconciler) setHeld(why message.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if why.IsZero() {

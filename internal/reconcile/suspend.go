@@ -40,5 +40,5 @@ func (r *Reconciler) forgetSuspension(ctx context.Context, s binding.Suspension)
 	}
 	return r.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 		Time: r.o.Now(), Instance: s.Instance, Binding: s.Binding, Action: historyForgotten, Outcome: string(plan.Done),
-	}.Saying(message.New("history.suspension-over", "until", s.Until.UTC(), "by", message.Foreign(s.By), "reason", message.Foreign(s.Reason))))
+	}.WithMessage(message.New("history.suspension-over", "until", s.Until.UTC(), "by", message.Foreign(s.By), "reason", message.Foreign(s.Reason))))
 }

@@ -23,7 +23,7 @@ func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth bindi
 	ctx, span := trace.Start(trace.WithParent(ctx, desired.Trace), "sync", "instance", r.o.Instance.Name, "revision", desired.Revision)
 	failed := "SyncFailed"
 	defer func() { span.End(failed) }()
-	began := r.beginning()
+	began := r.startSync()
 	rounds, err := r.planEach(ctx, desired.Of(r.o.Instance.Name), []plan.Desired{desired}, depth, seen)
 	if err != nil {
 		return plan.Result{}, r.syncFailed(ctx, desired, began, err)
@@ -36,20 +36,20 @@ func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth bindi
 	return result, nil
 }
 
-// beginning is the state when a sync began.
-type beginning struct {
+// syncStart is the state when a sync began.
+type syncStart struct {
 	at         time.Time
 	statuses   []binding.Status
 	conditions []binding.Condition
 }
 
-func (r *Reconciler) beginning() *beginning {
-	return &beginning{at: r.o.Now(), statuses: r.AppendStatuses(nil), conditions: r.Conditions()}
+func (r *Reconciler) startSync() *syncStart {
+	return &syncStart{at: r.o.Now(), statuses: r.AppendStatuses(nil), conditions: r.Conditions()}
 }
 
 // syncFailed reports a sync that made no plan, and returns why. Being stopped is
 // not a failure.
-func (r *Reconciler) syncFailed(ctx context.Context, desired plan.Desired, began *beginning, err error) error {
+func (r *Reconciler) syncFailed(ctx context.Context, desired plan.Desired, began *syncStart, err error) error {
 	if ctx.Err() == nil {
 		r.failed(err, desired.Of(r.o.Instance.Name))
 		r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: err, Took: r.o.Now().Sub(began.at)})
@@ -58,7 +58,7 @@ func (r *Reconciler) syncFailed(ctx context.Context, desired plan.Desired, began
 }
 
 // syncDone carries out a round's plan, and reports its result.
-func (r *Reconciler) syncDone(ctx context.Context, round *plan.Round, began *beginning) plan.Result {
+func (r *Reconciler) syncDone(ctx context.Context, round *plan.Round, began *syncStart) plan.Result {
 	result := r.apply(ctx, round)
 	r.emit(plan.Event{
 		Kind: plan.SyncDone, Revision: round.Revision, Plan: &round.Plan, Result: &result, Statuses: r.AppendStatuses(nil), Before: began.statuses,

@@ -9,10 +9,10 @@ import (
 	"reconciler/internal/binding"
 )
 
-// watchedStore counts the writes that were tried, whether they worked or not, and
+// countingStore counts the writes that were tried, whether they worked or not, and
 // the reads that failed. It has the records and intents of one registry: those of
 // another one that had the instance's name stay in the store and are not ours here.
-type watchedStore struct {
+type countingStore struct {
 	apply.Store
 	// registry is plan.Instance.Registry.
 	registry string
@@ -20,65 +20,65 @@ type watchedStore struct {
 }
 
 // ofAnother reports whether a record was made of another registry.
-func (s *watchedStore) ofAnother(r binding.Record) bool {
+func (s *countingStore) ofAnother(r binding.Record) bool {
 	return r.Registry != "" && r.Registry != s.registry
 }
 
-func (s *watchedStore) write(err error) error {
+func (s *countingStore) write(err error) error {
 	s.count.Add(1)
 	return err
 }
 
-func (s *watchedStore) read(err error) {
+func (s *countingStore) read(err error) {
 	if err != nil {
 		s.count.Add(1)
 	}
 }
 
-func (s *watchedStore) Records(ctx context.Context, instance string) ([]binding.Record, error) {
+func (s *countingStore) Records(ctx context.Context, instance string) ([]binding.Record, error) {
 	all, err := s.Store.Records(ctx, instance)
 	s.read(err)
 	return slices.DeleteFunc(all, s.ofAnother), err
 }
 
-func (s *watchedStore) PutRecord(ctx context.Context, record binding.Record) error {
+func (s *countingStore) PutRecord(ctx context.Context, record binding.Record) error {
 	record.Registry = s.registry
 	return s.write(s.Store.PutRecord(ctx, record))
 }
 
-func (s *watchedStore) DeleteRecord(ctx context.Context, record binding.Record) error {
+func (s *countingStore) DeleteRecord(ctx context.Context, record binding.Record) error {
 	return s.write(s.Store.DeleteRecord(ctx, record))
 }
 
-func (s *watchedStore) Intents(ctx context.Context, instance string) ([]binding.Intent, error) {
+func (s *countingStore) Intents(ctx context.Context, instance string) ([]binding.Intent, error) {
 	all, err := s.Store.Intents(ctx, instance)
 	s.read(err)
 	return slices.DeleteFunc(all, func(i binding.Intent) bool { return s.ofAnother(i.Record) }), err
 }
 
-func (s *watchedStore) PutIntent(ctx context.Context, intent binding.Intent) error {
+func (s *countingStore) PutIntent(ctx context.Context, intent binding.Intent) error {
 	intent.Record.Registry = s.registry
 	return s.write(s.Store.PutIntent(ctx, intent))
 }
 
-func (s *watchedStore) DeleteIntent(ctx context.Context, intent binding.Intent) error {
+func (s *countingStore) DeleteIntent(ctx context.Context, intent binding.Intent) error {
 	return s.write(s.Store.DeleteIntent(ctx, intent))
 }
 
-func (s *watchedStore) RetryStates(ctx context.Context, instance string) ([]binding.RetryState, error) {
+func (s *countingStore) RetryStates(ctx context.Context, instance string) ([]binding.RetryState, error) {
 	all, err := s.Store.RetryStates(ctx, instance)
 	s.read(err)
 	return all, err
 }
 
-func (s *watchedStore) PutRetryState(ctx context.Context, states ...binding.RetryState) error {
+func (s *countingStore) PutRetryState(ctx context.Context, states ...binding.RetryState) error {
 	return s.write(s.Store.PutRetryState(ctx, states...))
 }
 
-func (s *watchedStore) DeleteRetryState(ctx context.Context, state binding.RetryState) error {
+func (s *countingStore) DeleteRetryState(ctx context.Context, state binding.RetryState) error {
 	return s.write(s.Store.DeleteRetryState(ctx, state))
 }
 
-func (s *watchedStore) AppendEvent(ctx context.Context, events ...binding.HistoryEntry) error {
+func (s *countingStore) AppendEvent(ctx context.Context, events ...binding.HistoryEntry) error {
 	return s.write(s.Store.AppendEvent(ctx, events...))
 }

@@ -46,7 +46,7 @@ func (e EventItem) Map(f func(string) string) EventItem {
 // from other systems.
 func EventItems(ev plan.Event) []EventItem {
 	e := EventItem{Instance: ev.Instance, Binding: ev.Action.Binding, Type: EventNormal, Reason: string(ev.Kind), Revision: ev.Revision}
-	why := message.Says(ev.Err)
+	why := message.FromError(ev.Err)
 	switch ev.Kind {
 	case plan.ActionDone:
 		if o := ev.Outcome; o != nil && o.State != plan.Done && o.State != plan.Failed {
@@ -66,8 +66,8 @@ func EventItems(ev plan.Event) []EventItem {
 		e.Type = EventWarning
 		e.setMessage(ofObject(ev.Action))
 	case plan.GlassBroken:
-		e.Binding, e.Type = ev.Glass.Binding, EventWarning
-		e.asked(message.New("event.glass-broken", "by", ev.Glass.Person.By, "reason", message.Foreign(ev.Glass.Reason)))
+		e.Binding, e.Type = ev.BreakGlass.Binding, EventWarning
+		e.asked(message.New("event.glass-broken", "by", ev.BreakGlass.Person.By, "reason", message.Foreign(ev.BreakGlass.Reason)))
 	case plan.SyncFailed, plan.SourceNotRead:
 		e.Type = EventWarning
 		e.setMessage(why)
@@ -204,7 +204,7 @@ func HistoryOf(ev plan.Event) binding.HistoryEntry {
 			what = message.Verbatim(ev.Reason)
 		}
 	}
-	return entry.Saying(what)
+	return entry.WithMessage(what)
 }
 
 // Camel converts a code such as token-expiry to a reason: TokenExpiry.

@@ -22,10 +22,10 @@ func TestTheHistoryIsInTheReadersLanguage(t *testing.T) {
 	style := report.Style{Wide: true, Language: reporttest.Pseudo(t)}
 	linked := message.New("confirmed.linked", "object", "pay/api", "source", "pay/api", "platform", "GitLab")
 	for name, entry := range map[string]binding.HistoryEntry{
-		"confirmed":    binding.HistoryEntry{}.Saying(message.New("history.confirmed", "by", message.Foreign("Ada"), "what", message.New("confirmed.and", "first", linked, "next", linked))),
-		"resumed":      binding.HistoryEntry{}.Saying(message.New("history.repairs-resumed")),
-		"a suspension": binding.HistoryEntry{}.Saying(message.New("history.suspension-over", "until", at, "by", message.Foreign("Ada"), "reason", message.Foreign("freeze"))),
-		"a failure":    binding.HistoryEntry{Message: "as an earlier version wrote it too"}.Saying(message.New("explain.nothing-planned")),
+		"confirmed":    binding.HistoryEntry{}.WithMessage(message.New("history.confirmed", "by", message.Foreign("Ada"), "what", message.New("confirmed.and", "first", linked, "next", linked))),
+		"resumed":      binding.HistoryEntry{}.WithMessage(message.New("history.repairs-resumed")),
+		"a suspension": binding.HistoryEntry{}.WithMessage(message.New("history.suspension-over", "until", at, "by", message.Foreign("Ada"), "reason", message.Foreign("freeze"))),
+		"a failure":    binding.HistoryEntry{Message: "as an earlier version wrote it too"}.WithMessage(message.New("explain.nothing-planned")),
 		"a text":       {Message: earlier},
 	} {
 		entry.Time, entry.Action = at, "attest"

@@ -45,7 +45,7 @@ type RecordedAction struct {
 // every foreign text.
 func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) SyncRecord {
 	r := SyncRecord{
-		Instance: ev.Instance, Revision: ev.Revision, Began: ended.Add(-ev.Took).UTC(), Took: ev.Took, Err: message.Says(ev.Err).Map(redact),
+		Instance: ev.Instance, Revision: ev.Revision, Began: ended.Add(-ev.Took).UTC(), Took: ev.Took, Err: message.FromError(ev.Err).Map(redact),
 	}
 	if ev.Result == nil {
 		return r
@@ -59,7 +59,7 @@ func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) S
 		default:
 			r.Actions = append(r.Actions, RecordedAction{
 				Binding: o.Action.Binding, Object: o.Action.Object, Action: o.Action.Kind, State: o.State,
-				Reason: o.Action.Reason.Map(redact), Changes: RedactedChanges(o.Action.Changes, redact), Err: message.Says(o.Err).Map(redact),
+				Reason: o.Action.Reason.Map(redact), Changes: RedactedChanges(o.Action.Changes, redact), Err: message.FromError(o.Err).Map(redact),
 			})
 		}
 	}

@@ -23,7 +23,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, statu
 		http.Error(w, p.Detail, status)
 		return
 	}
-	if m := message.Says(err); m.ID != message.VerbatimID {
+	if m := message.FromError(err); m.ID != message.VerbatimID {
 		p.Code, p.Args = m.ID, m.Map(redact).Args
 	}
 	w.Header().Set("Content-Type", client.ProblemType)

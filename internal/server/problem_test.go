@@ -86,7 +86,7 @@ func TestAnErrorIsShownInTheReadersLanguage(t *testing.T) {
 			if err == nil || err.Error() != c.english {
 				t.Errorf("got %v, want %q", err, c.english)
 			}
-			if text := chinese.Text(message.Says(err)); !strings.Contains(text, c.native) {
+			if text := chinese.Text(message.FromError(err)); !strings.Contains(text, c.native) {
 				t.Errorf("in Chinese: %q, want %q", text, c.native)
 			}
 		})

@@ -32,7 +32,7 @@ func (s *Store) Accept(_ context.Context, who binding.Person, entry uint64, at t
 	m := message.New("history.journal-accepted", "damage", damage.Message())
 	said, err := json.Marshal(binding.HistoryEntry{
 		Person: who, Time: at, Action: historyAccept, Outcome: "done",
-	}.Saying(m))
+	}.WithMessage(m))
 	held := s.table.copy()
 	held.apply(newOperation(doAppend, bucketEvents, "", "", said))
 	j := s.newJournal()

@@ -14,9 +14,9 @@ func tooOld(known, now time.Time, maxAge time.Duration) bool {
 	return maxAge > 0 && now.Sub(known) > maxAge
 }
 
-// Aged returns a status as it is shown now: a condition that was last known more
+// WithMaxAge returns a status as it is shown now: a condition that was last known more
 // than maxAge ago becomes Unknown, even without a new round. s is not changed.
-func Aged(s binding.Status, now time.Time, maxAge time.Duration) binding.Status {
+func WithMaxAge(s binding.Status, now time.Time, maxAge time.Duration) binding.Status {
 	shared := true
 	for i, before := range s.Conditions {
 		if before.Status == binding.Unclear || before.Known.IsZero() || !tooOld(before.Known, now, maxAge) {

@@ -12,7 +12,7 @@ import (
 // view is everything that is known about one binding when its conditions are
 // computed.
 type view struct {
-	aging
+	staleness
 	redeclaration
 	record *binding.Record
 	obs    binding.Observation
@@ -34,8 +34,8 @@ type view struct {
 	window *plan.WindowState
 }
 
-// aging decides how long the last known status of a condition is shown.
-type aging struct {
+// staleness decides how long the last known status of a condition is shown.
+type staleness struct {
 	now time.Time
 	// maxAge is how long a last known status stays; 0 is forever.
 	maxAge time.Duration
@@ -65,7 +65,7 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	}
 	rest = append(rest, v.reachable(), account)
 	for i := range rest {
-		rest[i] = v.carry(old, rest[i])
+		rest[i] = v.keepLast(old, rest[i])
 	}
 	bound := *binding.FindCondition(rest, binding.Bound)
 	inRegistry := v.repositoriesLinked(bound)
@@ -74,12 +74,12 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	if inRegistry.Status == binding.True || len(linked.Refused) > 0 {
 		linked.Status = binding.True // The answer of a code host does not matter for the rules.
 	}
-	rest = append(rest, v.carry(old, v.rulesCurrent(linked)))
+	rest = append(rest, v.keepLast(old, v.rulesCurrent(linked)))
 	if c, is := v.flapping(); is {
 		rest = append(rest, c)
 	}
 	if v.declared.Spec.Platform.OAuth() {
-		rest = append(rest, v.carry(old, v.awaitingAuthorization(bound)))
+		rest = append(rest, v.keepLast(old, v.awaitingAuthorization(bound)))
 	}
 	if c := suspended(v.now, v.declared.Spec.Suspend, v.suspensions, v.names()...); c != nil {
 		rest = append(rest, *c)
@@ -87,12 +87,12 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	if v.window != nil {
 		rest = append(rest, v.windowOpen())
 	}
-	return append([]binding.Condition{v.carry(old, v.ready(rest))}, rest...)
+	return append([]binding.Condition{v.keepLast(old, v.ready(rest))}, rest...)
 }
 
-// carry keeps the last known status if there is no answer now, until that is too
+// keepLast keeps the last known status if there is no answer now, until that is too
 // old or something else is declared.
-func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condition {
+func (v view) keepLast(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
 	switch {
 	case known(c) || before == nil || before.Known.IsZero():
@@ -103,7 +103,7 @@ func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condit
 		c.Known = v.now
 		return c
 	}
-	return v.aging.carry(old, c)
+	return v.staleness.keepLast(old, c)
 }
 
 // known reports whether a condition follows from an answer.
@@ -111,9 +111,9 @@ func known(c binding.Condition) bool {
 	return c.Status != binding.Unclear || c.Reason == ReasonVersionUnknown || c.Reason == ReasonNotVisibleYet
 }
 
-// carry does the same as view.carry, for a condition that does not depend on a
+// keepLast does the same as view.carry, for a condition that does not depend on a
 // declaration.
-func (v aging) carry(old []binding.Condition, c binding.Condition) binding.Condition {
+func (v staleness) keepLast(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
 	if known(c) {
 		if !c.LastKnown {
@@ -168,9 +168,9 @@ func onExpiry(c binding.Condition) bool {
 	return false
 }
 
-// stamp sets the time of the last transition: the previous time if the status did
+// setTransitionTimes sets the time of the last transition: the previous time if the status did
 // not change, or else now.
-func stamp(old, conditions []binding.Condition, now time.Time) []binding.Condition {
+func setTransitionTimes(old, conditions []binding.Condition, now time.Time) []binding.Condition {
 	for i, c := range conditions {
 		conditions[i].LastTransitionTime = now
 		if before := binding.FindCondition(old, c.Type); before != nil && before.Status == c.Status {

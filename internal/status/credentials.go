@@ -30,13 +30,13 @@ func Credentials(before *binding.Condition, round *plan.Round, result plan.Resul
 	case n >= 0:
 		c = condition(c.Type, binding.False, ReasonCredentialsRejected, unknowns[n].Message)
 	case failed >= 0:
-		c = condition(c.Type, binding.False, ReasonCredentialsRejected, message.Says(result.Outcomes[failed].Err))
+		c = condition(c.Type, binding.False, ReasonCredentialsRejected, message.FromError(result.Outcomes[failed].Err))
 	case waiting >= 0:
 		c = condition(c.Type, binding.False, ReasonCredentialsRejected, result.Outcomes[waiting].Retry.Failed.Why)
 	case round.Observation.Unknown != nil:
 		c = condition(c.Type, binding.Unclear, round.Observation.Unknown.Reason, round.Observation.Unknown.Message)
 	}
-	c = aging{result.Ended, round.Policy.StatusMaxAge}.carry(old, c)
+	c = staleness{result.Ended, round.Policy.StatusMaxAge}.keepLast(old, c)
 	c.LastTransitionTime = result.Ended
 	return binding.SetCondition(old, c)[0]
 }

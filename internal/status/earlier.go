@@ -94,6 +94,6 @@ func Unplanned(s binding.Status, d binding.Declaration, why message.Message, now
 		}
 	}
 	s.File, s.Revision, s.Spec = d.File, d.Revision, d.Spec
-	s.Conditions = stamp(before.Conditions, s.Conditions, now)
+	s.Conditions = setTransitionTimes(before.Conditions, s.Conditions, now)
 	return s
 }

@@ -116,12 +116,12 @@ func TestKind11AgeWithoutARound(t *testing.T) {
 	round, result := inForce(noon())
 	s := statusesAfter(nil, round, result)["pay"]
 	for age, want := range map[time.Duration]binding.ConditionStatus{0: binding.True, time.Hour: binding.True, time.Hour + 1: binding.Unclear} {
-		shown := status.Aged(s, noon().Add(age), time.Hour)
+		shown := status.WithMaxAge(s, noon().Add(age), time.Hour)
 		if c := binding.FindCondition(shown.Conditions, binding.Ready); c.Status != want {
 			t.Errorf("after %s: %s %s", age, c.Status, c.Reason)
 		}
 	}
-	if c := binding.FindCondition(status.Aged(s, noon().AddDate(1, 0, 0), 0).Conditions, binding.Ready); c.Status != binding.True {
+	if c := binding.FindCondition(status.WithMaxAge(s, noon().AddDate(1, 0, 0), 0).Conditions, binding.Ready); c.Status != binding.True {
 		t.Errorf("without a limit: %+v", c)
 	}
 	if c := binding.FindCondition(s.Conditions, binding.Ready); c.Status != binding.True {
@@ -138,9 +138,9 @@ func TestKind11AgeIsSaidOnce(t *testing.T) {
 	})
 	now := noon().AddDate(1, 0, 0)
 	s := status.Next(nil, round, result)["pay"]
-	aged := status.Aged(s, now, time.Hour)
+	aged := status.WithMaxAge(s, now, time.Hour)
 	for name, got := range map[string]binding.Status{
-		"shown again": status.Aged(aged, now.Add(time.Hour), time.Hour),
+		"shown again": status.WithMaxAge(aged, now.Add(time.Hour), time.Hour),
 		"failed":      status.Failed(aged, message.New("condition.registry-not-asked"), now),
 	} {
 		if !reflect.DeepEqual(got.Conditions, aged.Conditions) {
@@ -186,7 +186,7 @@ func TestKind11AgeWhileAFileIsBroken(t *testing.T) {
 				at := noon().Add(time.Duration(minutes) * time.Minute)
 				round, result = inForce(at, age, known, breaks, func(in *plan.Input) { in.Declarations = nil })
 				statuses = statusesAfter(statuses, round, result)
-				statuses["pay"] = status.Aged(statuses["pay"], at, maxAge)
+				statuses["pay"] = status.WithMaxAge(statuses["pay"], at, maxAge)
 				for _, c := range []binding.ConditionType{binding.Ready, binding.Declared} {
 					if got := conditionOf(t, statuses, c); got.Status != binding.False || got.Reason != status.ReasonFileBroken || got.LastKnown {
 						t.Errorf("after %d minutes %s is %+v", minutes, c, got)
@@ -238,7 +238,7 @@ func TestKind11AgeOfAClockThatWasAhead(t *testing.T) {
 			for _, after := range []time.Duration{0, 2 * time.Minute} {
 				statuses = later(statuses, noon().Add(after))
 			}
-			shown := map[string]binding.Status{"pay": status.Aged(statuses["pay"], noon().Add(2*time.Minute), time.Minute)}
+			shown := map[string]binding.Status{"pay": status.WithMaxAge(statuses["pay"], noon().Add(2*time.Minute), time.Minute)}
 			if c := conditionOf(t, shown, binding.Bound); c.Status != binding.Unclear {
 				t.Errorf("two minutes after the clock is right again: %+v", c)
 			}

@@ -123,7 +123,7 @@ func TestKind2SilenceDoesNotMakeAProjectReady(t *testing.T) {
 // the registry shows, or showed last, and from the link only if that is not as
 // declared.
 func TestKind2WhatAHostSaysDoesNotChangeTheRules(t *testing.T) {
-	ruled := func(in *plan.Input) {
+	ruleVerdict := func(in *plan.Input) {
 		in.Declarations[0].Spec.Repositories[0].Rules = []binding.BuildRule{rule("main")}
 		in.Records[0].Images[0].Rules = []binding.RecordedRule{{ID: "1", Key: rule("main").Key(), Dockerfile: "/Dockerfile"}}
 		with("pay/api", observed("1", "main"))(in)
@@ -151,7 +151,7 @@ func TestKind2WhatAHostSaysDoesNotChangeTheRules(t *testing.T) {
 	} {
 		var statuses map[string]binding.Status
 		for n, change := range []func(*plan.Input){tt.first, tt.now} {
-			round, result := inForce(noon().Add(time.Duration(n)*time.Minute), linkedTo(tt.state, ruled, change))
+			round, result := inForce(noon().Add(time.Duration(n)*time.Minute), linkedTo(tt.state, ruleVerdict, change))
 			statuses = statusesAfter(statuses, round, result)
 		}
 		if c := conditionOf(t, statuses, binding.RulesCurrent); c.Status != tt.want || c.LastKnown != tt.last {

@@ -22,10 +22,10 @@ func (v view) withProjects(old []binding.Condition, linked binding.Condition) bi
 	}
 	switch linked.Status {
 	case binding.False:
-		return v.carry(old, linked)
+		return v.keepLast(old, linked)
 	case binding.Unclear:
 		linked.Refused = before.Refused
-		return v.carry(old, linked)
+		return v.keepLast(old, linked)
 	case binding.True:
 	}
 	var refused, open, silent *binding.Condition
@@ -54,7 +54,7 @@ func (v view) withProjects(old []binding.Condition, linked binding.Condition) bi
 		linked = *silent
 	}
 	linked.Refused = sources
-	return v.carry(old, linked)
+	return v.keepLast(old, linked)
 }
 
 // project is the code host's answer about the project of a linked image repository:

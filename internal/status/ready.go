@@ -12,7 +12,7 @@ import (
 // ready combines the other conditions and the outcomes. It is True only if the
 // registry is known to be as declared, with the token that the secret store has.
 func (v view) ready(rest []binding.Condition) binding.Condition {
-	if c := v.notMet(rest); c != nil {
+	if c := v.firstNotMet(rest); c != nil {
 		ready := from(*c, binding.Ready)
 		ready.Status = binding.False // AwaitingAuthorization is True if it is not met.
 		return ready
@@ -39,8 +39,8 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 	return condition(binding.Ready, binding.True, ReasonAsDeclared, message.New("condition.as-declared"))
 }
 
-// notMet is the first condition that is certainly not met; nil if all are.
-func (v view) notMet(rest []binding.Condition) *binding.Condition {
+// firstNotMet is the first condition that is certainly not met; nil if all are.
+func (v view) firstNotMet(rest []binding.Condition) *binding.Condition {
 	if c := binding.FindCondition(rest, binding.Contested); c != nil && c.Reason == ReasonRepairDoesNotHold {
 		return c
 	}
@@ -154,11 +154,11 @@ func shortfall(o plan.Outcome, window *plan.WindowState) (reason string, m messa
 	case plan.Failed:
 		switch {
 		case errors.Is(o.Err, plan.ErrFellBack):
-			return ReasonPreviousToken, message.Says(o.Err)
+			return ReasonPreviousToken, message.FromError(o.Err)
 		case errors.Is(o.Err, plan.ErrNotVisible):
-			return ReasonNotVisibleYet, message.Says(o.Err)
+			return ReasonNotVisibleYet, message.FromError(o.Err)
 		}
-		return ReasonFailed, message.Says(o.Err)
+		return ReasonFailed, message.FromError(o.Err)
 	case plan.Held:
 		failed := *cmp.Or(o.Retry.Failed, &binding.Failed{})
 		if failed.Action == "" {

@@ -31,7 +31,7 @@ func (v view) bound() binding.Condition {
 	case state.Account == nil && o.Action.Cause == plan.CauseUnfinished:
 		return is(binding.False, ReasonBindingLost, whyLost(o))
 	case state.Account == nil && o.Err != nil:
-		return is(binding.False, ReasonFailed, message.Says(o.Err))
+		return is(binding.False, ReasonFailed, message.FromError(o.Err))
 	case state.Account == nil:
 		return is(binding.False, ReasonNotBound, message.New("condition.not-bound",
 			"platform", v.declared.Spec.Platform.Title(), "why", o.Action.Reason))
@@ -49,7 +49,7 @@ func (v view) bound() binding.Condition {
 func whyLost(o plan.Outcome) message.Message {
 	switch f := o.Retry.Failed; {
 	case o.Err != nil:
-		return message.Says(o.Err)
+		return message.FromError(o.Err)
 	case f != nil && !f.Why.IsZero():
 		return f.Why
 	}
@@ -107,11 +107,11 @@ func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled 
 	case planned && done(o):
 		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 	case errors.Is(o.Err, plan.ErrFellBack) && o.Record != nil && !binding.SameAccount(o.Action.Target.Declaration.Spec.Account(), o.Record.Wanted()):
-		return is(binding.False, ReasonOtherAccount, message.Says(o.Err))
+		return is(binding.False, ReasonOtherAccount, message.FromError(o.Err))
 	case errors.Is(o.Err, plan.ErrFellBack):
-		return is(binding.True, ReasonPreviousToken, message.Says(o.Err))
+		return is(binding.True, ReasonPreviousToken, message.FromError(o.Err))
 	case errors.Is(o.Err, plan.ErrLost):
-		return is(binding.False, ReasonBindingLost, message.Says(o.Err))
+		return is(binding.False, ReasonBindingLost, message.FromError(o.Err))
 	}
 	return binding.Condition{}, false
 }
@@ -227,7 +227,7 @@ func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
 	for _, repository := range v.declared.Spec.Repositories {
 		managed = managed || repository.Rules != nil
 		for _, rule := range repository.Rules {
-			verdicts = append(verdicts, v.ruled(binding.NormalImage(repository.Image), rule))
+			verdicts = append(verdicts, v.ruleVerdict(binding.NormalImage(repository.Image), rule))
 		}
 		verdicts = append(verdicts, v.builtAgain(repository)...)
 	}
@@ -240,8 +240,8 @@ func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
 	return worst(t, verdicts, message.New("condition.rules-current"))
 }
 
-// ruled is the verdict whether one build rule exists as declared.
-func (v view) ruled(image string, rule binding.BuildRule) verdict {
+// ruleVerdict is the verdict whether one build rule exists as declared.
+func (v view) ruleVerdict(image string, rule binding.BuildRule) verdict {
 	state := v.obs.Repositories[image]
 	object := binding.RuleObject(image, rule)
 	if done, settled := v.byOutcome(object, firstUnknown(v.obs.Unknown, state.NoRules())); settled {

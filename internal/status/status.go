@@ -72,7 +72,7 @@ func withPending(s binding.Status, own []plan.Outcome) binding.Status {
 func (c computation) declared(d binding.Declaration, record binding.Record) binding.Status {
 	round, result := c.round, c.result
 	v := view{
-		aging: aging{result.Ended, round.Policy.StatusMaxAge}, redeclaration: redeclaration{declared: &d},
+		staleness: staleness{result.Ended, round.Policy.StatusMaxAge}, redeclaration: redeclaration{declared: &d},
 		obs: round.Observation, suspensions: round.Suspensions, warnings: round.Policy.ExpiryWarnings, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}, window: c.window,
 	}
 	for _, o := range v.outcomes {
@@ -95,7 +95,7 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 	v.tokenChanged = account.State == plan.Done || v.record != nil && v.record.TokenVersion != c.before[d.Name].TokenVersion
 	s := binding.Status{
 		Name: d.Name, File: d.File, Revision: d.Revision, Spec: d.Spec, LastSync: v.now,
-		Conditions: stamp(c.before[d.Name].Conditions, v.conditions(old), v.now),
+		Conditions: setTransitionTimes(c.before[d.Name].Conditions, v.conditions(old), v.now),
 	}
 	s.Earlier = v.earlier(before, s.Conditions)
 	s.TokenVersion = v.version(s)

@@ -22,7 +22,7 @@ func (v view) token() (state binding.TokenState, asked bool) {
 // answers are the code host's answers, separated by binding.TokenState.
 func (v view) answers() (own, site []binding.Answer) {
 	state, _ := v.token()
-	return state.AnswersApart()
+	return state.SplitAnswers()
 }
 
 func (v view) secretAvailable() binding.Condition {

@@ -56,8 +56,8 @@ func TestManyPeopleFitIntoMessages(t *testing.T) {
 				var items []notify.Item
 				for n := range 1000 {
 					items = append(items, notify.Item{ID: fmt.Sprint(n), Receiver: "ops", Phase: notify.Began, At: clock, Alert: notify.Alert{
-						Subject: notify.Subject{Kind: notify.Expiry, Instance: "prod", Binding: fmt.Sprint("pay-", n)},
-						Ask:     &notify.Ask{Contact: binding.Contact{Name: "P", Receiver: "ops", Address: fmt.Sprintf("U%0*d", long, n)}},
+						Subject:   notify.Subject{Kind: notify.Expiry, Instance: "prod", Binding: fmt.Sprint("pay-", n)},
+						Addressee: &notify.Addressee{Contact: binding.Contact{Name: "P", Receiver: "ops", Address: fmt.Sprintf("U%0*d", long, n)}},
 					}})
 				}
 				_, note := notify.NotificationLog{Queues: map[string][]notify.Item{"ops": items}}.Batch("ops", func(items []notify.Item) bool {

@@ -285,7 +285,7 @@ func TestDocumentedErrors(t *testing.T) {
 			if err == nil {
 				return
 			}
-			if english := reporttest.English(madeUp, message.Says(err)); english != "" {
+			if english := reporttest.English(madeUp, message.FromError(err)); english != "" {
 				t.Errorf("in another language, the error shows %q", english)
 			}
 			if !strings.Contains(err.Error(), tt.code) || !strings.Contains(err.Error(), "ops") {

@@ -122,7 +122,7 @@ func (l *Line) classify(c Call, x *exchange) *binding.Failure {
 		f.Object += " " + c.Object
 	}
 	if x.err != nil {
-		f.Err = &message.Error{Message: message.Says(x.err).Map(func(s string) string { return removeSecrets(s, x.hide) })}
+		f.Err = &message.Error{Message: message.FromError(x.err).Map(func(s string) string { return removeSecrets(s, x.hide) })}
 		if errors.Is(x.err, context.Canceled) || errors.Is(x.err, context.DeadlineExceeded) {
 			f.Err = x.err
 		}
@@ -156,7 +156,7 @@ type refusal struct{ error }
 
 func (refusal) Is(target error) bool { return target == errRefused }
 
-func (r refusal) Says() message.Message { return message.Says(r.error) }
+func (r refusal) AsMessage() message.Message { return message.FromError(r.error) }
 
 func (r refusal) Unwrap() error { return r.error }
 

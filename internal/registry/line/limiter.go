@@ -64,7 +64,7 @@ func (g *callLimiter) pass(ctx context.Context) error {
 func (g *callLimiter) close(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if now := g.now(); d > g.closed.Left(now) {
+	if now := g.now(); d > g.closed.Remaining(now) {
 		g.closed = binding.TermOf(now, d)
 	}
 }
@@ -74,5 +74,5 @@ func (g *callLimiter) closedFor() time.Duration {
 	defer g.mu.Unlock()
 	now := g.now()
 	g.closed = g.closed.At(now)
-	return g.closed.Left(now)
+	return g.closed.Remaining(now)
 }

@@ -180,7 +180,7 @@ func (r *harReader) decode(v any) error {
 // placed says where the JSON is invalid. It does not use the decoder's own
 // message, which can repeat the content.
 func (r *harReader) placed(file string, err error) error {
-	what, offset := message.Says(err), r.decoder.InputOffset()
+	what, offset := message.FromError(err), r.decoder.InputOffset()
 	kind, isKind := errors.AsType[*json.UnmarshalTypeError](err)
 	// The decoder counts from the value that it reads. A check of the whole
 	// document counts from the beginning.

@@ -40,7 +40,7 @@ func (r *Run) confirm(name string) {
 	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{Name: name, Verdict: report.Holds, Message: assumption(name)})
 }
 
-func (r *Run) fails(name string, err error) { r.refute(name, message.Says(err)) }
+func (r *Run) fails(name string, err error) { r.refute(name, message.FromError(err)) }
 
 // stopped is fails unless the run was interrupted, which says nothing about the
 // assumption.

@@ -55,8 +55,8 @@ func TestKind1ANoOfTheSecretStoreIsSomebodysFault(t *testing.T) {
 			_, ofMetadata := client.Metadata(t.Context(), ref)
 			_, _, ofRead := client.Read(t.Context(), ref)
 			for _, err := range []error{ofMetadata, ofRead} {
-				if f := wantFailure(t, err, c.code, binding.KindOf(err)); f.Whose() != c.want {
-					t.Errorf("got %s, want %s: %v", f.Whose(), c.want, f)
+				if f := wantFailure(t, err, c.code, binding.KindOf(err)); f.WhoseFault() != c.want {
+					t.Errorf("got %s, want %s: %v", f.WhoseFault(), c.want, f)
 				}
 			}
 		})

@@ -212,7 +212,7 @@ func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
 				s.refused.Store(&counted)
 			}
 			again := *r.failure
-			again.RetryAfter = r.pause.Left(now)
+			again.RetryAfter = r.pause.Remaining(now)
 			return nil, &again
 		}
 	}

@@ -157,9 +157,9 @@ type guard struct {
 // redirectError is a redirect to a host that the configuration does not name.
 type redirectError struct{ host string }
 
-func (e *redirectError) Error() string { return message.English(e.Says()) }
+func (e *redirectError) Error() string { return message.English(e.AsMessage()) }
 
-func (e *redirectError) Says() message.Message {
+func (e *redirectError) AsMessage() message.Message {
 	return message.New("vault.redirected", "host", e.host)
 }
 

@@ -78,8 +78,8 @@ func TestAStatusIsNotTakenForMoreThanItSays(t *testing.T) {
 			w.WriteHeader(test.status)
 		}))
 		_, _, err := open(t, git.Options{URL: server.URL + "/repo.git"}).Snapshot(t.Context(), "")
-		if f := failure(t, err); f.Kind != test.kind || f.Whose() != test.fault || !strings.Contains(message.English(f.Hint), test.hint) {
-			t.Errorf("%s: %s, %s: %v", name, f.Kind, f.Whose(), err)
+		if f := failure(t, err); f.Kind != test.kind || f.WhoseFault() != test.fault || !strings.Contains(message.English(f.Hint), test.hint) {
+			t.Errorf("%s: %s, %s: %v", name, f.Kind, f.WhoseFault(), err)
 		}
 		server.Close()
 	}

@@ -112,7 +112,7 @@ func (c *chain) commit(h plumbing.Hash) (signedCommit, error) {
 	}
 	commit, err := parseSigned(raw)
 	if err != nil {
-		return commit, &UnverifiedError{Code: codeSignature, Commit: h.String(), Reason: message.Says(err)}
+		return commit, &UnverifiedError{Code: codeSignature, Commit: h.String(), Reason: message.FromError(err)}
 	}
 	return commit, nil
 }

@@ -129,9 +129,9 @@ type redirectError struct {
 	to  string
 }
 
-func (e *redirectError) Error() string { return message.English(e.Says()) }
+func (e *redirectError) Error() string { return message.English(e.AsMessage()) }
 
-func (e *redirectError) Says() message.Message {
+func (e *redirectError) AsMessage() message.Message {
 	if e.to == "" {
 		return message.New("git.redirected", "why", e.why)
 	}
@@ -194,9 +194,9 @@ type statusError struct {
 	after  time.Duration
 }
 
-func (e *statusError) Error() string { return message.English(e.Says()) }
+func (e *statusError) Error() string { return message.English(e.AsMessage()) }
 
-func (e *statusError) Says() message.Message {
+func (e *statusError) AsMessage() message.Message {
 	return message.New("git.status", "status", e.status, "text", message.Foreign(http.StatusText(e.status)))
 }
 

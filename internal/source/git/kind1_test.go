@@ -47,8 +47,8 @@ func TestKind1ANoOfTheGitServerIsSomebodysFault(t *testing.T) {
 			defer server.Close()
 			c.options.URL = server.URL + "/repo.git"
 			_, _, err := open(t, c.options).Snapshot(t.Context(), "")
-			if f := failure(t, err); f.Whose() != c.want {
-				t.Errorf("got %s, want %s: %v", f.Whose(), c.want, err)
+			if f := failure(t, err); f.WhoseFault() != c.want {
+				t.Errorf("got %s, want %s: %v", f.WhoseFault(), c.want, err)
 			}
 		})
 	}

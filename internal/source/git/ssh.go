@@ -189,9 +189,9 @@ type serverError struct {
 	late bool
 }
 
-func (e *serverError) Error() string { return message.English(e.Says()) }
+func (e *serverError) Error() string { return message.English(e.AsMessage()) }
 
-func (e *serverError) Says() message.Message { return quoteServer(e.text) }
+func (e *serverError) AsMessage() message.Message { return quoteServer(e.text) }
 
 // explained reads the output of upload-pack. If it ends early, standard error
 // may say why.

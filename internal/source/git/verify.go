@@ -36,10 +36,10 @@ type UnverifiedError struct {
 }
 
 // Error implements error.
-func (e *UnverifiedError) Error() string { return message.English(e.Says()) }
+func (e *UnverifiedError) Error() string { return message.English(e.AsMessage()) }
 
-// Says implements message.Sayer.
-func (e *UnverifiedError) Says() message.Message {
+// AsMessage implements message.MessageError.
+func (e *UnverifiedError) AsMessage() message.Message {
 	if e.Commit == "" {
 		return e.Reason
 	}

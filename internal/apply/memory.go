@@ -14,9 +14,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// ledger writes intents before calls and records after them, and has the records of
+// memory writes intents before calls and records after them, and has the records of
 // the instance in memory. It is safe for concurrent use.
-type ledger struct {
+type memory struct {
 	store Store
 	now   func() time.Time
 
@@ -38,8 +38,8 @@ func (k recordKey) compare(o recordKey) int {
 	return cmp.Or(cmp.Compare(k.name, o.name), cmp.Compare(k.platform, o.platform))
 }
 
-func newLedger(store Store, now func() time.Time, records []binding.Record) *ledger {
-	l := &ledger{store: store, now: now, records: make(map[recordKey]binding.Record, len(records)), rebinds: map[recordKey]string{}, announced: map[objectKey]binding.Intent{}}
+func newMemory(store Store, now func() time.Time, records []binding.Record) *memory {
+	l := &memory{store: store, now: now, records: make(map[recordKey]binding.Record, len(records)), rebinds: map[recordKey]string{}, announced: map[objectKey]binding.Intent{}}
 	for _, r := range records {
 		l.records[recordKey{r.Binding, r.Platform}] = r
 	}
@@ -48,7 +48,7 @@ func newLedger(store Store, now func() time.Time, records []binding.Record) *led
 
 // record is what was applied last for a binding on a platform, nil if nothing
 // was.
-func (l *ledger) record(name string, platform binding.Platform) *binding.Record {
+func (l *memory) record(name string, platform binding.Platform) *binding.Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r, ok := l.records[recordKey{name, platform}]; ok {
@@ -59,7 +59,7 @@ func (l *ledger) record(name string, platform binding.Platform) *binding.Record 
 
 // begin writes an intent, which replaces the earlier one for its object. Nothing
 // may be sent before begin returns.
-func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
+func (l *memory) begin(ctx context.Context, intent binding.Intent) error {
 	intent.Started = l.now()
 	err := l.store.PutIntent(ctx, intent)
 	if err == nil && intent.Object.IsAccount() {
@@ -78,7 +78,7 @@ func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
 
 // covers reports whether an intent that was written before covers this one: an
 // intent to rebind covers its bind, and an announced intent covers itself.
-func (l *ledger) covers(intent binding.Intent) bool {
+func (l *memory) covers(intent binding.Intent) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if plan.Kind(intent.Action) == plan.Bind {
@@ -89,7 +89,7 @@ func (l *ledger) covers(intent binding.Intent) bool {
 }
 
 // announce writes the intent of a second half before the first half is sent.
-func (l *ledger) announce(ctx context.Context, intent binding.Intent) error {
+func (l *memory) announce(ctx context.Context, intent binding.Intent) error {
 	intent.Announced = true
 	if err := l.begin(ctx, intent); err != nil {
 		return err
@@ -101,14 +101,14 @@ func (l *ledger) announce(ctx context.Context, intent binding.Intent) error {
 }
 
 // sends notes that the call of an announced intent is sent now.
-func (l *ledger) sends(intent binding.Intent) {
+func (l *memory) sends(intent binding.Intent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.announced, objectKey{intent.Platform, intent.Object})
 }
 
 // unsent returns the intents that were announced and not sent.
-func (l *ledger) unsent() []binding.Intent {
+func (l *memory) unsent() []binding.Intent {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer clear(l.announced)
@@ -118,7 +118,7 @@ func (l *ledger) unsent() []binding.Intent {
 // supersede deletes the open intents on the platform under a different name of the
 // binding: if they were settled later, they would bring back the record of the old
 // name.
-func (l *ledger) supersede(ctx context.Context, intent binding.Intent) error {
+func (l *memory) supersede(ctx context.Context, intent binding.Intent) error {
 	intents, err := l.store.Intents(ctx, intent.Instance)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (l *ledger) supersede(ctx context.Context, intent binding.Intent) error {
 
 // done writes the outcome of an intent: the record after it. Only then does it
 // delete the intent.
-func (l *ledger) done(ctx context.Context, intent binding.Intent) error {
+func (l *memory) done(ctx context.Context, intent binding.Intent) error {
 	if err := l.happened(ctx, intent); err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (l *ledger) done(ctx context.Context, intent binding.Intent) error {
 }
 
 // happened writes the record after an intent.
-func (l *ledger) happened(ctx context.Context, intent binding.Intent) error {
+func (l *memory) happened(ctx context.Context, intent binding.Intent) error {
 	if intent.After.Binding != "" {
 		after := l.merged(intent)
 		if plan.Kind(intent.Action) != plan.Adopt {
@@ -163,7 +163,7 @@ func (l *ledger) happened(ctx context.Context, intent binding.Intent) error {
 // record of its own time, so only what the intent is about is taken from that
 // record: for an account everything but the images, for an image repository only
 // that one.
-func (l *ledger) merged(intent binding.Intent) binding.Record {
+func (l *memory) merged(intent binding.Intent) binding.Record {
 	after := intent.After
 	now := l.record(after.Binding, after.Platform)
 	if now == nil {
@@ -222,7 +222,7 @@ func mergedImage(image binding.RecordedImage, intent binding.Intent) binding.Rec
 
 // successor returns the record that took over an account under a different name,
 // because its declaration was renamed; nil if none did.
-func (l *ledger) successor(r binding.Record) *binding.Record {
+func (l *memory) successor(r binding.Record) *binding.Record {
 	for _, o := range l.all() {
 		if o.Managed && o.Platform == r.Platform && r.HasNumberOf(binding.Account{ID: o.AccountID}) {
 			return &o
@@ -234,20 +234,20 @@ func (l *ledger) successor(r binding.Record) *binding.Record {
 func sameKey(a, b binding.Record) bool { return a.Binding == b.Binding && a.Platform == b.Platform }
 
 // over deletes an intent that is no longer open.
-func (l *ledger) over(ctx context.Context, intent binding.Intent) error {
+func (l *memory) over(ctx context.Context, intent binding.Intent) error {
 	if err := l.store.DeleteIntent(ctx, intent); err != nil {
 		return message.NewError("apply.outcome", "action", intent.Action, "object", intent.Object, "binding", intent.Binding, "why", err)
 	}
 	return nil
 }
 
-func (l *ledger) keep(ctx context.Context, r binding.Record) error {
+func (l *memory) keep(ctx context.Context, r binding.Record) error {
 	r.Applied = l.now()
 	return l.put(ctx, r)
 }
 
 // put writes a record without changing its time.
-func (l *ledger) put(ctx context.Context, r binding.Record) error {
+func (l *memory) put(ctx context.Context, r binding.Record) error {
 	if err := l.store.PutRecord(ctx, r); err != nil {
 		return message.NewError("apply.record", "binding", r.Binding, "why", err)
 	}
@@ -257,7 +257,7 @@ func (l *ledger) put(ctx context.Context, r binding.Record) error {
 	return nil
 }
 
-func (l *ledger) forget(ctx context.Context, r binding.Record) error {
+func (l *memory) forget(ctx context.Context, r binding.Record) error {
 	if err := l.store.DeleteRecord(ctx, r); err != nil {
 		return message.NewError("apply.record-kept", "binding", r.Binding, "why", err)
 	}
@@ -268,7 +268,7 @@ func (l *ledger) forget(ctx context.Context, r binding.Record) error {
 }
 
 // all returns the records in memory, sorted by binding and platform.
-func (l *ledger) all() []binding.Record {
+func (l *memory) all() []binding.Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := make([]binding.Record, 0, len(l.records))

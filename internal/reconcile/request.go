@@ -16,8 +16,8 @@ var ErrNoSnapshot = message.NewError("reconcile.no-snapshot")
 // errStopped means that a sync was asked for while the loop ended.
 var errStopped = message.NewError("reconcile.stopped")
 
-// Ask is a person's request for an immediate sync.
-type Ask struct {
+// Request is a person's request for an immediate sync.
+type Request struct {
 	// Binding is the binding whose failed actions are tried again without a pause,
 	// and whose token is tried even if it was refused. If it is empty, the failed
 	// actions of the whole instance are tried again. In both cases, the whole
@@ -40,24 +40,24 @@ type Synced struct {
 	Err error
 }
 
-func (a Ask) answer(s Synced) {
+func (a Request) answer(s Synced) {
 	if a.Done != nil {
 		a.Done(s)
 	}
 }
 
-// Ask asks for an immediate sync on behalf of a person: failed actions are tried
+// RequestSync asks for an immediate sync on behalf of a person: failed actions are tried
 // again without a pause.
-func (l *Loop) Ask(asked ...Ask) { l.want(nil, asked) }
+func (l *Loop) RequestSync(requests ...Request) { l.want(nil, requests) }
 
 // want stores requests and, if it is not nil, the snapshot that came with them. It
 // does so in one step, so that the sync for a request is to its snapshot.
-func (l *Loop) want(d *plan.Desired, asked []Ask) {
+func (l *Loop) want(d *plan.Desired, requests []Request) {
 	l.mu.Lock()
-	if d != nil && len(asked) == 0 && l.reached(*d) {
+	if d != nil && len(requests) == 0 && l.reached(*d) {
 		l.desired, l.synced = d, d
 		l.mu.Unlock()
-		l.r.reachedBy(*d)
+		l.r.noteReached(*d)
 		return
 	}
 	if d != nil {
@@ -68,17 +68,17 @@ func (l *Loop) want(d *plan.Desired, asked []Ask) {
 	}
 	ended := l.ended
 	if !ended {
-		l.asked = append(l.asked, asked...)
+		l.requests = append(l.requests, requests...)
 		if l.desired != nil {
 			l.r.activity.asked()
 		}
 	}
 	l.mu.Unlock()
 	if !ended {
-		l.poke()
+		l.signal()
 		return
 	}
-	for _, a := range asked {
+	for _, a := range requests {
 		a.answer(Synced{Err: errStopped})
 	}
 }
@@ -93,11 +93,11 @@ func (l *Loop) reached(d plan.Desired) bool {
 func (l *Loop) awaited() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.asked) > 0
+	return len(l.requests) > 0
 }
 
-// rest notes that no sync is under way.
-func (l *Loop) rest() {
+// setIdle notes that no sync is under way.
+func (l *Loop) setIdle() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.busy = false
@@ -105,25 +105,25 @@ func (l *Loop) rest() {
 
 // take returns the snapshot to reach, the requests for the next sync, and how long
 // the oldest of them, or the snapshot, has waited.
-func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {
+func (l *Loop) take() (*plan.Desired, []Request, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	asked := l.asked
-	l.asked, l.busy = nil, true
-	return l.desired, asked, l.r.activity.taken()
+	requests := l.requests
+	l.requests, l.busy = nil, true
+	return l.desired, requests, l.r.activity.taken()
 }
 
 // prepare does what requests need before their sync, and returns the snapshot for
 // it.
-func (r *Reconciler) prepare(ctx context.Context, asked []Ask, d plan.Desired) (plan.Desired, error) {
-	if len(asked) > 0 {
+func (r *Reconciler) prepare(ctx context.Context, requests []Request, d plan.Desired) (plan.Desired, error) {
+	if len(requests) > 0 {
 		// Take over failures from before a restart first. Otherwise, the sync would
 		// do so after the reset and keep to their pauses.
 		if states, err := r.o.Store.RetryStates(ctx, r.o.Instance.Name); err == nil {
-			r.recall(states)
+			r.restoreFailures(states)
 		} // The plan reports the error.
 	}
-	for _, a := range asked {
+	for _, a := range requests {
 		r.backoff.reset(a.Binding)
 		if err := r.endRefusal(ctx, a.Binding); err != nil {
 			return d, err
@@ -141,8 +141,8 @@ func (l *Loop) end() {
 	l.mu.Lock()
 	l.ended = true
 	l.mu.Unlock()
-	_, asked, _ := l.take()
-	for _, a := range asked {
+	_, requests, _ := l.take()
+	for _, a := range requests {
 		a.answer(Synced{Err: errStopped})
 	}
 }

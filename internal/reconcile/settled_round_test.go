@@ -135,7 +135,7 @@ func desireAt(revision string, ds ...binding.Declaration) plan.Desired {
 // TestWhatStandsIsWhatAFullSyncSays: in equal worlds, syncs that may reuse a plan
 // and full syncs lead to the same statuses, memory and calls.
 func TestWhatStandsIsWhatAFullSyncSays(t *testing.T) {
-	stood := 0
+	reusedFor := 0
 	rapid.Check(t, func(t *rapid.T) {
 		short, full := newWorld(), newWorld()
 		a, made := counted(short)
@@ -164,9 +164,9 @@ func TestWhatStandsIsWhatAFullSyncSays(t *testing.T) {
 				}
 			}
 		}
-		stood += *all - *made
+		reusedFor += *all - *made
 	})
-	if stood == 0 {
+	if reusedFor == 0 {
 		t.Error("no sync stood: the test shows nothing")
 	}
 }

@@ -44,7 +44,7 @@ func TestManyLoopsBeginOneAfterTheOther(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const loops = 1000
 				var running, most, synced atomic.Int32
-				starts, began := reconcile.NewStarts(), time.Now()
+				starts, began := reconcile.NewSlots(), time.Now()
 				ctx, stop := context.WithCancel(t.Context())
 				ended := make(chan error, loops)
 				for range loops {
@@ -55,7 +55,7 @@ func TestManyLoopsBeginOneAfterTheOther(t *testing.T) {
 							synced.Add(1)
 						}
 					}
-					l := reconcile.NewLoop(reconcile.New(o), reconcile.LoopOptions{DriftInterval: time.Hour, Starts: starts})
+					l := reconcile.NewLoop(reconcile.New(o), reconcile.LoopOptions{DriftInterval: time.Hour, Slots: starts})
 					l.Submit(plan.Desired{Revision: "1"})
 					go func() { ended <- l.Run(ctx) }()
 				}

@@ -7,16 +7,16 @@ import (
 	"reconciler/internal/plan"
 )
 
-// standing is a round that left nothing to do, and its result. Its plan applies to
+// settledRound is a round that left nothing to do, and its result. Its plan applies to
 // later rounds while their input is the same and nothing becomes due.
-type standing struct {
+type settledRound struct {
 	round  *plan.Round
 	result plan.Result
 }
 
-// standingOf is nil if the next round has to be planned and applied, whatever its
+// newSettledRound is nil if the next round has to be planned and applied, whatever its
 // observation is.
-func standingOf(round *plan.Round, result plan.Result) *standing {
+func newSettledRound(round *plan.Round, result plan.Result) *settledRound {
 	again := result.Incomplete || len(result.Forgotten) > 0 || len(round.Retries) > 0 || len(round.BreakGlass) > 0
 	for _, o := range result.Outcomes {
 		again = again || o.State != plan.Kept && o.State != plan.Pending || o.Err != nil || o.Unseen || o.Retry.Failed != nil
@@ -24,12 +24,12 @@ func standingOf(round *plan.Round, result plan.Result) *standing {
 	if again {
 		return nil
 	}
-	return &standing{round, result}
+	return &settledRound{round, result}
 }
 
-// stands reports whether the plan of the standing round applies to a round too. of
+// appliesTo reports whether the plan of the settled round applies to a round too. of
 // has everything except a plan.
-func (s *standing) stands(of plan.Round) bool {
+func (s *settledRound) appliesTo(of plan.Round) bool {
 	if s == nil || of.Depth != s.round.Depth || of.Revision != s.round.Revision || len(of.Retries) > 0 || len(of.BreakGlass) > 0 {
 		return false
 	}
@@ -41,14 +41,14 @@ func (s *standing) stands(of plan.Round) bool {
 	return reflect.DeepEqual(before, of.Input)
 }
 
-// again carries out a round. If it has the plan of the standing round, there is
+// again carries out a round. If it has the plan of the settled round, there is
 // nothing to do, and the result is the same too.
 func (r *Reconciler) again(ctx context.Context, round *plan.Round) plan.Result {
 	r.mu.Lock()
-	standing, stood := r.standing, r.stood == round
+	settled, reusedFor := r.settled, r.reusedFor == round
 	r.mu.Unlock()
-	if stood {
-		result := standing.result
+	if reusedFor {
+		result := settled.result
 		result.Ended = r.o.Now()
 		return result
 	}
@@ -57,8 +57,8 @@ func (r *Reconciler) again(ctx context.Context, round *plan.Round) plan.Result {
 	r.backoff.take(round, result)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.standing, r.stood = nil, nil; r.written.count.Load() == before {
-		r.standing = standingOf(round, result)
+	if r.settled, r.reusedFor = nil, nil; r.written.count.Load() == before {
+		r.settled = newSettledRound(round, result)
 	}
 	return result
 }

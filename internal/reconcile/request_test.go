@@ -15,7 +15,7 @@ import (
 // ask asks a loop for a sync and returns the outcomes that are reported for it.
 func ask(l *reconcile.Loop, name string) *[]reconcile.Synced {
 	told := new([]reconcile.Synced)
-	l.Ask(reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { *told = append(*told, s) }})
+	l.RequestSync(reconcile.Request{Binding: name, Done: func(s reconcile.Synced) { *told = append(*told, s) }})
 	synctest.Wait()
 	return told
 }
@@ -75,13 +75,13 @@ func TestWhoAsksALoopThatEndsIsToldSo(t *testing.T) {
 	w := newWorld()
 	l := reconcile.NewLoop(reconcile.New(w.options()), reconcile.LoopOptions{DriftInterval: time.Hour})
 	before, after := make(chan reconcile.Synced, 1), make(chan reconcile.Synced, 1)
-	l.Ask(reconcile.Ask{Done: func(s reconcile.Synced) { before <- s }})
+	l.RequestSync(reconcile.Request{Done: func(s reconcile.Synced) { before <- s }})
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if err := l.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	l.Ask(reconcile.Ask{Done: func(s reconcile.Synced) { after <- s }})
+	l.RequestSync(reconcile.Request{Done: func(s reconcile.Synced) { after <- s }})
 	for name, told := range map[string]chan reconcile.Synced{"before": before, "after": after} {
 		if s := <-told; s.Err == nil {
 			t.Errorf("asked %s it ended: no error", name)
