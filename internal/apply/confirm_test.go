@@ -45,7 +45,7 @@ func TestAWriteIsLookedForUntilTheRegistryShowsIt(t *testing.T) {
 		settle time.Duration
 		alone  bool // there are no further reads
 		stops  bool // the first wait is interrupted
-		looks  int
+		reads  int
 		waits  []time.Duration
 		unseen bool
 	}{
@@ -75,8 +75,8 @@ func TestAWriteIsLookedForUntilTheRegistryShowsIt(t *testing.T) {
 			round := s.round(t, worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Repositories = nil }), worldtest.Codeup())
 			s.Calls = nil
 			result := s.apply(t.Context(), round)
-			if n := s.Count("account gitlab"); n != tt.looks {
-				t.Errorf("%d looks, want %d", n, tt.looks)
+			if n := s.Count("account gitlab"); n != tt.reads {
+				t.Errorf("%d looks, want %d", n, tt.reads)
 			}
 			if diff := cmp.Diff(tt.waits, waits); diff != "" {
 				t.Errorf("waits (-want +got):\n%s", diff)
@@ -105,7 +105,7 @@ func TestOnlyWhatARunWroteIsLookedFor(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		prepare func(s *site)
-		looks   int
+		reads   int
 	}{
 		"a bind":          {func(*site) {}, 1},
 		"an adoption":     {func(s *site) { s.applied(t, declared("earlier")) }, 0},
@@ -125,8 +125,8 @@ func TestOnlyWhatARunWroteIsLookedFor(t *testing.T) {
 			round := s.round(t, declared("pay-gitlab"))
 			s.Fault, s.Calls = fault, nil
 			s.apply(t.Context(), round)
-			if n := s.Count("account gitlab"); n != tt.looks {
-				t.Errorf("%d looks, want %d; calls: %q", n, tt.looks, s.Calls)
+			if n := s.Count("account gitlab"); n != tt.reads {
+				t.Errorf("%d looks, want %d; calls: %q", n, tt.reads, s.Calls)
 			}
 		})
 	}
@@ -197,15 +197,15 @@ func (r shownStill) Account(ctx context.Context, p binding.Platform) (*binding.A
 	return r.Reader.Account(ctx, p)
 }
 
-// looks answers each observation with the next one of its list, and repeats the
+// scriptedObserver answers each observation with the next one of its list, and repeats the
 // last one.
-type looks struct {
+type scriptedObserver struct {
 	answers []binding.Observation
 	// images are the image repositories asked about, by observation.
 	images [][]string
 }
 
-func (l *looks) ObserveEach(_ context.Context, _ [][]binding.Declaration, _ []binding.SecretTargets, records []binding.Record, _ binding.Depth) []binding.Observation {
+func (l *scriptedObserver) ObserveEach(_ context.Context, _ [][]binding.Declaration, _ []binding.SecretTargets, records []binding.Record, _ binding.Depth) []binding.Observation {
 	var images []string
 	for _, r := range records {
 		for _, i := range r.Images {
@@ -259,7 +259,7 @@ func (tt readAgain) check(t *testing.T) {
 	}
 	tt.record(&record)
 	store := state.NewMemory()
-	observer, waits := &looks{answers: tt.again}, []time.Duration(nil)
+	observer, waits := &scriptedObserver{answers: tt.again}, []time.Duration(nil)
 	applier := apply.New(apply.Options{
 		Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Observer: observer, Emit: func(plan.Event) {}, Moved: func() {},
 		Wait: func(_ context.Context, d time.Duration) error {

@@ -33,28 +33,28 @@ func states(result plan.Result) (all []plan.OutcomeState) {
 // TestAnAccountIsUnboundAfterWhatItsHeirsDo: "old", which is no longer declared,
 // built pay/api through GitLab; "next" builds it now.
 func TestAnAccountIsUnboundAfterWhatItsHeirsDo(t *testing.T) {
-	heir := func(name string, object binding.Object, kind plan.Kind, cause plan.Cause) plan.Action {
+	replacement := func(name string, object binding.Object, kind plan.Kind, cause plan.Cause) plan.Action {
 		return plan.Action{Binding: name, Platform: binding.Codeup, Object: object, Kind: kind, Cause: cause}
 	}
 	account, image := binding.AccountObject(), binding.RepositoryObject("pay/api")
 	linked := func(p binding.Platform) *binding.RepositoryState {
 		return &binding.RepositoryState{Exists: true, Link: &binding.Link{Platform: p, Source: "pay/api"}}
 	}
-	waits := heir("next", account, plan.Authorize, "")
+	waits := replacement("next", account, plan.Authorize, "")
 	for name, tt := range map[string]struct {
 		state *binding.RepositoryState // of pay/api
 		heir  plan.Action
 		want  plan.OutcomeState // of the unbind
 	}{
-		"its account is bound":            {linked(binding.GitLab), heir("next", account, plan.Noop, plan.CauseSettled), plan.Done},
-		"its account is not known":        {linked(binding.GitLab), heir("next", account, plan.Noop, plan.CauseUnknown), plan.Skipped},
-		"its account may not be bound":    {linked(binding.GitLab), heir("next", account, plan.Forbidden, plan.CauseForeign), plan.Skipped},
+		"its account is bound":            {linked(binding.GitLab), replacement("next", account, plan.Noop, plan.CauseSettled), plan.Done},
+		"its account is not known":        {linked(binding.GitLab), replacement("next", account, plan.Noop, plan.CauseUnknown), plan.Skipped},
+		"its account may not be bound":    {linked(binding.GitLab), replacement("next", account, plan.Forbidden, plan.CauseForeign), plan.Skipped},
 		"its account waits for a person":  {linked(binding.GitLab), waits, plan.Pending},
-		"its source cannot be linked":     {linked(binding.GitLab), heir("next", image, plan.Link, ""), plan.Skipped},
-		"its source waits for a person":   {linked(binding.GitLab), heir("next", image, plan.Manual, ""), plan.Pending},
-		"another source waits":            {linked(binding.GitLab), heir("next", binding.RepositoryObject("pay/web"), plan.Manual, ""), plan.Done},
-		"another binding waits":           {linked(binding.GitLab), heir("other", account, plan.Authorize, ""), plan.Done},
-		"the same name, another platform": {linked(binding.GitLab), heir("old", account, plan.Authorize, ""), plan.Done}, // it is no longer declared
+		"its source cannot be linked":     {linked(binding.GitLab), replacement("next", image, plan.Link, ""), plan.Skipped},
+		"its source waits for a person":   {linked(binding.GitLab), replacement("next", image, plan.Manual, ""), plan.Pending},
+		"another source waits":            {linked(binding.GitLab), replacement("next", binding.RepositoryObject("pay/web"), plan.Manual, ""), plan.Done},
+		"another binding waits":           {linked(binding.GitLab), replacement("other", account, plan.Authorize, ""), plan.Done},
+		"the same name, another platform": {linked(binding.GitLab), replacement("old", account, plan.Authorize, ""), plan.Done}, // it is no longer declared
 		"the source is not known":         {&binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Timeout"}}, waits, plan.Pending},
 		"the source was not asked for":    {nil, waits, plan.Pending},
 		"the source is linked elsewhere":  {linked(binding.Codeup), waits, plan.Done},

@@ -29,10 +29,10 @@ func answered(t *testing.T, intent binding.Intent, obs binding.Observation, reco
 	if err := store.PutIntent(t.Context(), intent); err != nil {
 		t.Fatal(err)
 	}
-	var told []plan.Event
+	var reported []plan.Event
 	applier := apply.New(apply.Options{
 		Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Moved: func() {},
-		Emit: func(e plan.Event) { told = append(told, e) },
+		Emit: func(e plan.Event) { reported = append(reported, e) },
 	})
 	round := &plan.Round{Input: plan.Input{Intents: []binding.Intent{intent}, Records: records}}
 	if err := applier.AnswerIntents(t.Context(), round, obs); err != nil {
@@ -42,8 +42,8 @@ func answered(t *testing.T, intent binding.Intent, obs binding.Observation, reco
 	if err != nil || len(left) < len(round.Intents) {
 		t.Fatalf("%v, %v", left, err)
 	}
-	if want := 1 - len(round.Intents); len(told) != want || want > 0 && (told[0].Kind != plan.Recovered || told[0].Intent.Action != intent.Action) {
-		t.Errorf("of %s of %s: %d open, events %+v", intent.Action, intent.Object, len(round.Intents), told)
+	if want := 1 - len(round.Intents); len(reported) != want || want > 0 && (reported[0].Kind != plan.Recovered || reported[0].Intent.Action != intent.Action) {
+		t.Errorf("of %s of %s: %d open, events %+v", intent.Action, intent.Object, len(round.Intents), reported)
 	}
 	kept, err := store.Records(t.Context(), "prod")
 	if err != nil {

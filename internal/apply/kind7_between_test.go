@@ -78,7 +78,7 @@ func TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall(t *testing.T) {
 	} {
 		for which, c := range changes() {
 			t.Run(name+", "+which, func(t *testing.T) {
-				for n := 1; ; n += stride() {
+				for n := 1; ; n += callStep() {
 					s, calls, event := c.prepared(t), 0, happens()
 					s.options = func(o *apply.Options) { o.Settle = 0 }
 					round := s.round(t, c.after...)
@@ -109,7 +109,7 @@ func TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall(t *testing.T) {
 func TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n += stride() {
+			for n := 1; ; n += callStep() {
 				s, calls := c.prepared(t), 0
 				round := s.round(t, c.after...)
 				s.Fault = func(call string) (f worldtest.Fault) {
@@ -166,7 +166,7 @@ func (c change) killed(t *testing.T, n int) (s *site, before bool) {
 func TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n += stride() {
+			for n := 1; ; n += callStep() {
 				s, before := c.killed(t, n)
 				if !before {
 					return
@@ -208,7 +208,7 @@ func TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill(t *testing.T) {
 	kills := 0
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n += stride() {
+			for n := 1; ; n += callStep() {
 				s, before := c.killed(t, n)
 				if !before {
 					return

@@ -17,9 +17,9 @@ import (
 
 var errFull = errors.New("no space left on device")
 
-// stride is the distance between the calls at which something fails: with -short,
+// callStep is the distance between the calls at which something fails: with -short,
 // only a sample of the calls is tried.
-func stride() int {
+func callStep() int {
 	if testing.Short() {
 		return 5
 	}
@@ -146,7 +146,7 @@ func TestKind7TheStoreFailsAtAnyWrite(t *testing.T) {
 	for name, c := range changes() {
 		for _, full := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, full from then on %t", name, full), func(t *testing.T) {
-				for n := 1; ; n += stride() {
+				for n := 1; ; n += callStep() {
 					s := c.prepared(t)
 					round := s.round(t, c.after...)
 					writes := disk(s, n, full)
@@ -180,7 +180,7 @@ func TestKind7TheStoreFailsAtAnyWrite(t *testing.T) {
 func TestKind7TheProcessIsStoppedAtAnyCall(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n += stride() {
+			for n := 1; ; n += callStep() {
 				s := c.prepared(t)
 				s.grace = time.Minute
 				round := s.round(t, c.after...)
@@ -211,7 +211,7 @@ func TestKind7TheProcessIsStoppedAtAnyCall(t *testing.T) {
 func TestKind7AWindowClosesAtAnyCall(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n += stride() {
+			for n := 1; ; n += callStep() {
 				s := c.prepared(t)
 				s.windows = untilOne(t)
 				round := s.round(t, c.after...)

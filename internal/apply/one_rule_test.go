@@ -113,7 +113,7 @@ func TestNoTwoRulesBuildOneTag(t *testing.T) {
 // starts at once: the call has taken effect, or does later.
 func TestNoTwoRulesBuildOneTagWhereTheProcessIsKilled(t *testing.T) {
 	for _, late := range []bool{false, true} {
-		for n := 1; ; n += stride() {
+		for n := 1; ; n += callStep() {
 			s := newSite()
 			s.applied(t, worldtest.GitLab())
 			round, calls, killed := s.round(t, worldtest.GitLab(branchOfLatest("trunk"))), 0, false
@@ -157,7 +157,7 @@ func TestARuleWaitsForTheRemovalOfTheOneBefore(t *testing.T) {
 	add := rule(plan.AddRule, plan.CauseAbsent, "", "trunk", "latest")
 	repair := rule(plan.AddRule, plan.CauseDrift, "", "trunk", "latest")
 	change := rule(plan.ChangeRule, plan.CauseDrift, "77", "trunk", "latest")
-	tired := func(_ *testing.T, _ *site, round *plan.Round) {
+	exhausted := func(_ *testing.T, _ *site, round *plan.Round) {
 		round.Retries = map[string]binding.Failed{d.Name: {Tried: binding.DigestOf(d.Spec, 0, time.Time{}), Times: 1, Next: worldtest.New().Now.Add(time.Hour)}}
 	}
 	closed := func(t *testing.T, s *site, round *plan.Round) {
@@ -182,9 +182,9 @@ func TestARuleWaitsForTheRemovalOfTheOneBefore(t *testing.T) {
 		want    []plan.OutcomeState
 	}{
 		"removed":                          {[]plan.Action{remove("1"), add}, nil, []plan.OutcomeState{plan.Done, plan.Done}},
-		"the removal failed before":        {[]plan.Action{remove("1"), add}, tired, []plan.OutcomeState{plan.Held, plan.Held}},
-		"a change waits too":               {[]plan.Action{remove("1"), change}, tired, []plan.OutcomeState{plan.Held, plan.Held}},
-		"a rule for another image tag":     {[]plan.Action{remove("1"), rule(plan.AddRule, plan.CauseAbsent, "", "trunk", "next")}, tired, []plan.OutcomeState{plan.Held, plan.Done}},
+		"the removal failed before":        {[]plan.Action{remove("1"), add}, exhausted, []plan.OutcomeState{plan.Held, plan.Held}},
+		"a change waits too":               {[]plan.Action{remove("1"), change}, exhausted, []plan.OutcomeState{plan.Held, plan.Held}},
+		"a rule for another image tag":     {[]plan.Action{remove("1"), rule(plan.AddRule, plan.CauseAbsent, "", "trunk", "next")}, exhausted, []plan.OutcomeState{plan.Held, plan.Done}},
 		"the removal waits for a window":   {[]plan.Action{remove("1"), repair}, closed, []plan.OutcomeState{plan.Deferred, plan.Deferred}},
 		"one of two copies is not removed": {[]plan.Action{remove("1"), remove("2"), add}, secondFails, []plan.OutcomeState{plan.Done, plan.Failed, plan.Skipped}},
 	} {

@@ -18,9 +18,9 @@ import (
 func TestRepairsThatDoNotHoldAreStoppedOnce(t *testing.T) {
 	made := []binding.Repair{binding.NewRepair(noon().Add(-time.Minute), message.New("found.unbound"))}
 	for name, tt := range map[string]struct {
-		repairs binding.Repairs
-		told    bool
-		stopped time.Time
+		repairs  binding.Repairs
+		reported bool
+		stopped  time.Time
 	}{
 		"now":             {binding.Repairs{Made: made}, true, noon()},
 		"before":          {binding.Repairs{Made: made, Stopped: noon().Add(-time.Hour)}, false, noon().Add(-time.Hour)},
@@ -35,8 +35,8 @@ func TestRepairsThatDoNotHoldAreStoppedOnce(t *testing.T) {
 		}
 		round.RetryStates = []binding.RetryState{before}
 		s.apply(t.Context(), round)
-		if told := len(s.History()) > 0; told != tt.told {
-			t.Errorf("%s: in the history: %t", name, told)
+		if reported := len(s.History()) > 0; reported != tt.reported {
+			t.Errorf("%s: in the history: %t", name, reported)
 		}
 		var stopped time.Time
 		for _, r := range s.RetryStates()["pay"].Repairs {

@@ -10,8 +10,8 @@ import (
 const (
 	// MaxSuspension is the longest that a person may suspend for.
 	MaxSuspension = 90 * 24 * time.Hour
-	// suspensionTold is how long a suspension is still reported after its end.
-	suspensionTold = 24 * time.Hour
+	// suspensionShown is how long a suspension is still reported after its end.
+	suspensionShown = 24 * time.Hour
 )
 
 // Suspension is a person's suspension of a binding, or of a whole instance,
@@ -44,7 +44,7 @@ func (s Suspension) Active(now time.Time) bool { return now.Before(s.Until) }
 
 // Over reports whether the suspension ended so long before now that it can be
 // forgotten.
-func (s Suspension) Over(now time.Time) bool { return !now.Before(s.Until.Add(suspensionTold)) }
+func (s Suspension) Over(now time.Time) bool { return !now.Before(s.Until.Add(suspensionShown)) }
 
 // Holds reports whether the suspension is of one of the named bindings, or of the
 // whole instance.

@@ -251,7 +251,7 @@ func TestBindingsThatAreOnlyObservedCountForNoThreshold(t *testing.T) {
 
 // TestWhatWasStoppedStaysStopped, even if no repair is remembered any longer.
 func TestWhatWasStoppedStaysStopped(t *testing.T) {
-	in := fight(ruleObject, "gone", 0, func(w *linkWorld) { w.state.Rules = nil })()
+	in := flappingInput(ruleObject, "gone", 0, func(w *linkWorld) { w.state.Rules = nil })()
 	in.RetryStates[0].Repairs[0].Stopped = noon().AddDate(0, -1, 0)
 	p := plan.Make(in)
 	if !slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind == plan.Forbidden && a.Cause == plan.CauseFlapping }) {

@@ -13,7 +13,7 @@ import (
 // repository that it is about, and with what is there instead.
 func TestWhatIsOnlyLookedAtIsFoundAtItsPlace(t *testing.T) {
 	second := func(w *linkWorld) {
-		onlyLookedAt(w)
+		observeOnly(w)
 		w.spec.Repositories = []binding.Repository{repository(), repository()}
 		w.spec.Repositories[0].Image, w.spec.Repositories[0].Rules = "payments/web", nil
 		w.in.Observation.Repositories["payments/web"] = binding.RepositoryState{Exists: true, Link: wantedLink()}
@@ -23,7 +23,7 @@ func TestWhatIsOnlyLookedAtIsFoundAtItsPlace(t *testing.T) {
 	if len(p.Findings) != 1 || p.Findings[0].Path != "spec.repositories[1]" || !strings.Contains(text(p.Findings[0].Message), "elsewhere/api") {
 		t.Errorf("a source: %+v", p.Findings)
 	}
-	p = plan.Make(observing(func(in *plan.Input) {
+	p = plan.Make(observeOnlyInput(func(in *plan.Input) {
 		other := gitlabAccount()
 		other.Username = "mallory"
 		boundTo(*in, other)
@@ -38,7 +38,7 @@ func TestWhatIsOnlyLookedAtIsFoundAtItsPlace(t *testing.T) {
 	if len(p.Findings) == 0 || p.Findings[0].Path != "" {
 		t.Errorf("an account: %+v", p.Findings)
 	}
-	p = plan.Make(observing(func(*plan.Input) {})())
+	p = plan.Make(observeOnlyInput(func(*plan.Input) {})())
 	if len(p.Findings) != 1 || strings.Contains(text(p.Findings[0].Message), "instead of") || strings.Contains(text(p.Findings[0].Message), `""`) {
 		t.Errorf("nothing is there: %s", text(p.Findings[0].Message))
 	}

@@ -31,9 +31,9 @@ var founds = map[string]message.Message{
 	`with trigger "manual"`:   message.New("found.with", "field", "trigger", "from", "manual"),
 }
 
-// fought is a retry state in which an object was repaired n times: once a minute,
+// flappingRetryState is a retry state in which an object was repaired n times: once a minute,
 // the last time a minute ago.
-func fought(d binding.Declaration, object, found string, n int) []binding.RetryState {
+func flappingRetryState(d binding.Declaration, object, found string, n int) []binding.RetryState {
 	r := binding.Repairs{Object: objectOf(object)}
 	for i := range n {
 		r.Made = append(r.Made, binding.NewRepair(noon().Add(time.Duration(i-n)*time.Minute), founds[found]))
@@ -41,11 +41,11 @@ func fought(d binding.Declaration, object, found string, n int) []binding.RetryS
 	return []binding.RetryState{{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Repairs: []binding.Repairs{r}}}
 }
 
-// fight is an input with drift of payments/api that was repaired n times before.
-func fight(object, found string, n int, drift func(*linkWorld)) func() plan.Input {
+// flappingInput is an input with drift of payments/api that was repaired n times before.
+func flappingInput(object, found string, n int, drift func(*linkWorld)) func() plan.Input {
 	return func() plan.Input {
 		in := linkCase(drift)()
-		in.RetryStates = fought(in.Declarations[0], object, found, n)
+		in.RetryStates = flappingRetryState(in.Declarations[0], object, found, n)
 		return in
 	}
 }
@@ -87,30 +87,30 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 	observed := []string{"warning repair-does-not-hold"}
 	for name, tt := range map[string]repairCase{
 		"an account unbound again each time": {
-			fight("account", "unbound", 5, unbound), "account", plan.Forbidden,
+			flappingInput("account", "unbound", 5, unbound), "account", plan.Forbidden,
 			"account of payments-gitlab was repaired 5 times and does not stay as declared: it is found unbound again each time; " +
 				"likely by another reconciler or a script that works on the same instance, or a person in the console; " +
 				"once that is settled: reconciler sync payments-gitlab", observed,
 		},
 		"an account that another is put in place of": {
-			fight("account", `with username "mallory"`, 5, other), "account", plan.Forbidden, `likely by whoever binds "mallory"`, observed,
+			flappingInput("account", `with username "mallory"`, 5, other), "account", plan.Forbidden, `likely by whoever binds "mallory"`, observed,
 		},
 		"one that is found otherwise each time": {
-			fight("account", "unbound", 5, other), "account", plan.Forbidden,
+			flappingInput("account", "unbound", 5, other), "account", plan.Forbidden,
 			`it is found in a different state each time, now with username "mallory"`, observed,
 		},
 		"a source": {
-			fight("payments/api", `with trigger "manual"`, 5, manual), "payments/api", plan.Forbidden, `found with trigger "manual" again each time`, observed,
+			flappingInput("payments/api", `with trigger "manual"`, 5, manual), "payments/api", plan.Forbidden, `found with trigger "manual" again each time`, observed,
 		},
 		"a source that is taken away": {
-			fight("payments/api", "without a source", 6, func(w *linkWorld) { w.state.Link = nil }), "payments/api", plan.Forbidden, "6 times", observed,
+			flappingInput("payments/api", "without a source", 6, func(w *linkWorld) { w.state.Link = nil }), "payments/api", plan.Forbidden, "6 times", observed,
 		},
 		"a build rule": {
-			fight(rule, "gone", 5, func(w *linkWorld) { w.state.Rules = nil }), rule, plan.Forbidden, "found gone again each time", observed,
+			flappingInput(rule, "gone", 5, func(w *linkWorld) { w.state.Rules = nil }), rule, plan.Forbidden, "found gone again each time", observed,
 		},
 		"an account bound with an earlier version of the token": {
 			func() plan.Input {
-				in := fight("account", "unbound", 5, func(w *linkWorld) {
+				in := flappingInput("account", "unbound", 5, func(w *linkWorld) {
 					unbound(w)
 					w.record.TokenVersion, w.record.Refused = 2, refusedThird()
 				})()
@@ -122,7 +122,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 		},
 		"what an earlier version found counts as the same": {
 			func() plan.Input {
-				in := fight("account", "unbound", 5, other)()
+				in := flappingInput("account", "unbound", 5, other)()
 				for i := range in.RetryStates[0].Repairs[0].Made {
 					in.RetryStates[0].Repairs[0].Made[i].FoundMessage = message.Message{}
 				}
@@ -131,7 +131,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 		},
 		"stopped, it stays so however long ago": {
 			func() plan.Input {
-				in := fight("account", "unbound", 5, unbound)()
+				in := flappingInput("account", "unbound", 5, unbound)()
 				in.RetryStates[0].Repairs[0].Stopped = noon()
 				in.Now = in.Now.AddDate(1, 0, 0)
 				return in
@@ -148,21 +148,21 @@ func TestARepairThatMayHoldIsMade(t *testing.T) {
 	unbound := func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} }
 	for name, tt := range map[string]repairCase{
 		"repaired less often, it is repaired": {
-			fight("account", "unbound", 4, unbound), "account", plan.Bind, "drift: ", nil,
+			flappingInput("account", "unbound", 4, unbound), "account", plan.Bind, "drift: ", nil,
 		},
 		"another object's repairs do not count": {
-			fight("payments/api", "without a source", 9, unbound), "account", plan.Bind, "drift: ", nil,
+			flappingInput("payments/api", "without a source", 9, unbound), "account", plan.Bind, "drift: ", nil,
 		},
 		"repairs long ago do not count": {
 			func() plan.Input {
-				in := fight("account", "unbound", 9, unbound)()
+				in := flappingInput("account", "unbound", 9, unbound)()
 				in.Now = in.Now.Add(time.Hour)
 				return in
 			}, "account", plan.Bind, "drift: ", nil,
 		},
 		"under another declaration it begins anew": {
 			func() plan.Input {
-				in := fight("account", "unbound", 5, unbound)()
+				in := flappingInput("account", "unbound", 5, unbound)()
 				in.RetryStates[0].Repairs[0].Stopped = noon()
 				in.RetryStates[0].Digest = "another"
 				return in
@@ -170,16 +170,16 @@ func TestARepairThatMayHoldIsMade(t *testing.T) {
 		},
 		"without a limit it is repaired for ever": {
 			func() plan.Input {
-				in := fight("account", "unbound", 9, unbound)()
+				in := flappingInput("account", "unbound", 9, unbound)()
 				in.Policy.MaxRepairs = 0
 				return in
 			}, "account", plan.Bind, "drift: ", nil,
 		},
 		"what is no drift is done": {
-			fight("account", "unbound", 9, func(w *linkWorld) { unbound(w); w.record = binding.Record{} }), "account", plan.Bind, "declared and not bound", nil,
+			flappingInput("account", "unbound", 9, func(w *linkWorld) { unbound(w); w.record = binding.Record{} }), "account", plan.Bind, "declared and not bound", nil,
 		},
 		"a person's step is not ours to fight over": {
-			fight("account", "unbound", 9, func(w *linkWorld) { unbound(w); w.in.Observation.Capabilities.Bind = false }), "account", plan.Manual, "drift: ", nil,
+			flappingInput("account", "unbound", 9, func(w *linkWorld) { unbound(w); w.in.Observation.Capabilities.Bind = false }), "account", plan.Manual, "drift: ", nil,
 		},
 	} {
 		t.Run(name, tt.check)
@@ -189,7 +189,7 @@ func TestARepairThatMayHoldIsMade(t *testing.T) {
 // TestAContestedPlanHasOneDigest checks that the report of flapping has no time,
 // which would change the digest of each plan.
 func TestAContestedPlanHasOneDigest(t *testing.T) {
-	in := fight("account", "unbound", 5, func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} })()
+	in := flappingInput("account", "unbound", 5, func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} })()
 	in.RetryStates[0].Repairs[0].Stopped = noon()
 	first := plan.Make(in)
 	in.Now = in.Now.Add(time.Hour)

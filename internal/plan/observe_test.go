@@ -12,10 +12,10 @@ import (
 	"reconciler/internal/plan"
 )
 
-func onlyLookedAt(w *linkWorld) { w.spec.ManagementPolicy = binding.Observe }
+func observeOnly(w *linkWorld) { w.spec.ManagementPolicy = binding.Observe }
 
-// observing is an input in which the GitLab declaration is only observed.
-func observing(change func(*plan.Input)) func() plan.Input {
+// observeOnlyInput is an input in which the GitLab declaration is only observed.
+func observeOnlyInput(change func(*plan.Input)) func() plan.Input {
 	return func() plan.Input {
 		d := gitlabDeclaration()
 		d.Spec.ManagementPolicy = binding.Observe
@@ -30,12 +30,12 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 	observed := []string{"warning observed-difference"}
 	runCases(t, map[string]planCase{
 		"an account that is not bound": {
-			in:     observing(func(*plan.Input) {}),
+			in:     observeOnlyInput(func(*plan.Input) {}),
 			want:   []string{"noop account address:>https://gitlab.example.com token:>secret/acr/gitlab#token token version:>3 username:>ci-bot"},
 			reason: reason + ": GitLab is declared and not bound", codes: observed,
 		},
 		"another account, never ours": {
-			in: observing(func(in *plan.Input) {
+			in: observeOnlyInput(func(in *plan.Input) {
 				other := gitlabAccount()
 				other.Username = "mallory"
 				boundTo(*in, other)
@@ -43,18 +43,18 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 			want: []string{"noop account username:mallory>ci-bot"}, reason: reason + ": GitLab is bound, but not as declared", codes: observed,
 		},
 		"an account as declared is not adopted": {
-			in:   observing(func(in *plan.Input) { boundTo(*in, gitlabAccount()) }),
+			in:   observeOnlyInput(func(in *plan.Input) { boundTo(*in, gitlabAccount()) }),
 			want: []string{"noop account"}, reason: "as declared; " + reason,
 		},
 		"drift of what was ours, under Report too": {
-			in: observing(func(in *plan.Input) {
+			in: observeOnlyInput(func(in *plan.Input) {
 				in.Declarations[0].Spec.DriftPolicy = binding.Report
 				in.Records = []binding.Record{applied(in.Declarations[0])}
 			}),
 			want: []string{bindLine2("noop")}, reason: reason + ": drift: ", codes: observed,
 		},
 		"a new version of the token": {
-			in: observing(func(in *plan.Input) {
+			in: observeOnlyInput(func(in *plan.Input) {
 				boundTo(*in, gitlabAccount())
 				r := applied(in.Declarations[0])
 				r.TokenVersion = 2
@@ -63,14 +63,14 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 			want: []string{"noop account token version:2>3"}, reason: reason + ": the secret store has another version", codes: observed,
 		},
 		"an unreachable secret store hides no difference": {
-			in: observing(func(in *plan.Input) {
+			in: observeOnlyInput(func(in *plan.Input) {
 				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Unknown: &binding.Unknown{Reason: "Sealed", Message: message.Verbatim("sealed")}}
 			}),
 			want:   []string{"noop account address:>https://gitlab.example.com token:>secret/acr/gitlab#token username:>ci-bot"},
 			reason: reason, codes: observed,
 		},
 		"a token near its end is told all the same": {
-			in: observing(func(in *plan.Input) {
+			in: observeOnlyInput(func(in *plan.Input) {
 				boundTo(*in, gitlabAccount())
 				in.Declarations[0].Spec.Token.Expires = binding.DateOf(noon().AddDate(0, 0, 7))
 			}),
@@ -93,7 +93,7 @@ func TestRepositoriesThatAreOnlyLookedAtAreNotChanged(t *testing.T) {
 	runCases(t, map[string]planCase{
 		"links and rules": {
 			in: linkCase(func(w *linkWorld) {
-				onlyLookedAt(w)
+				observeOnly(w)
 				foreign(w)
 				w.state.Link.Trigger = binding.Manual
 				w.state.Rules[0].Dockerfile = "/other/Dockerfile"
@@ -106,7 +106,7 @@ func TestRepositoriesThatAreOnlyLookedAtAreNotChanged(t *testing.T) {
 		},
 		"rules and images dropped from the declaration stay, beyond any threshold": {
 			in: linkCase(func(w *linkWorld) {
-				onlyLookedAt(w)
+				observeOnly(w)
 				w.spec.DeletionPolicy, w.spec.Repositories = binding.Unbind, []binding.Repository{}
 				w.in.Policy.MinDeletions, w.in.Policy.MaxDeletionPercent = 1, 0
 			}),
@@ -116,7 +116,7 @@ func TestRepositoriesThatAreOnlyLookedAtAreNotChanged(t *testing.T) {
 			codes: append(observed, observed...),
 		},
 		"a driver that cannot ask gives nobody steps": {
-			in:   observing(func(in *plan.Input) { in.Observation.Capabilities = binding.Capabilities{} }),
+			in:   observeOnlyInput(func(in *plan.Input) { in.Observation.Capabilities = binding.Capabilities{} }),
 			want: []string{bindLine2("noop")}, reason: reason, codes: observed,
 		},
 	})
@@ -132,9 +132,9 @@ func TestWhyARuleIsChanged(t *testing.T) {
 		want   plan.Cause
 	}{
 		"ours":                            {func(*linkWorld) {}, plan.CauseDeclarationChanged},
-		"ours, and only looked at":        {onlyLookedAt, plan.CauseDeclarationChanged},
+		"ours, and only looked at":        {observeOnly, plan.CauseDeclarationChanged},
 		"somebody else's":                 {func(w *linkWorld) { w.record.Images[0].Rules = nil; w.spec.Adopt = true }, plan.CauseDeclarationChanged},
-		"somebody else's, only looked at": {func(w *linkWorld) { w.record.Images[0].Rules = nil; onlyLookedAt(w) }, plan.CauseDiffers},
+		"somebody else's, only looked at": {func(w *linkWorld) { w.record.Images[0].Rules = nil; observeOnly(w) }, plan.CauseDiffers},
 	} {
 		p := plan.Make(linkCase(func(w *linkWorld) {
 			w.repository.Rules = []binding.BuildRule{mainRule("/new/Dockerfile")}

@@ -13,9 +13,9 @@ import (
 	"reconciler/internal/plan"
 )
 
-// wanting declares missing image repositories with one build rule each. Namespaces
+// missingImages declares missing image repositories with one build rule each. Namespaces
 // that begin with new are missing too.
-func wanting(images ...string) plan.Input {
+func missingImages(images ...string) plan.Input {
 	return missing(func(w *linkWorld) {
 		for _, image := range images {
 			r := w.repository
@@ -53,7 +53,7 @@ func TestCreationsBeyondAQuotaAreHeld(t *testing.T) {
 		{"a limit of one kind only", plan.Quotas{Repositories: 2}, &binding.Usage{Namespaces: 9, Repositories: 2}, []string{"new/a"}, 0, "registry-quota image repositories 2 1 2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			in := wanting(tt.images...)
+			in := missingImages(tt.images...)
 			in.Quotas, in.Observation.Usage = tt.quotas, tt.used
 			for range 2 { // The order of the declaration does not matter.
 				checkHeld(t, plan.Make(in), tt.images, tt.made, tt.want)

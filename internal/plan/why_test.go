@@ -145,7 +145,7 @@ func TestWhatIsSaidOfTheEndOfAToken(t *testing.T) {
 	day := func(n int) time.Time { return binding.DateOf(noon().AddDate(0, 0, n)).End() }
 	for name, tt := range map[string]struct {
 		declared int // In days; 0 is today, and a negative number means no end.
-		told     time.Time
+		observed time.Time
 		source   string
 		says     string
 		count    any
@@ -167,7 +167,7 @@ func TestWhatIsSaidOfTheEndOfAToken(t *testing.T) {
 		}
 		in := input(d)
 		state := in.Observation.Tokens[d.Name]
-		state.Expires, state.ExpiresSource = tt.told, tt.source
+		state.Expires, state.ExpiresSource = tt.observed, tt.source
 		in.Observation.Tokens[d.Name] = state
 		found := plan.Make(in).Findings
 		if len(found) != 1 || found[0].Code != "token-expiry" {

@@ -180,9 +180,9 @@ func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 			l.Submit(desire(gitlab()))
 			synctest.Wait()
 			again, _ := loop(t, w, nil)
-			told := make(chan reconcile.Synced, 1)
-			again.Submit(desire(gitlab()), reconcile.Request{Binding: name, Done: func(s reconcile.Synced) { told <- s }})
-			if s := <-told; s.Result.Count(plan.Held) > 0 || w.Count("bind gitlab") != 2 {
+			answered := make(chan reconcile.Synced, 1)
+			again.Submit(desire(gitlab()), reconcile.Request{Binding: name, Done: func(s reconcile.Synced) { answered <- s }})
+			if s := <-answered; s.Result.Count(plan.Held) > 0 || w.Count("bind gitlab") != 2 {
 				t.Errorf("asked for %q: tried %d times, outcomes %v", name, w.Count("bind gitlab"), states(s.Result))
 			}
 		})

@@ -25,10 +25,10 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 	w := newWorld()
 	o := w.options()
 	o.Windows = nightly(t)
-	var told []plan.Event
+	var reported []plan.Event
 	o.Events = func(e plan.Event) {
 		if e.Kind == plan.GlassBroken {
-			told = append(told, e)
+			reported = append(reported, e)
 		}
 	}
 	r := reconcile.New(o)
@@ -49,8 +49,8 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 	if diff := cmp.Diff(want, w.History()); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
-	if len(told) != 1 || told[0].BreakGlass.Reason != "the old token leaked" || told[0].BreakGlass.Person != ada() || told[0].Digest != result.Digest {
-		t.Errorf("told: %+v", told)
+	if len(reported) != 1 || reported[0].BreakGlass.Reason != "the old token leaked" || reported[0].BreakGlass.Person != ada() || reported[0].Digest != result.Digest {
+		t.Errorf("told: %+v", reported)
 	}
 	// Only once: the next sync has no such permission.
 	if next := sync1(t, r, desire(gitlab(), codeup())); next.Count(plan.Deferred) != 4 {
@@ -62,7 +62,7 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 }
 
 func TestAGlassIsNotBrokenWithoutNameAndReason(t *testing.T) {
-	for name, glass := range map[string]plan.BreakGlass{
+	for name, breakGlass := range map[string]plan.BreakGlass{
 		"no name":     {Reason: "the old token leaked"},
 		"no reason":   {Person: ada()},
 		"blank":       {Person: binding.Person{By: " "}, Reason: " "},
@@ -70,12 +70,12 @@ func TestAGlassIsNotBrokenWithoutNameAndReason(t *testing.T) {
 		"a long name": {Person: binding.Person{By: strings.Repeat("a", 129)}, Reason: "r"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if glass.Check() == nil {
+			if breakGlass.Check() == nil {
 				t.Error("it passes its check")
 			}
 			w := newWorld()
 			d := desire(codeup())
-			d.BreakGlass = []plan.BreakGlass{glass}
+			d.BreakGlass = []plan.BreakGlass{breakGlass}
 			result := sync1(t, windowed(w, nightly(t)), d)
 			if result.Err() == nil || w.writes() != 0 || len(w.History()) != 0 {
 				t.Errorf("%v: %d writes, history %v", result.Err(), w.writes(), w.History())
@@ -125,14 +125,14 @@ func TestAGlassIsBrokenForOneSync(t *testing.T) {
 		if w.Bound(binding.Codeup) != "" {
 			t.Fatal("bound outside of the window")
 		}
-		told := new([]reconcile.Synced)
+		reported := new([]reconcile.Synced)
 		l.RequestSync(reconcile.Request{
 			BreakGlass: &plan.BreakGlass{Person: ada(), Reason: "outage"},
-			Done:       func(s reconcile.Synced) { *told = append(*told, s) },
+			Done:       func(s reconcile.Synced) { *reported = append(*reported, s) },
 		})
 		synctest.Wait()
-		if w.Bound(binding.Codeup) == "" || len(*told) != 1 || (*told)[0].Result.Count(plan.Done) != 1 {
-			t.Fatalf("not let through: %+v", *told)
+		if w.Bound(binding.Codeup) == "" || len(*reported) != 1 || (*reported)[0].Result.Count(plan.Done) != 1 {
+			t.Fatalf("not let through: %+v", *reported)
 		}
 		w.ConsoleUnbinds(binding.Codeup)
 		after(time.Hour)

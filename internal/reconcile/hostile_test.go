@@ -61,7 +61,7 @@ func TestAnAccountThatSomebodyBindsMeanwhileIsNotBlamedOnTheToken(t *testing.T) 
 }
 
 func TestARefusedChangeOfAnythingFallsBackAndIsTriedAgainOnceChanged(t *testing.T) {
-	for name, c := range map[string]struct{ change, mend func(*binding.Declaration) }{
+	for name, c := range map[string]struct{ change, repair func(*binding.Declaration) }{
 		"username": {
 			func(d *binding.Declaration) { d.Spec.Username = "ci-tow" },
 			func(d *binding.Declaration) { d.Spec.Username = "ci-two" },
@@ -99,40 +99,40 @@ func TestARefusedChangeOfAnythingFallsBackAndIsTriedAgainOnceChanged(t *testing.
 			if n := w.Effects["unbind gitlab"]; n != 1 {
 				t.Errorf("the working binding was released %d times", n)
 			}
-			synced(t, r, desire(gitlab(c.mend)))
-			w.settled(t, r, desire(gitlab(c.mend)))
+			synced(t, r, desire(gitlab(c.repair)))
+			w.settled(t, r, desire(gitlab(c.repair)))
 		})
 	}
 }
 
-// ownWords is a registry that reports accounts in a different form, or omits
+// foreignRegistry is a registry that reports accounts in a different form, or omits
 // fields.
-type ownWords struct {
+type foreignRegistry struct {
 	registry
 	username, address string
 }
 
-func (o ownWords) tell(a binding.Account) binding.Account {
+func (o foreignRegistry) convert(a binding.Account) binding.Account {
 	a.Username, a.Address = o.username, o.address
 	return a
 }
 
-func (o ownWords) Account(ctx context.Context, p binding.Platform) (*binding.Account, error) {
+func (o foreignRegistry) Account(ctx context.Context, p binding.Platform) (*binding.Account, error) {
 	a, err := o.registry.Account(ctx, p)
 	if a != nil {
-		told := o.tell(*a)
-		a = &told
+		reported := o.convert(*a)
+		a = &reported
 	}
 	return a, err
 }
 
-func (o ownWords) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
+func (o foreignRegistry) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
 	a, err := o.registry.Bind(ctx, wanted, token)
-	return o.tell(a), err
+	return o.convert(a), err
 }
 
 func TestARegistryThatWritesAccountsItsOwnWayIsNotReboundForEver(t *testing.T) {
-	for name, words := range map[string]ownWords{
+	for name, words := range map[string]foreignRegistry{
 		"other words":     {username: "CI Bot (4711)", address: "gitlab.example.com"},
 		"no words at all": {},
 	} {
@@ -198,12 +198,12 @@ func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 			if w.Bound(binding.GitLab) != "" {
 				t.Errorf("a refused token is bound: %q", w.Bound(binding.GitLab))
 			}
-			told := ""
+			reported := ""
 			for _, f := range p.Plan.Findings {
-				told += report.English().Text(f.Message) + "\n"
+				reported += report.English().Text(f.Message) + "\n"
 			}
-			if !strings.Contains(told, "version 1, bound before, cannot be bound again") {
-				t.Errorf("it is not told why nothing is bound:\n%s", told)
+			if !strings.Contains(reported, "version 1, bound before, cannot be bound again") {
+				t.Errorf("it is not told why nothing is bound:\n%s", reported)
 			}
 		})
 	}

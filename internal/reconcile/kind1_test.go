@@ -20,7 +20,7 @@ import (
 // Kind 1: a rejection counts as a verdict on what was sent.
 
 func TestKind1ANoThatDoesNotJudgeTheTokenCondemnsNoVersion(t *testing.T) {
-	for _, n := range noes() {
+	for _, n := range rejections() {
 		for _, times := range []int{1, 2, 5} {
 			if sampled() && times > 1 {
 				continue
@@ -78,9 +78,9 @@ func TestKind1WhatWasBoundIsBoundAgainWhileTheNewVersionIsNotTaken(t *testing.T)
 	}
 }
 
-// judged is a world in which the registry rejected the token of version 2, and
+// rejectedTokenWorld is a world in which the registry rejected the token of version 2, and
 // version 1 is bound.
-func judged(t *testing.T) (*wired, *reconcile.Reconciler) {
+func rejectedTokenWorld(t *testing.T) (*wired, *reconcile.Reconciler) {
 	t.Helper()
 	w := newWired(t)
 	r := w.rotate(t)
@@ -93,7 +93,7 @@ func judged(t *testing.T) (*wired, *reconcile.Reconciler) {
 }
 
 func TestKind1AVerdictOnTheTokenEndsAfterADay(t *testing.T) {
-	w, r := judged(t)
+	w, r := rejectedTokenWorld(t)
 	binds := w.registry.Count("CreateUserSourceAccount")
 	clear(w.bad)
 	for range 23 {
@@ -122,7 +122,7 @@ func TestKind1AVerdictMadeInTheFutureOrAtNoTimeDoesNotLastForEver(t *testing.T) 
 		"a while ago, and the daemon was restarted": {func(now time.Time) time.Time { return now.Add(-12 * time.Hour) }, 12 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, _ := judged(t)
+			w, _ := rejectedTokenWorld(t)
 			clear(w.bad)
 			record := w.Records()["pay-gitlab/gitlab"]
 			record.Refused.At = c.at(w.Now)
@@ -188,11 +188,11 @@ func TestKind1ADeclarationThatIsNeverTakenInterruptsLessAndLess(t *testing.T) {
 		t.Skip("simulates a week, which takes half a second")
 	}
 	for _, code := range codes {
-		t.Run("code "+code, func(t *testing.T) { interruptsLessAndLess(t, code) })
+		t.Run("code "+code, func(t *testing.T) { testInterruptionsBecomeRarer(t, code) })
 	}
 }
 
-func interruptsLessAndLess(t *testing.T, code string) {
+func testInterruptionsBecomeRarer(t *testing.T, code string) {
 	t.Helper()
 	w := newWired(t)
 	r := w.reconciler()
@@ -231,7 +231,7 @@ func TestKind1SyncOfTheBindingEndsAVerdictOnItsToken(t *testing.T) {
 		"of the instance as a whole": {"", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, r := judged(t)
+			w, r := rejectedTokenWorld(t)
 			clear(w.bad)
 			w.Now = w.Now.Add(time.Minute)
 			asked(t, r, desire(gitlab()), c.binding)
@@ -318,7 +318,7 @@ func TestKind1ANoToAnyWriteIsTriedAgain(t *testing.T) {
 		"change rule": on(http.MethodPost, "/repos/", "/sourceRepo"),
 		"remove rule": on(http.MethodDelete, "/rules/"),
 	} {
-		all := noes()
+		all := rejections()
 		if sampled() {
 			all = all[:2]
 		}

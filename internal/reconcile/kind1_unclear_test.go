@@ -26,8 +26,8 @@ func bindOf(token string) func(*http.Request) bool {
 // package without the race detector and tries all of them.
 func sampled() bool { return testing.Short() || raceDetector }
 
-// thorough skips a test that simulates hours if only samples are tried.
-func thorough(t *testing.T) {
+// skipIfSampled skips a test that simulates hours if only samples are tried.
+func skipIfSampled(t *testing.T) {
 	t.Helper()
 	if sampled() {
 		t.Skip("takes seconds, and half a minute with the race detector: make e2e runs it")
@@ -47,7 +47,7 @@ func unclearAnswers() map[string]sandbox.Fault {
 // 2 is new. The faults apply to binds of version 2.
 func rotating(t *testing.T, faults ...sandbox.Fault) *lagging {
 	t.Helper()
-	l := quiet(t)
+	l := appliedWorld(t)
 	l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 	for _, f := range faults {
 		if f.Match == nil {
@@ -91,7 +91,7 @@ func (l *lagging) watch(d, every time.Duration) (longest time.Duration) {
 func (l *lagging) unbinds() int { return l.registry.Count("DeleteUserSourceAccount") }
 
 func TestKind1AVersionWithoutAClearAnswerGivesWayToTheOneBefore(t *testing.T) {
-	thorough(t)
+	skipIfSampled(t)
 	for name, f := range unclearAnswers() {
 		for lagName, lag := range map[string]time.Duration{"": 0, ", reads lag": 30 * time.Second} {
 			t.Run(name+lagName, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestKind1AVersionWithoutAClearAnswerGivesWayToTheOneBefore(t *testing.T) {
 }
 
 func TestKind1AVersionWithoutAnEffectGivesWayWhereWritesShowAtOnce(t *testing.T) {
-	thorough(t)
+	skipIfSampled(t)
 	for name, f := range unclearAnswers() {
 		t.Run(name, func(t *testing.T) {
 			l := rotating(t, f)
@@ -137,7 +137,7 @@ func TestKind1AVersionWithoutAnEffectGivesWayWhereWritesShowAtOnce(t *testing.T)
 // TestKind1UnclearAttemptsInterruptBrieflyAndLessAndLess: the first attempt waits
 // for the effect. Later ones bind the previous version at once, and become rare.
 func TestKind1UnclearAttemptsInterruptBrieflyAndLessAndLess(t *testing.T) {
-	thorough(t)
+	skipIfSampled(t)
 	for name, f := range unclearAnswers() {
 		t.Run(name, func(t *testing.T) {
 			l := rotating(t, f)
@@ -186,7 +186,7 @@ func TestKind1WhileTheVersionBeforeIsBoundTheReasonNamesBoth(t *testing.T) {
 // TestKind3AnEffectAfterTheWayBackIsNotTakenForTheVersionBefore makes the bind of
 // version 2 take effect around the time at which version 1 is bound again.
 func TestKind3AnEffectAfterTheWayBackIsNotTakenForTheVersionBefore(t *testing.T) {
-	thorough(t)
+	skipIfSampled(t)
 	unclear := unclearAnswers()
 	for name, late := range unclear {
 		for backName, back := range unclear {
@@ -213,7 +213,7 @@ func TestKind3AnEffectAfterTheWayBackIsNotTakenForTheVersionBefore(t *testing.T)
 // call take a second, so that the effect also comes after the last read and before
 // version 1 is bound again.
 func TestKind3AnEffectBetweenLookAndWayBackIsNotTakenForTheVersionBefore(t *testing.T) {
-	thorough(t)
+	skipIfSampled(t)
 	for name, late := range unclearAnswers() {
 		for after := 122 * time.Second; after <= 134*time.Second; after += 2 * time.Second {
 			t.Run(name+", after "+after.String(), func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestKind3AnEffectBetweenLookAndWayBackIsNotTakenForTheVersionBefore(t *test
 }
 
 func TestKind1ALostBindingIsTriedEveryFewMinutes(t *testing.T) {
-	thorough(t)
+	skipIfSampled(t)
 	for name, f := range unclearAnswers() {
 		t.Run(name, func(t *testing.T) {
 			l := rotating(t, f)

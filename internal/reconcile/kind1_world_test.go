@@ -110,7 +110,7 @@ func bindCall(r *http.Request) bool {
 	return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/sourceAccount")
 }
 
-func noes() []no {
+func rejections() []no {
 	return []no{
 		{403, "InvalidSecurityToken.Expired"},
 		{403, "Forbidden.RAM"},

@@ -40,7 +40,7 @@ func TestKind2AVersionIsCalledBoundOnlyIfItIs(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, pinned %v", name, pinned), func(t *testing.T) {
-				l := quiet(t)
+				l := appliedWorld(t)
 				l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 				if pinned {
 					l.desired = desire(gitlab(func(d *binding.Declaration) { d.Spec.Token.Vault.Version = 2 }))

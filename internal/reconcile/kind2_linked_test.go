@@ -35,7 +35,7 @@ func TestKind2ALinkThatDiffersIsNotLinked(t *testing.T) {
 					if declared {
 						edits = append(edits, flags)
 					}
-					l := quiet(t, edits[1:]...)
+					l := appliedWorld(t, edits[1:]...)
 					l.desired = desire(gitlab(edits...))
 					l.syncs(1, time.Minute)
 					source := *l.Snapshot().Repositories[0].Source

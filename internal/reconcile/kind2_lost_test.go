@@ -16,7 +16,7 @@ func TestKind2WhatWasLostStaysLost(t *testing.T) {
 	for _, code := range []string{"SOURCE_ACCOUNT_TOKEN_INVALID", "Forbidden.RAM", "SystemBusy"} {
 		for _, restart := range []bool{false, true} {
 			t.Run(code, func(t *testing.T) {
-				l := quiet(t)
+				l := appliedWorld(t)
 				l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 				l.registry.Faults.Add(sandbox.Fault{
 					Status: http.StatusForbidden, ContentType: "application/json;charset=utf-8",

@@ -46,7 +46,7 @@ func TestKind2ARuleThatAPersonChangedIsDrift(t *testing.T) {
 			},
 		} {
 			t.Run(mode+", "+name, func(t *testing.T) {
-				l := quiet(t)
+				l := appliedWorld(t)
 				l.desired = desire(gitlab(enter))
 				l.syncs(1, time.Minute)
 				drifts := func(when string) {
@@ -95,7 +95,7 @@ func TestKind2ReportAppliesWhatACommitChangesBesideDrift(t *testing.T) {
 		"removed":            func(l *lagging) { l.removesRule() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := quiet(t, reports, next)
+			l := appliedWorld(t, reports, next)
 			drift(l)
 			l.syncs(1, time.Minute)
 			l.desired = desire(gitlab(reports, source, trigger))
@@ -130,7 +130,7 @@ func TestKind2ARuleThatAPersonChangedMayBeDeclared(t *testing.T) {
 	}
 	tagged := func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].ImageTag = "released" }
 	for _, mode := range []func(*binding.Declaration){reports, func(*binding.Declaration) {}} {
-		l := quiet(t, mode)
+		l := appliedWorld(t, mode)
 		l.changesRule(func(r *sandbox.ImageRule) { r.PushName, r.ImageTag = "release", "released" })
 		l.desired = desire(gitlab(mode, release, tagged))
 		l.ends()

@@ -13,7 +13,7 @@ import (
 // binds of the token without doing them.
 func acknowledged(t *testing.T, policy binding.DriftPolicy, binds int) *lagging {
 	t.Helper()
-	l := quiet(t, func(d *binding.Declaration) { d.Spec.DriftPolicy = policy })
+	l := appliedWorld(t, func(d *binding.Declaration) { d.Spec.DriftPolicy = policy })
 	l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 	l.registry.Faults.Add(sandbox.Fault{
 		Times: binds, Status: 200, ContentType: "application/json;charset=utf-8", Match: bindCall,

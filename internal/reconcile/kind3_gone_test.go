@@ -14,7 +14,7 @@ import (
 // Neither is certain, so the status says neither that it is kept nor that it is
 // gone.
 func TestKind3WhatTheRegistrySaysIsGoneIsNotVisibleYet(t *testing.T) {
-	unready := func(l *lagging, of ...binding.ConditionType) {
+	requireNotReady := func(l *lagging, of ...binding.ConditionType) {
 		for _, c := range of {
 			if c := conditionOf(l.t, l.r, "pay-gitlab", c); c.Status != binding.Unclear || c.Reason != "NotVisibleYet" {
 				l.t.Errorf("%s is %s (%s): %s", c.Type, c.Status, c.Reason, text(c.Message))
@@ -67,7 +67,7 @@ func TestKind3WhatTheRegistrySaysIsGoneIsNotVisibleYet(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := quiet(t, unbinds)
+			l := appliedWorld(t, unbinds)
 			l.Passes(time.Hour)
 			l.SetReadLag(sandbox.ReadLag{Object: tt.lags, By: 50 * time.Second})
 			tt.gone(l)
@@ -79,7 +79,7 @@ func TestKind3WhatTheRegistrySaysIsGoneIsNotVisibleYet(t *testing.T) {
 			if e := l.RetryStates()["pay-gitlab"]; e.Failed != nil || len(e.Repairs) > 0 {
 				t.Errorf("a failure or a repair is counted: %+v", e)
 			}
-			unready(l, tt.about...)
+			requireNotReady(l, tt.about...)
 			l.Passes(time.Minute)
 			tt.ends(l)
 		})

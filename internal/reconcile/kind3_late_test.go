@@ -58,14 +58,14 @@ func TestKind3TwoPushesWithinTheLag(t *testing.T) {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s, taken back %v, every other read %v, restart %v", name, back, flip, restart), func(t *testing.T) {
-						l := quiet(t, unbinds)
+						l := appliedWorld(t, unbinds)
 						l.SetReadLag(sandbox.ReadLag{By: 30 * time.Second, Flip: flip})
 						if tt.rotates {
 							l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 						}
 						l.desired = desire(gitlab(unbinds, tt.change))
 						l.sync()
-						l.truthful()
+						l.requireTrueOnlyIfMet()
 						if restart {
 							l.r = l.restarted()
 						}
@@ -78,7 +78,7 @@ func TestKind3TwoPushesWithinTheLag(t *testing.T) {
 						l.desired = desire(gitlab(unbinds, tt.change))
 						l.checked(20, 5*time.Second)
 						l.ends()
-						l.truthful()
+						l.requireTrueOnlyIfMet()
 					})
 				}
 			}
@@ -100,7 +100,7 @@ func TestKind3TheLateEffectOfAWriteIsNoTruth(t *testing.T) {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s, and %s, the effect comes after %s, restart %v", name, then, after, restart), func(t *testing.T) {
-						l := quiet(t, unbinds)
+						l := appliedWorld(t, unbinds)
 						l.registry.Faults.Add(sandbox.Fault{
 							Times: 1, EffectAfter: after, Status: http.StatusGatewayTimeout,
 							Match: func(r *http.Request) bool { return r.Method == tt.method && strings.Contains(r.URL.Path, tt.path) },
@@ -124,7 +124,7 @@ func TestKind3TheLateEffectOfAWriteIsNoTruth(t *testing.T) {
 						}
 						l.checked(12, 10*time.Second)
 						l.ends()
-						l.truthful()
+						l.requireTrueOnlyIfMet()
 					})
 				}
 			}
@@ -137,12 +137,12 @@ func (l *lagging) checked(n int, every time.Duration) {
 	l.t.Helper()
 	for range n {
 		l.syncs(1, every)
-		l.truthful()
+		l.requireTrueOnlyIfMet()
 	}
 }
 
-// truthful requires that conditions are True only if they are met in the registry.
-func (l *lagging) truthful() {
+// requireTrueOnlyIfMet requires that conditions are True only if they are met in the registry.
+func (l *lagging) requireTrueOnlyIfMet() {
 	l.t.Helper()
 	has := l.Peek()
 	for _, d := range l.desired.Declarations {

@@ -12,7 +12,7 @@ import (
 // unbound, although a person has bound it again. The registry refuses our bind
 // because it is bound.
 func TestKind3NothingIsLostThatWeDidNotUnbind(t *testing.T) {
-	l := quiet(t)
+	l := appliedWorld(t)
 	l.SetReadLag(sandbox.ReadLag{By: 50 * time.Second})
 	l.ConsoleUnbind("gitlab")
 	l.Passes(time.Minute)

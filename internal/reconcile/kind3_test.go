@@ -28,11 +28,11 @@ func late(method, path string, after time.Duration, cut bool) sandbox.Fault {
 // not show yet is neither repeated nor counted as drift.
 func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 	t.Run("a rule that reads show after 5 s, two pushes within them", func(t *testing.T) {
-		l := quiet(t)
+		l := appliedWorld(t)
 		l.SetReadLag(sandbox.ReadLag{By: 5 * time.Second})
 		l.desired = desire(gitlab(next))
 		l.sync()
-		l.unready("pay-gitlab")
+		l.requireNotReady("pay-gitlab")
 		l.desired.Revision = "r2"
 		l.syncs(6, 400*time.Millisecond)
 		l.ends()
@@ -42,7 +42,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		l := newLagging(t, gitlab())
 		l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
 		l.sync()
-		l.unready("pay-gitlab")
+		l.requireNotReady("pay-gitlab")
 		l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 		l.syncs(6, 10*time.Second)
 		l.ends()
@@ -52,7 +52,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		l.called("CreateUserSourceAccount", 2)
 	})
 	t.Run("reads that go back and forth", func(t *testing.T) {
-		l := quiet(t)
+		l := appliedWorld(t)
 		l.SetReadLag(sandbox.ReadLag{By: time.Minute, Flip: true})
 		l.desired = desire(gitlab(next))
 		l.sync()
@@ -62,7 +62,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		l.called("UpdateRepoSourceRepo", 1)
 	})
 	t.Run("an old value of a changed rule and link", func(t *testing.T) {
-		l := quiet(t)
+		l := appliedWorld(t)
 		l.SetReadLag(sandbox.ReadLag{By: 30 * time.Second})
 		l.desired = desire(gitlab(func(d *binding.Declaration) {
 			d.Spec.Repositories[0].Trigger = binding.Manual
@@ -92,7 +92,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 func TestKind3AWriteWithoutAnAnswerIsNotRepeatedTooSoon(t *testing.T) {
 	const rules, accounts = "/repos/pay/api/rules", "/users/sourceAccount"
 	t.Run("a rule whose effect comes 15 s after a 504", func(t *testing.T) {
-		l := quiet(t)
+		l := appliedWorld(t)
 		l.registry.Faults.Add(late(http.MethodPut, rules, 15*time.Second, false))
 		l.desired = desire(gitlab(next))
 		l.sync()
@@ -101,7 +101,7 @@ func TestKind3AWriteWithoutAnAnswerIsNotRepeatedTooSoon(t *testing.T) {
 		l.called("CreateRepoBuildRule", 3)
 	})
 	t.Run("a rule whose effect comes 80 s after the connection was cut", func(t *testing.T) {
-		l := quiet(t)
+		l := appliedWorld(t)
 		l.registry.Faults.Add(late(http.MethodPut, rules, 80*time.Second, true))
 		l.desired = desire(gitlab(next))
 		l.sync()
@@ -122,7 +122,7 @@ func TestKind3AWriteWithoutAnAnswerIsNotRepeatedTooSoon(t *testing.T) {
 		l.called("CreateUserSourceAccount", 2)
 	})
 	t.Run("a write without any effect is repeated in the end", func(t *testing.T) {
-		l := quiet(t)
+		l := appliedWorld(t)
 		l.registry.Faults.Add(sandbox.Fault{Times: 1, Status: http.StatusGatewayTimeout, Match: func(r *http.Request) bool { return r.Method == http.MethodPut }})
 		l.desired = desire(gitlab(next))
 		l.sync()
@@ -132,7 +132,7 @@ func TestKind3AWriteWithoutAnAnswerIsNotRepeatedTooSoon(t *testing.T) {
 		l.called("CreateRepoBuildRule", 4)
 	})
 	t.Run("an unbind whose effect comes 15 s after a 504", func(t *testing.T) {
-		l := quiet(t, unbinds)
+		l := appliedWorld(t, unbinds)
 		l.registry.Faults.Add(sandbox.Fault{
 			Times: 1, EffectAfter: 15 * time.Second, Status: http.StatusGatewayTimeout,
 			Match: func(r *http.Request) bool {
@@ -156,7 +156,7 @@ func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("a rebind of somebody's account, unbound late (cut %v)%s, while reads go back and forth", cut, name), func(t *testing.T) {
-				l := quiet(t)
+				l := appliedWorld(t)
 				l.SetReadLag(sandbox.ReadLag{By: 88 * time.Second, Flip: true})
 				l.ConsoleBind("gitlab", l.Accounts()[0].Address, l.Accounts()[0].Username)
 				l.Passes(3 * time.Minute)
@@ -175,11 +175,11 @@ func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 		}
 	}
 	t.Run("the old account is shown after a rebind", func(t *testing.T) {
-		l := quiet(t)
+		l := appliedWorld(t)
 		l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
 		l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 		l.sync()
-		l.unready("pay-gitlab")
+		l.requireNotReady("pay-gitlab")
 		l.syncs(12, 3*time.Second)
 		l.ends()
 		l.called("CreateUserSourceAccount", 2)
@@ -194,7 +194,7 @@ func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprint("an account of several rebinds ago is shown after a rebind: ", rotations, flip), func(t *testing.T) {
-				l := quiet(t)
+				l := appliedWorld(t)
 				l.SetReadLag(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second, Flip: flip})
 				for n := range rotations {
 					l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], fmt.Sprint("canary-gitlab-", n+2))
@@ -218,7 +218,7 @@ func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 // unbound again nor mistaken for the one that is declared now.
 func TestKind3AnAccountShownAfterItWasUnboundIsNotOurs(t *testing.T) {
 	t.Run("an account that is shown after it was unbound", func(t *testing.T) {
-		l := quiet(t, unbinds)
+		l := appliedWorld(t, unbinds)
 		l.SetReadLag(sandbox.ReadLag{By: 30 * time.Second})
 		l.desired = desire()
 		l.sync()
@@ -228,7 +228,7 @@ func TestKind3AnAccountShownAfterItWasUnboundIsNotOurs(t *testing.T) {
 		l.called("DeleteRepoBuildRule", 2)
 	})
 	t.Run("an account that is shown after it was unbound, and declared again", func(t *testing.T) {
-		l := quiet(t, unbinds, func(d *binding.Declaration) { d.Spec.Repositories = nil })
+		l := appliedWorld(t, unbinds, func(d *binding.Declaration) { d.Spec.Repositories = nil })
 		l.SetReadLag(sandbox.ReadLag{By: 30 * time.Second})
 		l.desired = desire()
 		l.sync()
@@ -313,8 +313,8 @@ func TestKind3NothingIsWrittenTwice(t *testing.T) {
 			l.sync()
 			once()
 		}
-		for _, unrest := range l.unrest() {
-			r.Error(unrest)
+		for _, unsettled := range l.unsettled() {
+			r.Error(unsettled)
 		}
 		if !l.TokenIs("gitlab", fmt.Sprintf("canary-gitlab-%d", versions)) {
 			r.Errorf("version %d is not bound", versions)

@@ -15,7 +15,7 @@ import (
 // different Dockerfile. It belongs to the person, so it is not changed without
 // adopt: true.
 func TestKind3APersonsRuleIsNotTheEffectOfOurs(t *testing.T) {
-	l := quiet(t)
+	l := appliedWorld(t)
 	l.registry.Faults.Add(sandbox.Fault{Times: 1, Status: http.StatusGatewayTimeout, Match: func(r *http.Request) bool {
 		return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/rules")
 	}})
@@ -43,7 +43,7 @@ func TestKind3And12AClockSetBackDoesNotEndAnOpenWrite(t *testing.T) {
 	for name, back := range map[string]time.Duration{"an hour": -time.Hour, "30 days": -30 * 24 * time.Hour} {
 		for what, lost := range map[string]bool{"the answer is lost": true, "it is answered": false} {
 			t.Run(name+", "+what, func(t *testing.T) {
-				l := quiet(t)
+				l := appliedWorld(t)
 				l.registry.Faults.Add(sandbox.Fault{Times: 1, DropResponse: true, Match: func(r *http.Request) bool {
 					return lost && r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/rules")
 				}})

@@ -129,8 +129,8 @@ func TestKind3WhatIsThereAndNeverShownFails(t *testing.T) {
 	}
 	l.SetReadLag()
 	l.syncs(2, 40*time.Minute)
-	for _, unrest := range l.unrest() {
-		t.Errorf("in the end: %s", unrest)
+	for _, unsettled := range l.unsettled() {
+		t.Errorf("in the end: %s", unsettled)
 	}
 	if e := l.RetryStates()["pay-gitlab"]; !e.ContradictedSince.IsZero() {
 		t.Errorf("the registry says so since %s", e.ContradictedSince)

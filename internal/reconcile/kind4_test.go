@@ -21,7 +21,7 @@ func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
 		"the same": main, "another Dockerfile": old, "another branch": dev,
 	} {
 		t.Run("a person adds "+name, func(t *testing.T) {
-			l := quiet(t)
+			l := appliedWorld(t)
 			l.ConsoleAddRule("pay/api", rule)
 			result := l.sync()
 			if !slices.ContainsFunc(result.Outcomes, func(o plan.Outcome) bool { return o.Action.Cause == plan.CauseDuplicateRule }) {
@@ -41,7 +41,7 @@ func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
 		})
 	}
 	t.Run("ours, made twice", func(t *testing.T) {
-		l := quiet(t)
+		l := appliedWorld(t)
 		l.ConsoleAddRule("pay/api", old)
 		rules := l.Snapshot().Repositories[0].Rules
 		second := rules[len(rules)-1]
@@ -90,7 +90,7 @@ func TestKind4AnotherRuleForAnImageTagHoldsNothingUp(t *testing.T) {
 		}, 0, 2, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := quiet(t)
+			l := appliedWorld(t)
 			tt.change(l)
 			l.ConsoleAddRule("pay/api", main)
 			l.syncs(3, time.Minute)
@@ -120,7 +120,7 @@ func TestKind4ARuleThatMayNotBeRemovedHasNoSecond(t *testing.T) {
 	} {
 		for what, edit := range map[string]func(*binding.Declaration){"another branch": branch, "a tag instead": pushed} {
 			t.Run(name+", "+what, func(t *testing.T) {
-				l := quiet(t)
+				l := appliedWorld(t)
 				l.desired = desire(gitlab(edit))
 				hold(&l.desired)
 				l.syncs(3, time.Minute)
@@ -163,7 +163,7 @@ func TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice(t *testing.T) {
 	} {
 		for name, rule := range rules {
 			t.Run(mode+", "+name, func(t *testing.T) {
-				l := quiet(t)
+				l := appliedWorld(t)
 				enter(l)
 				l.sync()
 				if c := conditionOf(t, l.r, "pay-gitlab", binding.RulesCurrent); c.Status != binding.True {

@@ -12,7 +12,7 @@ import (
 // and not only after the next sync. The time of the next attempt is the one in the
 // message.
 func TestKind5WhatWeBoundAgainOurselvesIsKnown(t *testing.T) {
-	_, r := judged(t)
+	_, r := rejectedTokenWorld(t)
 	for of, want := range map[binding.ConditionType]string{
 		binding.TokenFresh: "NewerVersion", binding.TokenValid: "Answered",
 	} {

@@ -50,8 +50,8 @@ func TestKind5AnAccountThatIsFirstShownLate(t *testing.T) {
 					t.Errorf("%s is not bound in the end", token)
 				}
 				l.called("CreateUserSourceAccount", (version+1)*tt.binds)
-				for _, unrest := range l.unrest() {
-					t.Error(unrest)
+				for _, unsettled := range l.unsettled() {
+					t.Error(unsettled)
 				}
 			}
 		})

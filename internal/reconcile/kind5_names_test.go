@@ -12,7 +12,7 @@ import (
 // declared, with the same secret. The registry rejects it, and the previous account
 // is bound again. After a day, it is tried again, as the message says.
 func TestKind1AVerdictEndsAlsoWhereTheSameVersionIsTheWayBack(t *testing.T) {
-	l := quiet(t)
+	l := appliedWorld(t)
 	l.registry.Faults.Add(sandbox.Fault{
 		Times: 1, Status: 400, ContentType: "application/json", Body: `{"requestId":"r","code":"SOURCE_ACCOUNT_INVALID","message":"no"}`, Match: bindCall,
 	})
@@ -34,7 +34,7 @@ func TestKind1AVerdictEndsAlsoWhereTheSameVersionIsTheWayBack(t *testing.T) {
 func TestKind5ABindingThatGetsItsFirstNameBackIsKnown(t *testing.T) {
 	reports := func(d *binding.Declaration) { d.Spec.DriftPolicy = binding.Report }
 	renamed := func(d *binding.Declaration) { d.Name = "renamed" }
-	l := quiet(t)
+	l := appliedWorld(t)
 	l.ConsoleBind("gitlab", gitlab().Spec.Address, gitlab().Spec.Username)
 	l.desired = desire(gitlab(renamed))
 	l.syncs(4, 5*time.Minute)
@@ -43,8 +43,8 @@ func TestKind5ABindingThatGetsItsFirstNameBackIsKnown(t *testing.T) {
 	}
 	l.desired = desire(gitlab(reports))
 	l.syncs(4, 5*time.Minute)
-	for _, unrest := range l.unrest() {
-		t.Error(unrest)
+	for _, unsettled := range l.unsettled() {
+		t.Error(unsettled)
 	}
 	for _, s := range l.r.Statuses() {
 		if s.Name != "pay-gitlab" {
@@ -60,7 +60,7 @@ func TestKind2NoVersionIsShownWhereNothingIsBound(t *testing.T) {
 		"somebody else":      func(l *lagging) { l.ConsoleBind("gitlab", gitlab().Spec.Address, "eve") },
 		"with another token": func(l *lagging) { l.ConsoleBind("gitlab", gitlab().Spec.Address, gitlab().Spec.Username) },
 	} {
-		l := quiet(t, func(d *binding.Declaration) { d.Spec.DriftPolicy = binding.Report })
+		l := appliedWorld(t, func(d *binding.Declaration) { d.Spec.DriftPolicy = binding.Report })
 		person(l)
 		l.syncs(2, 5*time.Minute)
 		s, _ := l.r.Status("pay-gitlab")

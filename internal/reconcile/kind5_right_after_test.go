@@ -24,7 +24,7 @@ func TestKind5AnAccountThatAPersonBindsRightAfterOurBind(t *testing.T) {
 	} {
 		for _, after := range []time.Duration{6 * time.Second, 10 * time.Second, 28 * time.Second} {
 			t.Run(name+", "+after.String(), func(t *testing.T) {
-				l := quiet(t)
+				l := appliedWorld(t)
 				l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 				if tt.fault.Status != 0 || tt.fault.Cut || tt.fault.DropResponse {
 					tt.fault.Times, tt.fault.Match = 1, bindCall
@@ -39,7 +39,7 @@ func TestKind5AnAccountThatAPersonBindsRightAfterOurBind(t *testing.T) {
 				l.syncs(12, time.Minute)
 				l.syncs(6, time.Hour)
 				if !l.TokenIs("gitlab", "canary-gitlab-2") {
-					t.Errorf("another token is bound than version 2, which %d of the record says; %v", l.Records()["pay-gitlab/gitlab"].TokenVersion, l.unrest())
+					t.Errorf("another token is bound than version 2, which %d of the record says; %v", l.Records()["pay-gitlab/gitlab"].TokenVersion, l.unsettled())
 				}
 			})
 		}

@@ -14,7 +14,7 @@ import (
 // between its removal and the addition, and the window closes. The rule is added
 // anyway, just as an account that we unbound is bound again.
 func TestKind7TheSecondHalfDoesNotWaitForAWindow(t *testing.T) {
-	w, r, d := diedBetweenHalves(t)
+	w, r, d := crashedBetweenHalves(t)
 	for range 3 {
 		w.Passes(5 * time.Minute)
 		result := sync1(t, r, d)
@@ -27,10 +27,10 @@ func TestKind7TheSecondHalfDoesNotWaitForAWindow(t *testing.T) {
 	}
 }
 
-// diedBetweenHalves is a world in which a rule is replaced and the process ended
+// crashedBetweenHalves is a world in which a rule is replaced and the process ended
 // between its removal and the addition. It returns a new reconciler and what is
 // declared. The windows are closed.
-func diedBetweenHalves(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
+func crashedBetweenHalves(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 	t.Helper()
 	w := newWorld()
 	r := windowed(w, nightly(t))

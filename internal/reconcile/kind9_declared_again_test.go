@@ -76,7 +76,7 @@ func TestKind9WhatIsDeclaredAgainIsNoDrift(t *testing.T) {
 		for _, gone := range tt.gone {
 			for _, policy := range []binding.DriftPolicy{binding.Correct, binding.Report} {
 				t.Run(fmt.Sprintf("%s, %s, %s", name, gone, policy), func(t *testing.T) {
-					l := quiet(t, func(d *binding.Declaration) { d.Spec.DriftPolicy = policy })
+					l := appliedWorld(t, func(d *binding.Declaration) { d.Spec.DriftPolicy = policy })
 					declared := l.desired
 					l.desired = undeclared()[gone]
 					l.syncs(3, 3*time.Minute)
@@ -108,7 +108,7 @@ func TestKind9WhatIsDeclaredAgainAndAppliedIsDeclared(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := quiet(t)
+			l := appliedWorld(t)
 			declared := l.desired
 			l.desired = desire()
 			l.syncs(2, 3*time.Minute)
@@ -130,7 +130,7 @@ func TestKind9WhatIsDeclaredAgainAndAppliedIsDeclared(t *testing.T) {
 // TestKind9WhatIsDeclaredAgainIsNoRepair: a commit declares again what a person
 // removed meanwhile. It waits for a window, even if repairs do not.
 func TestKind9WhatIsDeclaredAgainIsNoRepair(t *testing.T) {
-	l := quiet(t)
+	l := appliedWorld(t)
 	declared := l.desired
 	l.desired = desire()
 	l.syncs(2, 3*time.Minute)

@@ -12,7 +12,7 @@ import (
 // image repository that we linked, and it is removed from the declaration. What a
 // person links there later is the person's.
 func TestKind9ALinkThatAPersonRemovedIsNotOursWhenItComesBack(t *testing.T) {
-	l := quiet(t, unbinds)
+	l := appliedWorld(t, unbinds)
 	l.ConsoleUnlink("pay/api")
 	l.desired = desire(gitlab(unbinds, func(d *binding.Declaration) { d.Spec.Repositories = []binding.Repository{} }))
 	l.syncs(3, 5*time.Minute)

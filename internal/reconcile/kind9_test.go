@@ -47,7 +47,7 @@ func TestKind9RemovalRemembersWhatItMade(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := quiet(t, func(d *binding.Declaration) { d.Spec.DeletionPolicy = tt.policy })
+			l := appliedWorld(t, func(d *binding.Declaration) { d.Spec.DeletionPolicy = tt.policy })
 			tt.person(l)
 			l.desired = desire()
 			l.syncs(6, 40*time.Second)
@@ -75,7 +75,7 @@ func TestKind9WhatIsTakenBackIsMadeAgain(t *testing.T) {
 	}
 	rules := func(l *lagging) int { return len(l.Snapshot().Repositories[0].Rules) }
 	t.Run("an image repository that is dropped and declared again", func(t *testing.T) {
-		l := quiet(t, unbinds)
+		l := appliedWorld(t, unbinds)
 		l.desired = desire(gitlab(unbinds, func(d *binding.Declaration) { d.Spec.Repositories = []binding.Repository{} }))
 		l.ConsoleUnlink("pay/api")
 		l.syncs(2, time.Second)
@@ -86,7 +86,7 @@ func TestKind9WhatIsTakenBackIsMadeAgain(t *testing.T) {
 		l.ends()
 	})
 	t.Run("a removal that the registry takes back", func(t *testing.T) {
-		l := quiet(t, unbinds)
+		l := appliedWorld(t, unbinds)
 		made := l.Snapshot().Repositories[0].Rules
 		l.desired = desire()
 		l.sync()
@@ -107,7 +107,7 @@ func TestKind9WhatIsTakenBackIsMadeAgain(t *testing.T) {
 // TestKind9RemovedBindingsAreForgotten checks that a removed binding is forgotten
 // once nothing is left of it.
 func TestKind9RemovedBindingsAreForgotten(t *testing.T) {
-	l := quiet(t, unbinds)
+	l := appliedWorld(t, unbinds)
 	l.desired = desire()
 	l.sync()
 	if r := l.Records()["pay-gitlab/gitlab"]; !r.Removed || r.Managed {

@@ -18,7 +18,7 @@ func TestKind9APersonsLinkIsNotOurs(t *testing.T) {
 		"before the next sync, which comes later":           10 * time.Minute,
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := quiet(t, unbinds)
+			l := appliedWorld(t, unbinds)
 			l.desired = desire(gitlab(unbinds, dropped))
 			l.sync()
 			if source := l.Snapshot().Repositories[0].Source; source != nil {

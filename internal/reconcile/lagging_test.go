@@ -104,13 +104,13 @@ func (l *lagging) syncs(n int, every time.Duration) {
 func (l *lagging) ends() {
 	l.t.Helper()
 	l.syncs(8, 40*time.Second)
-	for _, unrest := range l.unrest() {
-		l.t.Error(unrest)
+	for _, unsettled := range l.unsettled() {
+		l.t.Error(unsettled)
 	}
 }
 
-// unrest returns what is not settled.
-func (l *lagging) unrest() []string {
+// unsettled returns what is not settled.
+func (l *lagging) unsettled() []string {
 	all := l.builtTwice()
 	p, err := l.r.Plan(l.t.Context(), l.desired, binding.DepthPreflight)
 	if err != nil {
@@ -151,9 +151,9 @@ func (l *lagging) called(operation string, want int) {
 	}
 }
 
-// unready requires that a binding is not ready because the registry does not show a
+// requireNotReady requires that a binding is not ready because the registry does not show a
 // write yet.
-func (l *lagging) unready(name string) {
+func (l *lagging) requireNotReady(name string) {
 	l.t.Helper()
 	if c := conditionOf(l.t, l.r, name, binding.Ready); c.Status == binding.True || c.Reason != "NotVisibleYet" {
 		l.t.Errorf("Ready is %s (%s): %s; want NotVisibleYet", c.Status, c.Reason, text(c.Message))
@@ -168,8 +168,8 @@ func next(d *binding.Declaration) {
 
 func unbinds(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
 
-// quiet is a world in which a declaration was applied long ago.
-func quiet(t *testing.T, edit ...func(*binding.Declaration)) *lagging {
+// appliedWorld is a world in which a declaration was applied long ago.
+func appliedWorld(t *testing.T, edit ...func(*binding.Declaration)) *lagging {
 	t.Helper()
 	l := newLagging(t, gitlab(edit...))
 	l.sync()

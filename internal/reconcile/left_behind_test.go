@@ -63,7 +63,7 @@ func TestAnAnnouncedRuleStaysDueWhileNothingAnswers(t *testing.T) {
 			d.Broken, d.Declarations = []string{d.Declarations[0].File}, nil
 		},
 	} {
-		w, r, d := diedBetweenHalves(t)
+		w, r, d := crashedBetweenHalves(t)
 		less := d
 		first(w, &less)
 		sync1(t, r, less)

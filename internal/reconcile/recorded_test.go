@@ -44,7 +44,7 @@ func elsewhere(t *testing.T, w *world, seen *plan.Round, d plan.Desired) plan.Pl
 	return p.Plan
 }
 
-func sighting(t *testing.T, r *reconcile.Reconciler) *plan.Round {
+func observedRound(t *testing.T, r *reconcile.Reconciler) *plan.Round {
 	t.Helper()
 	seen, err := r.Current(t.Context())
 	if err != nil {
@@ -77,7 +77,7 @@ func TestAPlanOfWhatWasSeenIsTheOneOfWhoSawIt(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
-	seen := sighting(t, r)
+	seen := observedRound(t, r)
 	if !seen.Observed.Equal(w.Clock()) || len(seen.Declarations) != 2 || len(seen.Records) != 2 {
 		t.Errorf("%+v", seen)
 	}
@@ -109,7 +109,7 @@ func TestARotationAndItsCheckAreSeenElsewhere(t *testing.T) {
 	if _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight); err != nil {
 		t.Fatal(err)
 	}
-	seen := sighting(t, r)
+	seen := observedRound(t, r)
 	if got := codes(elsewhere(t, w, seen, desire(gitlab()))); got["gitlab-token-scope"] != 1 {
 		t.Errorf("what the code host said is lost: %v", got)
 	}
@@ -124,7 +124,7 @@ func TestWhatWasNotLookedAtIsUnknownAndNoFailure(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab()))
-	seen := sighting(t, r)
+	seen := observedRound(t, r)
 	more := gitlab(func(d *binding.Declaration) {
 		d.Spec.Repositories = append(d.Spec.Repositories, binding.Repository{Image: "pay/web", Source: "pay/web", Trigger: binding.Auto})
 	})
@@ -162,7 +162,7 @@ func TestWhatDidNotAnswerIsUnknownElsewhereToo(t *testing.T) {
 	if _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), binding.DepthLive); err != nil {
 		t.Fatal(err)
 	}
-	p := elsewhere(t, w, sighting(t, r), desire())
+	p := elsewhere(t, w, observedRound(t, r), desire())
 	want := map[string]plan.Kind{"pay-gitlab account": plan.Noop, "pay-codeup account": plan.Noop}
 	if diff := cmp.Diff(want, kinds(p)); diff != "" || codes(p)["observation-unknown"] != 1 {
 		t.Errorf("(-want +got)\n%s\n%v", diff, p.Findings)
@@ -178,7 +178,7 @@ func TestWhatWeChangedIsLookedAtOnceMore(t *testing.T) {
 	sync1(t, r, desire(gitlab()))
 	w.Now = w.Now.Add(time.Minute)
 	asked := w.Count("account gitlab")
-	seen := sighting(t, r)
+	seen := observedRound(t, r)
 	if seen.Observation.Accounts[binding.GitLab].Account == nil || !seen.Observed.Equal(w.Clock()) {
 		t.Errorf("what was bound since is not seen: %+v at %s", seen.Observation.Accounts, seen.Observed)
 	}
@@ -188,7 +188,7 @@ func TestWhatWeChangedIsLookedAtOnceMore(t *testing.T) {
 	if p := elsewhere(t, w, seen, desire(gitlab())); p.HasChanges() {
 		t.Errorf("applied, and something is due: %v", kinds(p))
 	}
-	sighting(t, r)
+	observedRound(t, r)
 	if got := w.Count("account gitlab") - asked; got != 1 {
 		t.Errorf("the registry was asked %d times, want once", got)
 	}

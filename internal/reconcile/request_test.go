@@ -14,10 +14,10 @@ import (
 
 // ask asks a loop for a sync and returns the outcomes that are reported for it.
 func ask(l *reconcile.Loop, name string) *[]reconcile.Synced {
-	told := new([]reconcile.Synced)
-	l.RequestSync(reconcile.Request{Binding: name, Done: func(s reconcile.Synced) { *told = append(*told, s) }})
+	answers := new([]reconcile.Synced)
+	l.RequestSync(reconcile.Request{Binding: name, Done: func(s reconcile.Synced) { *answers = append(*answers, s) }})
 	synctest.Wait()
-	return told
+	return answers
 }
 
 func TestWhoAsksIsToldOfASyncThatBeganAfter(t *testing.T) {
@@ -32,20 +32,20 @@ func TestWhoAsksIsToldOfASyncThatBeganAfter(t *testing.T) {
 				<-release
 			}
 		})
-		if told := *ask(l, ""); len(told) != 1 || !errors.Is(told[0].Err, reconcile.ErrNoSnapshot) {
-			t.Fatalf("without a snapshot: %+v", told)
+		if answers := *ask(l, ""); len(answers) != 1 || !errors.Is(answers[0].Err, reconcile.ErrNoSnapshot) {
+			t.Fatalf("without a snapshot: %+v", answers)
 		}
 		l.Submit(desire(codeup()))
 		synctest.Wait()
 		// The sync under way may have observed already, so it does not count.
-		told := ask(l, "")
-		if len(*told) != 0 {
-			t.Fatalf("told of the sync under way: %+v", *told)
+		answers := ask(l, "")
+		if len(*answers) != 0 {
+			t.Fatalf("told of the sync under way: %+v", *answers)
 		}
 		close(release)
 		synctest.Wait()
-		if len(*told) != 1 || (*told)[0].Err != nil || (*told)[0].Result.Digest == "" || syncs.Load() != 2 {
-			t.Errorf("%d syncs, told %+v", syncs.Load(), *told)
+		if len(*answers) != 1 || (*answers)[0].Err != nil || (*answers)[0].Result.Digest == "" || syncs.Load() != 2 {
+			t.Errorf("%d syncs, told %+v", syncs.Load(), *answers)
 		}
 	})
 }
@@ -57,12 +57,12 @@ func TestAnAskForOneBindingLeavesTheOthersPauses(t *testing.T) {
 		l, _ := loop(t, w, nil)
 		l.Submit(desire(codeup(), gitlab()))
 		synctest.Wait()
-		told := ask(l, codeup().Name)
+		answers := ask(l, codeup().Name)
 		if c, g := w.Count("bind codeup"), w.Count("bind gitlab"); c != 2 || g != 1 {
 			t.Errorf("codeup was tried %d times, want 2; gitlab %d, want 1", c, g)
 		}
-		if len(*told) != 1 || (*told)[0].Result.Count(plan.Failed) != 1 || (*told)[0].Result.Count(plan.Held) == 0 {
-			t.Errorf("told %+v, want one failed and the others held", *told)
+		if len(*answers) != 1 || (*answers)[0].Result.Count(plan.Failed) != 1 || (*answers)[0].Result.Count(plan.Held) == 0 {
+			t.Errorf("told %+v, want one failed and the others held", *answers)
 		}
 		ask(l, "")
 		if c, g := w.Count("bind codeup"), w.Count("bind gitlab"); c != 3 || g != 2 {
@@ -82,8 +82,8 @@ func TestWhoAsksALoopThatEndsIsToldSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.RequestSync(reconcile.Request{Done: func(s reconcile.Synced) { after <- s }})
-	for name, told := range map[string]chan reconcile.Synced{"before": before, "after": after} {
-		if s := <-told; s.Err == nil {
+	for name, answers := range map[string]chan reconcile.Synced{"before": before, "after": after} {
+		if s := <-answers; s.Err == nil {
 			t.Errorf("asked %s it ended: no error", name)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"reconciler/internal/status"
 )
 
-// fightOn unbinds the account after every repair and syncs every ten minutes.
-func (w *world) fightOn(t *testing.T, r *reconcile.Reconciler, d plan.Desired, rounds int) {
+// undoRepairs unbinds the account after every repair and syncs every ten minutes.
+func (w *world) undoRepairs(t *testing.T, r *reconcile.Reconciler, d plan.Desired, rounds int) {
 	t.Helper()
 	for range rounds {
 		w.ConsoleUnbinds(binding.GitLab)
@@ -36,7 +36,7 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 	r := reconcile.New(o)
 	d := desire(gitlab(), codeup())
 	synced(t, r, d)
-	w.fightOn(t, r, d, 12)
+	w.undoRepairs(t, r, d, 12)
 	if got := w.Effects["bind gitlab"]; got != 6 {
 		t.Errorf("bound %d times, want once and 5 repairs", got)
 	}
@@ -87,7 +87,7 @@ func TestTheCountOfRepairsSurvivesARestart(t *testing.T) {
 	d := desire(gitlab())
 	synced(t, reconcile.New(w.options()), d)
 	for range 12 {
-		w.fightOn(t, reconcile.New(w.options()), d, 1)
+		w.undoRepairs(t, reconcile.New(w.options()), d, 1)
 	}
 	if got := w.Effects["bind gitlab"]; got != 6 {
 		t.Errorf("with a restart before every look, bound %d times, want once and 5 repairs", got)
@@ -112,15 +112,15 @@ func TestSlowDriftIsNoFight(t *testing.T) {
 	}
 }
 
-// fought is a world in which repairs have stopped, because drift comes back after
+// flappingWorld is a world in which repairs have stopped, because drift comes back after
 // each of them.
-func fought(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
+func flappingWorld(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 	t.Helper()
 	w := newWorld()
 	r := reconcile.New(w.options())
 	d := desire(gitlab(), codeup())
 	synced(t, r, d)
-	w.fightOn(t, r, d, 6)
+	w.undoRepairs(t, r, d, 6)
 	if conditionOf(t, r, "pay-gitlab", binding.Contested).Status != binding.True {
 		t.Fatal("there is no flapping to end")
 	}
@@ -129,7 +129,7 @@ func fought(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 
 func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 	t.Run("a person", func(t *testing.T) {
-		w, r, d := fought(t)
+		w, r, d := flappingWorld(t)
 		if lifted, err := r.Reset(t.Context(), "pay-codeup", ada()); err != nil || len(lifted) > 0 {
 			t.Errorf("another binding's sync lifted %v, %v", lifted, err)
 		}
@@ -148,13 +148,13 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 			t.Errorf("the history does not say who: %+v", last)
 		}
 		// The count starts again from zero.
-		w.fightOn(t, r, d, 4)
+		w.undoRepairs(t, r, d, 4)
 		if w.Bound(binding.GitLab) == "" {
 			t.Error("the old repairs count still")
 		}
 	})
 	t.Run("a person, while a plan that says otherwise is applied", func(t *testing.T) {
-		w, r, d := fought(t)
+		w, r, d := flappingWorld(t)
 		p, err := r.Plan(t.Context(), d, binding.DepthPreflight)
 		if err != nil {
 			t.Fatal(err)
@@ -170,14 +170,14 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		}
 	})
 	t.Run("all of an instance", func(t *testing.T) {
-		_, r, d := fought(t)
+		_, r, d := flappingWorld(t)
 		if lifted, err := r.Reset(t.Context(), "", ada()); err != nil || len(lifted) != 1 {
 			t.Fatalf("lifted %v, %v", lifted, err)
 		}
 		synced(t, r, d)
 	})
 	t.Run("another declaration", func(t *testing.T) {
-		w, r, _ := fought(t)
+		w, r, _ := flappingWorld(t)
 		other := desire(gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Rules = d.Spec.Repositories[0].Rules[:1] }), codeup())
 		synced(t, r, other)
 		w.settled(t, r, other)
@@ -186,7 +186,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		}
 	})
 	t.Run("gone with its declaration", func(t *testing.T) {
-		w, r, _ := fought(t)
+		w, r, _ := flappingWorld(t)
 		w.forget(t, "pay-gitlab/gitlab")
 		sync1(t, r, desire(codeup()))
 		if len(w.RetryStates()) > 0 {
@@ -199,7 +199,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 // declaration is the same.
 func TestWhatDoesNotEndAContest(t *testing.T) {
 	t.Run("another commit with the same declaration does not", func(t *testing.T) {
-		w, r, d := fought(t)
+		w, r, d := flappingWorld(t)
 		d.Revision = "r2"
 		sync1(t, r, d)
 		if w.Bound(binding.GitLab) != "" {
@@ -207,7 +207,7 @@ func TestWhatDoesNotEndAContest(t *testing.T) {
 		}
 	})
 	t.Run("nor does the rival's giving way, which is told", func(t *testing.T) {
-		w, r, d := fought(t)
+		w, r, d := flappingWorld(t)
 		w.Accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com"}
 		synced(t, r, d)
 		if c := conditionOf(t, r, "pay-gitlab", binding.Contested); c.Status != binding.True || c.Reason != status.ReasonRepairsStopped {
@@ -218,7 +218,7 @@ func TestWhatDoesNotEndAContest(t *testing.T) {
 		}
 	})
 	t.Run("nor does a broken file in between", func(t *testing.T) {
-		w, r, d := fought(t)
+		w, r, d := flappingWorld(t)
 		sync1(t, r, plan.Desired{Revision: "r2", Declarations: d.Declarations[1:], Broken: []string{"pay.yaml"}})
 		sync1(t, r, d)
 		if w.Bound(binding.GitLab) != "" {

@@ -22,7 +22,7 @@ import (
 
 func TestFailureIsNeverADeletion(t *testing.T) {
 	owned := func(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
-	for name, spoil := range map[string]func(w *world, d *plan.Desired){
+	for name, damage := range map[string]func(w *world, d *plan.Desired){
 		"its file is broken": func(_ *world, d *plan.Desired) {
 			d.Declarations, d.Broken = d.Declarations[1:], []string{"pay.yaml"}
 		},
@@ -52,7 +52,7 @@ func TestFailureIsNeverADeletion(t *testing.T) {
 			w := newWorld()
 			d := desire(gitlab(owned), codeup())
 			synced(t, reconcile.New(w.options()), d)
-			spoil(w, &d)
+			damage(w, &d)
 			r := reconcile.New(w.options())
 			for range 3 {
 				sync1(t, r, d)
@@ -71,9 +71,9 @@ func TestSecretIsNeverShown(t *testing.T) {
 	w := newWorld()
 	w.Tokens["acr/gitlab"] = []string{"canary-gitlab-1"}
 	w.Unversioned = true
-	var told []plan.Event
+	var reported []plan.Event
 	o := w.options()
-	o.Events = func(e plan.Event) { told = append(told, e) }
+	o.Events = func(e plan.Event) { reported = append(reported, e) }
 	r := reconcile.New(o)
 	d := desire(gitlab(), codeup())
 	sync1(t, r, d)
@@ -95,7 +95,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := fmt.Sprintf("%+v %#v %+v %+v %+v %+v %+v", told, told, result, p.Plan, p.Observation, w.History(), r.Statuses())
+	shown := fmt.Sprintf("%+v %#v %+v %+v %+v %+v %+v", reported, reported, result, p.Plan, p.Observation, w.History(), r.Statuses())
 	for _, v := range []any{p.Plan, p.Observation, p, w.Records(), w.Intents(), w.History(), r.Statuses()} {
 		data, err := json.Marshal(v)
 		if err != nil {

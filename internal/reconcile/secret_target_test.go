@@ -50,7 +50,7 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 
 // elsewhere is a declaration of a different instance that sends the token of
 // gitlab() to a different host.
-func evilElsewhere() binding.Declaration {
+func elsewhereWithOtherHost() binding.Declaration {
 	return gitlab(func(d *binding.Declaration) {
 		d.Name, d.File, d.Spec.Instance, d.Spec.Address = "evil", "evil.yaml", "edge", "https://gitlab.evil.example"
 		d.Spec.Repositories = nil
@@ -63,8 +63,8 @@ func TestATokenOfAnotherInstanceIsNotSentToAnotherHost(t *testing.T) {
 	kv1 := func(mount, path string) func(*binding.Declaration) {
 		return func(d *binding.Declaration) { d.Spec.Token.Vault.Mount, d.Spec.Token.Vault.Path = mount, path }
 	}
-	first, evil := gitlab(), evilElsewhere()
-	split, joined := gitlab(kv1("kv1", "acr/gitlab")), evilElsewhere()
+	first, evil := gitlab(), elsewhereWithOtherHost()
+	split, joined := gitlab(kv1("kv1", "acr/gitlab")), elsewhereWithOtherHost()
 	kv1("kv1/acr", "gitlab")(&joined)
 	for name, c := range map[string]struct {
 		recorded bool
@@ -120,14 +120,14 @@ func TestATokenOfAnotherInstanceIsNotSentToAnotherHost(t *testing.T) {
 // refusesMove reports whether a plan refuses to send the token of a binding, and
 // has the finding.
 func refusesMove(p plan.Plan, name string) bool {
-	told, refused := false, false
+	found, refused := false, false
 	for _, f := range p.Findings {
-		told = told || f.Code == "address-changed-with-secret"
+		found = found || f.Code == "address-changed-with-secret"
 	}
 	for _, a := range p.Actions {
 		refused = refused || a.Binding == name && a.Kind == plan.Forbidden && a.Cause == plan.CauseSecretTarget
 	}
-	return told && refused
+	return found && refused
 }
 
 // TestASecretThatNamesItsHostDecides: the host that the secret names takes

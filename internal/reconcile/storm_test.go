@@ -16,13 +16,13 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// picky is a registry that rejects some tokens.
-type picky struct {
+// rejectingRegistry is a registry that rejects some tokens.
+type rejectingRegistry struct {
 	registry
 	refuses map[string]bool
 }
 
-func (p picky) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
+func (p rejectingRegistry) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
 	if p.refuses[token.Expose()] && !p.Dead {
 		_ = p.Do("bind refused "+string(wanted.Platform), func() error { return nil })
 		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: message.Verbatim("registry: bind")}
@@ -33,14 +33,14 @@ func (p picky) Bind(ctx context.Context, wanted binding.Account, token secrets.S
 // storm is a world in which much goes wrong, with the declaration to reach.
 type storm struct {
 	*world
-	registry picky
+	registry rejectingRegistry
 	declared binding.Declaration
 	versions int
 }
 
 func newStorm() *storm {
 	w := newWorld()
-	return &storm{world: w, registry: picky{registry{World: w.World}, map[string]bool{}}, declared: gitlab(), versions: 1}
+	return &storm{world: w, registry: rejectingRegistry{registry{World: w.World}, map[string]bool{}}, declared: gitlab(), versions: 1}
 }
 
 func (s *storm) start() *reconcile.Reconciler {
@@ -87,9 +87,9 @@ func (s *storm) happen(t *rapid.T) {
 	}
 }
 
-// goWrong draws what disturbs one run: a crash, a lost answer or a peer that is
+// drawFault draws what disturbs one run: a crash, a lost answer or a peer that is
 // down.
-func (s *storm) goWrong(t *rapid.T) {
+func (s *storm) drawFault(t *rapid.T) {
 	k := rapid.IntRange(1, 40).Draw(t, "at call")
 	kind := rapid.SampledFrom([]string{"nothing", "crash before", "crash after", "lost before", "lost after", "down"}).Draw(t, "what goes wrong")
 	peer := rapid.SampledFrom([]string{"account", "repository", "metadata", "read", "check", "capabilities", "bind", "unbind"}).Draw(t, "peer")
@@ -124,11 +124,11 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 		s := newStorm()
 		for range rapid.IntRange(1, 8).Draw(t, "runs") {
 			s.happen(t)
-			s.goWrong(t)
+			s.drawFault(t)
 			_, _ = s.start().Sync(context.Background(), desire(s.declared), binding.DepthPreflight)
 			s.Fault, s.Dead = nil, false
 			s.Now = s.Now.Add(2 * time.Hour)
-			s.sound(t)
+			s.checkInvariants(t)
 		}
 		r := s.start()
 		after := 2 * time.Hour
@@ -138,7 +138,7 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.sound(t)
+			s.checkInvariants(t)
 			return result
 		}
 		for range 5 {
@@ -164,9 +164,9 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 	})
 }
 
-// sound checks what must be true at any time: the bound token is one that nobody
+// checkInvariants checks what must be true at any time: the bound token is one that nobody
 // rejects.
-func (s *storm) sound(t *rapid.T) {
+func (s *storm) checkInvariants(t *rapid.T) {
 	with := s.BoundBy[binding.GitLab]
 	if s.registry.refuses[with] || s.Answers[with] != nil {
 		t.Fatalf("bound with %q, which is refused", with)

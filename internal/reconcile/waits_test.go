@@ -15,8 +15,8 @@ import (
 	"reconciler/internal/status"
 )
 
-// told makes options that collect the events of steps.
-func told(w *world, into *[]string) reconcile.Options {
+// stepEventOptions makes options that collect the events of steps.
+func stepEventOptions(w *world, into *[]string) reconcile.Options {
 	o := w.options()
 	o.Events = func(e plan.Event) {
 		switch e.Kind {
@@ -47,9 +47,9 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	d := desire(github())
 	d.Declarations[0].Spec.Repositories = []binding.Repository{{Image: "pay/web", Source: "octo/web", Trigger: binding.Manual}}
 	first := w.Clock()
-	synced(t, reconcile.New(told(w, &news)), d)
+	synced(t, reconcile.New(stepEventOptions(w, &news)), d)
 	w.Passes(time.Hour)
-	r := reconcile.New(told(w, &news))
+	r := reconcile.New(stepEventOptions(w, &news))
 	synced(t, r, d)
 	s := statusOf(t, r, "web-github")
 	if len(s.Pending) != 1 || !s.Pending[0].Since.Equal(first) || !s.Pending[0].Due.Equal(first.Add(7*24*time.Hour)) || s.Pending[0].Overdue {
@@ -101,7 +101,7 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 func TestAStepDueAgainWaitsFromThen(t *testing.T) {
 	w := byHand()
 	var news []string
-	r := reconcile.New(told(w, &news))
+	r := reconcile.New(stepEventOptions(w, &news))
 	d := desire(gitlab())
 	synced(t, r, d)
 	w.Passes(time.Hour)
@@ -220,7 +220,7 @@ func TestAStepEndsByTheDeclarationThatAskedForIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			var news []string
-			r := reconcile.New(told(w, &news))
+			r := reconcile.New(stepEventOptions(w, &news))
 			synced(t, r, octo)
 			asked := statusOf(t, r, "web-github").Pending
 			w.FailOn("account", fault{Before: errors.New("down")})
@@ -255,7 +255,7 @@ func TestAStepEndsByTheDeclarationThatAskedForIt(t *testing.T) {
 func TestAStepThatUnbindsIsNotOneThatBinds(t *testing.T) {
 	w := newWorld()
 	var news []string
-	r := reconcile.New(told(w, &news))
+	r := reconcile.New(stepEventOptions(w, &news))
 	w.Accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: "octo"}
 	w.Caps.Unbind = false
 	d := desire(github())

@@ -68,7 +68,7 @@ func TestAWindowsEdgeInTheMiddleOfARotation(t *testing.T) {
 					for range 12 {
 						w.Passes(time.Minute)
 						sync1(t, r, desired)
-						isSo(t, w, r, "canary-gitlab-2")
+						requireTrueOnlyIfBound(t, w, r, "canary-gitlab-2")
 					}
 					if w.Bound(binding.GitLab) == "" {
 						t.Errorf("nothing is bound; unbound by us: %v", unbound)
@@ -115,9 +115,9 @@ func TestABreakGlassOutlastsTheWindow(t *testing.T) {
 	}
 }
 
-// isSo requires that the conditions of a token and of three rules are True only if
+// requireTrueOnlyIfBound requires that the conditions of a token and of three rules are True only if
 // they are met.
-func isSo(t *testing.T, w *world, r *reconcile.Reconciler, token string) {
+func requireTrueOnlyIfBound(t *testing.T, w *world, r *reconcile.Reconciler, token string) {
 	t.Helper()
 	lacks := map[binding.ConditionType]bool{
 		binding.Bound:        w.Bound(binding.GitLab) == "",

@@ -77,11 +77,11 @@ func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
 		t.Error("it was not looked at")
 	}
 	const when = "2026-05-01T14:00:00Z (Fri 2026-05-01 22:00 Asia/Shanghai)"
-	type told struct {
+	type windowCondition struct {
 		Status          binding.ConditionStatus
 		Reason, Message string
 	}
-	for c, want := range map[binding.ConditionType]told{
+	for c, want := range map[binding.ConditionType]windowCondition{
 		binding.Ready:      {Status: binding.False, Reason: status.ReasonOutsideWindow, Message: "bind account waits until the window opens, " + when + ": GitLab is declared and not bound"},
 		binding.WindowOpen: {Status: binding.False, Reason: status.ReasonOutsideWindow, Message: "no window that allows is open; opens " + when},
 		binding.Bound:      {Status: binding.False, Reason: status.ReasonNotBound},
