@@ -95,7 +95,8 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	x.confirmWrites(ctx, result.Outcomes)
 	x.forgetGone(after)
 	x.noteSteps(after, result.Outcomes)
-	result.Ended, result.Incomplete = a.o.Now(), incomplete(round.Observation) || unseen(result.Outcomes)
+	result.Ended, result.Unanswered = a.o.Now(), incomplete(round.Observation)
+	result.Incomplete = result.Unanswered || unseen(result.Outcomes)
 	x.remember(after, &result)
 	for i := range result.Outcomes {
 		o := &result.Outcomes[i]

@@ -86,8 +86,8 @@ func TestAWriteIsLookedForUntilTheRegistryShowsIt(t *testing.T) {
 					t.Errorf("%s of %s: %s, unseen %t, want %t", o.Action.Kind, o.Action.Binding, o.State, o.Unseen, want)
 				}
 			}
-			if result.Incomplete != tt.unseen {
-				t.Errorf("incomplete: %t", result.Incomplete)
+			if result.Incomplete != tt.unseen || result.Unanswered {
+				t.Errorf("incomplete: %t, unanswered: %t", result.Incomplete, result.Unanswered)
 			}
 			got := s.Records()["pay-gitlab/gitlab"].Written
 			want := binding.Write{At: s.Now, Seen: !tt.unseen && tt.settle > 0, Late: tt.hidden > 0 && tt.settle > 0}

@@ -215,8 +215,8 @@ func TestARoundIsIncompleteWhileAnAnswerMayStillCome(t *testing.T) {
 		} {
 			result := apply.New(apply.Options{Instance: "prod", Store: state.NewMemory(), Now: noon, Emit: func(plan.Event) {}, Moved: func() {}}).
 				Apply(t.Context(), &plan.Round{Input: plan.Input{Observation: obs}})
-			if result.Incomplete != tt.want {
-				t.Errorf("%s, of %s: incomplete %t", name, where, result.Incomplete)
+			if result.Incomplete != tt.want || result.Unanswered != tt.want {
+				t.Errorf("%s, of %s: incomplete %t, unanswered %t", name, where, result.Incomplete, result.Unanswered)
 			}
 		}
 	}

@@ -202,7 +202,7 @@ func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance
 		outcomes = append(outcomes, b.Outcome)
 	}
 	out.Outcome = report.WorstSync(outcomes...)
-	if s.Result.Incomplete {
+	if s.Result.Unanswered {
 		out.Fails(message.New("sync.incomplete"))
 	}
 	return out

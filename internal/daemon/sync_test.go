@@ -6,6 +6,8 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 )
 
@@ -86,6 +88,22 @@ func TestASyncTellsWhatFailed(t *testing.T) {
 	result, err = p.sync(client.SyncRequest{Binding: "pay", By: "Ada"})
 	if err != nil || result.Source != "" || !result.Has(report.SyncForbidden) {
 		t.Errorf("got %+v, %v", result, err)
+	}
+}
+
+// TestASyncFailsWhereSomethingDidNotAnswer, and not where the registry only does not show a
+// write of ours yet.
+func TestASyncFailsWhereSomethingDidNotAnswer(t *testing.T) {
+	w, _ := payWorld(t)
+	p := w.start()
+	p.ready("pay")
+	i := p.daemon.currentRunner().byName[prod]
+	for want, result := range map[report.SyncOutcome]plan.Result{
+		report.SyncUnchanged: {Incomplete: true}, report.SyncFailed: {Incomplete: true, Unanswered: true},
+	} {
+		if got := i.synced(reconcile.Synced{Result: result}, ""); got.Outcome != want {
+			t.Errorf("%+v: %s (%s), want %s", result, got.Outcome, got.Message, want)
+		}
 	}
 }
 

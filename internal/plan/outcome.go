@@ -75,9 +75,12 @@ type Result struct {
 	// Digest is the digest of the plan.
 	Digest   string
 	Outcomes []Outcome
-	// Incomplete is true if something did not answer, so that the plan may lack
-	// actions that are due.
+	// Incomplete is true if something did not answer, or the registry does not show a
+	// write yet, so that the plan may lack actions that are due.
 	Incomplete bool
+	// Unanswered is true if it is incomplete because something was asked and did not
+	// answer, and not only because the registry does not show a write yet.
+	Unanswered bool
 	// Ended is when the last action ended.
 	Ended time.Time
 	// Forgotten are the round's records that are now forgotten, or are kept as
