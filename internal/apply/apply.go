@@ -68,7 +68,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	for _, d := range round.Declarations {
 		x.digests[d.Name] = d.Spec.Digest()
 	}
-	err := errors.Join(x.keepPolicies(ctx), x.memory.keepFiles(ctx, round.Declarations), x.keepUndeclared(ctx))
+	err := errors.Join(x.keepPolicies(ctx), x.memory.keepFiles(ctx, round.Declarations), x.keepUndeclared(ctx), x.forgetSources(ctx))
 	if err == nil {
 		err = x.breakGlass(context.WithoutCancel(ctx), round.BreakGlass)
 	}

@@ -203,6 +203,7 @@ func (x *run) confirmRecord(ctx context.Context, r binding.Record, outcomes []pl
 	before, left := r, r.RecentWrites(x.o.Now(), x.o.Settle)
 	for i := 0; len(left) > 0; i++ {
 		obs := x.observe(ctx, []binding.Record{only(r, left)})
+		obs.Projects = x.round.Observation.Projects // The project that was linked is the one that was checked.
 		r = r.Confirmed(obs, x.o.Now(), x.o.Settle)
 		left = slices.DeleteFunc(r.Unseen(obs, x.o.Now(), x.o.Settle), func(u binding.Unseen) bool { return u.Write.Seen })
 		if i == len(pauses()) || x.o.Wait == nil || len(left) > 0 && x.o.Wait(ctx, pauses()[i]) != nil {

@@ -121,3 +121,33 @@ func (a *Applier) isUnwritten(r binding.Record) bool {
 	_, is := a.unwritten[recordKey{r.Binding, r.Platform}]
 	return is
 }
+
+// forgetSources forgets the code host's number of each linked project whose image
+// repository no declaration names any more. Declaring it again accepts the project
+// that has the path then.
+func (x *run) forgetSources(ctx context.Context) error {
+	if x.keepsAll() {
+		return nil
+	}
+	declared := map[string]bool{}
+	for _, d := range x.round.Declarations {
+		for _, r := range d.Spec.Repositories {
+			declared[binding.NormalImage(r.Image)] = true
+		}
+	}
+	var all error
+	for _, r := range x.memory.all() {
+		known := func(i binding.RecordedImage) bool { return i.SourceID != "" && !declared[binding.NormalImage(i.Image)] }
+		if !slices.ContainsFunc(r.Images, known) {
+			continue
+		}
+		r.Images = slices.Clone(r.Images)
+		for i := range r.Images {
+			if known(r.Images[i]) {
+				r.Images[i].SourceID = ""
+			}
+		}
+		all = errors.Join(all, x.memory.put(ctx, r))
+	}
+	return all
+}

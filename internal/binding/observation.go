@@ -263,8 +263,7 @@ type ProjectState struct {
 	Answers []Answer `json:"answers,omitempty"`
 }
 
-// reasonPathTaken is the reason if a different project has the path now. The
-// packages of the code hosts use the same word.
+// reasonPathTaken is the reason if a different project has the path now.
 const reasonPathTaken = "PathTakenByAnother"
 
 // Identified returns the state of the project at a path. If it is a different

@@ -15,7 +15,6 @@ const (
 	ReasonNotVisible     = "ProjectNotVisible"
 	ReasonPathCurrent    = "PathCurrent"
 	ReasonMoved          = "ProjectMoved"
-	ReasonReplaced       = "PathTakenByAnother"
 	ReasonArchived       = "ProjectArchived"
 	ReasonDisabled       = "ProjectDisabled"
 	ReasonNotArchived    = "ProjectActive"
@@ -46,19 +45,14 @@ type Project struct {
 }
 
 // Describe returns the answers that a project exists, and whether it has the
-// declared path. If so, its ID is remembered under key, because somebody else
-// can take an abandoned path.
+// declared path. If so, its ID is remembered under key, to find it if it moves.
+// Whether it is the project that was linked, the record knows.
 func (p *Pins) Describe(key, declared string, found Project) []binding.Answer {
-	pinned, seen := p.Get(key)
 	path := Yes(binding.QuestionProjectPath, ReasonPathCurrent, message.New("project.current", "noun", noun(found.Noun)))
-	switch {
-	case !binding.SameSource(found.Path, declared):
-		path = No(binding.QuestionProjectPath, "", ReasonMoved, message.New("project.moved", "noun", noun(found.Noun), "declared", declared, "path", found.Path))
-	case seen && pinned != found.ID:
-		path = No(binding.QuestionProjectPath, "", ReasonReplaced, message.New("project.replaced",
-			"declared", declared, "noun", noun(found.Noun), "id", found.ID, "before", pinned))
-	default:
+	if binding.SameSource(found.Path, declared) {
 		p.Set(key, found.ID)
+	} else {
+		path = No(binding.QuestionProjectPath, "", ReasonMoved, message.New("project.moved", "noun", noun(found.Noun), "declared", declared, "path", found.Path))
 	}
 	return []binding.Answer{Yes(binding.QuestionProjectExists, ReasonExists, message.New("project.found", "noun", noun(found.Noun), "path", found.Path)), path}
 }

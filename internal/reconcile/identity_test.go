@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -174,6 +175,63 @@ func TestAProjectPathTakenByAnotherIsNoticedAfterARestart(t *testing.T) {
 	}
 	if taken != 2 {
 		t.Errorf("%d findings of 2: %+v", taken, p.Plan.Findings)
+	}
+}
+
+// TestAProjectThatTookAPathIsAcceptedWhenItIsDeclaredAgain: whoever removes the image
+// repository from the declaration and adds it again means the project that is there now.
+func TestAProjectThatTookAPathIsAcceptedWhenItIsDeclaredAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		policy binding.DeletionPolicy
+		drop   func(d *binding.Declaration)
+	}{
+		"an empty list, Retain": {binding.Retain, func(d *binding.Declaration) { d.Spec.Repositories = []binding.Repository{} }},
+		"an empty list, Unbind": {binding.Unbind, func(d *binding.Declaration) { d.Spec.Repositories = []binding.Repository{} }},
+		"no list":               {binding.Retain, func(d *binding.Declaration) { d.Spec.Repositories = nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHosted(t)
+			for i := range h.desired {
+				h.desired[i].Spec.DeletionPolicy = tt.policy
+			}
+			r := h.process(t)
+			for range 3 {
+				synced(t, r, desire(h.desired...))
+			}
+			for platform, path := range map[string]string{sandbox.HostGitHub: "octo/web", sandbox.HostGitLab: "pay/api"} {
+				h.hosts.RemoveProject(platform, path)
+				h.hosts.AddProject(platform, sandbox.HostProject{Path: path})
+			}
+			linked := func(when string, want binding.ConditionStatus) {
+				t.Helper()
+				for range 2 {
+					h.Passes(2 * time.Hour)
+					sync1(t, r, desire(h.desired...))
+				}
+				for _, d := range h.desired {
+					if c := conditionOf(t, r, d.Name, binding.RepositoriesLinked); c.Status != want {
+						t.Errorf("%s: %s is %s (%s): %s", when, d.Name, c.Status, c.Reason, text(c.Message))
+					}
+				}
+			}
+			linked("taken", binding.False)
+			declared := slices.Clone(h.desired)
+			broken := desire(h.desired[:1]...)
+			broken.Broken = []string{"pay.yaml"}
+			sync1(t, r, broken)
+			linked("a file was broken", binding.False)
+			for i := range h.desired {
+				tt.drop(&h.desired[i])
+			}
+			linked("dropped", binding.True)
+			h.desired = declared
+			linked("declared again", binding.True)
+			h.hosts.RemoveProject(sandbox.HostGitHub, "octo/web")
+			h.hosts.AddProject(sandbox.HostGitHub, sandbox.HostProject{Path: "octo/web"})
+			h.hosts.RemoveProject(sandbox.HostGitLab, "pay/api")
+			h.hosts.AddProject(sandbox.HostGitLab, sandbox.HostProject{Path: "pay/api"})
+			linked("taken again", binding.False)
+		})
 	}
 }
 

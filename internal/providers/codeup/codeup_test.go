@@ -340,9 +340,10 @@ func TestProjectIsReadByItsPath(t *testing.T) {
 			t.Errorf("%s: subgroup is %s", source, state.Subgroup.Verdict)
 		}
 	}
+	before := p.CheckProject(t.Context(), binding.Account{}, "payments/api", token)
 	hosts.RemoveProject(sandbox.HostCodeup, "payments/api")
 	hosts.AddProject(sandbox.HostCodeup, sandbox.HostProject{Path: "payments/api", Archived: true})
-	got := verdicts(p.CheckProject(t.Context(), binding.Account{}, "payments/api", token).Answers)
+	got := verdicts(p.CheckProject(t.Context(), binding.Account{}, "payments/api", token).Identified("payments/api", before.ID).Answers)
 	want := map[string]string{"project-exists": "yes ProjectExists", "project-path": "no PathTakenByAnother", "project-active": "no ProjectArchived"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("replaced (-want +got):\n%s", diff)

@@ -119,7 +119,7 @@ func TestARepositoryTakenByAStrangerIsSeen(t *testing.T) {
 	hosts.RemoveProject(sandbox.HostGitHub, "octocat/hello")
 	hosts.AddProject(sandbox.HostGitHub, sandbox.HostProject{Path: "octocat/hello"})
 	second := p.CheckProject(t.Context(), account, "octocat/hello", secrets.Secret{})
-	if got := verdicts(second.Answers)["project-path"]; got != "no PathTakenByAnother" || first.ID == second.ID {
+	if got := verdicts(second.Identified("octocat/hello", first.ID).Answers)["project-path"]; got != "no PathTakenByAnother" || first.ID == second.ID {
 		t.Errorf("project-path is %q, id %s before and %s after", got, first.ID, second.ID)
 	}
 }

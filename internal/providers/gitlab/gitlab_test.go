@@ -212,11 +212,11 @@ func TestMissingProjectIsNoAndPathTakenByAnotherIsSeen(t *testing.T) {
 		t.Errorf("subgroup of a missing project is %s", state.Subgroup.Verdict)
 	}
 	s.hosts.AddProject(sandbox.HostGitLab, sandbox.HostProject{Path: "payments/api"})
-	s.provider.CheckProject(t.Context(), s.account, "payments/api", token)
+	before := s.provider.CheckProject(t.Context(), s.account, "payments/api", token)
 	s.hosts.RemoveProject(sandbox.HostGitLab, "payments/api")
 	s.hosts.AddProject(sandbox.HostGitLab, sandbox.HostProject{Path: "payments/api"})
 	state = s.provider.CheckProject(t.Context(), s.account, "payments/api", token)
-	if got := verdicts(state.Answers)["project-path"]; got != "no PathTakenByAnother" {
+	if got := verdicts(state.Identified("payments/api", before.ID).Answers)["project-path"]; got != "no PathTakenByAnother" {
 		t.Errorf("project-path is %q", got)
 	}
 }
