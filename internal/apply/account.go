@@ -9,6 +9,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 )
 
@@ -139,7 +140,11 @@ func (x *run) unbindOld(ctx context.Context, a plan.Action) error {
 
 // bindWith makes one call to bind a token, with its intent and its outcome.
 func (x *run) bindWith(ctx context.Context, a plan.Action, token secrets.Secret) error {
-	return x.bindAs(ctx, x.intent(a, plan.Bind), a.Target.Declaration.Spec.Account(), token)
+	intent := x.intent(a, plan.Bind)
+	if intent.Unbinds {
+		intent.Requests = registry.RequestsOf(ctx)
+	}
+	return x.bindAs(ctx, intent, a.Target.Declaration.Spec.Account(), token)
 }
 
 func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.Account, token secrets.Secret) error {

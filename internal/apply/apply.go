@@ -153,6 +153,9 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		x.mark(x.failed, a.Binding)
 	}
 	x.history(context.WithoutCancel(ctx), &outcome, breakGlass)
+	if outcome.Err != nil && a.Kind == plan.Rebind {
+		x.saidUnbound(context.WithoutCancel(ctx), a)
+	}
 	if outcome.Unseen {
 		outcome.Err = nil // Nothing failed.
 	}
@@ -297,7 +300,7 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	before := x.before(a)
 	intent := binding.Intent{
 		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Action: string(kind), Object: a.Object,
-		Released: a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished, Link: a.Target.Remembered(), Rule: a.Target.Rule, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
+		Released: a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished, Unbinds: a.Kind == plan.Rebind, Link: a.Target.Remembered(), Rule: a.Target.Rule, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
 	}
 	if before != nil {
 		intent.Record = *before

@@ -35,12 +35,17 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 	var stay []binding.Intent
 	for open := slices.Clone(of.Intents); len(open) > 0; open = open[1:] {
 		intent := open[0]
+		stored := intent
+		intent.Unbinds, intent.Requests = false, nil
 		id := binding.DigestOf(intent)
 		verdict := a.verdict(l, &intent, observations[0], now)
 		if a.undone[id] {
 			verdict = noEffect
 		}
-		var err error
+		err := a.foundUnbound(ctx, stored, verdict)
+		if err != nil {
+			return err
+		}
 		switch verdict {
 		case done:
 			a.clearLateToken(&intent, observations[0].Accounts[intent.Platform].Account)
@@ -85,6 +90,47 @@ func stillDue(intent binding.Intent, obs binding.Observation) bool {
 	return !slices.ContainsFunc(state.Rules, func(have binding.ObservedRule) bool {
 		return have.ImageTag == intent.Rule.ImageTag || have.Branch == intent.Rule.Branch && have.Tag == intent.Rule.Tag
 	})
+}
+
+// foundUnbound writes into the history that an earlier run unbound an account for a
+// rebind and ended before it could record that. The intent then no longer has to be
+// recorded.
+func (a *Applier) foundUnbound(ctx context.Context, intent binding.Intent, verdict answer) error {
+	half := plan.Kind(intent.Action) == plan.Bind // It is sent once the unbind is done.
+	if !intent.Unbinds || !half && verdict != unbound {
+		return nil
+	}
+	entry := binding.HistoryEntry{
+		Time: a.o.Now(), Instance: intent.Instance, Binding: intent.Binding, Action: string(plan.Unbind), Object: intent.Object,
+		Outcome: string(plan.Done), Revision: intent.After.Revision, Requests: intent.Requests,
+	}
+	if err := a.o.Store.AppendEvent(ctx, entry.WithMessage(message.New("history.found-unbound", "at", intent.Started))); err != nil {
+		return message.NewError("apply.history", "why", err)
+	}
+	return a.recordedUnbind(ctx, intent)
+}
+
+// recordedUnbind notes in an intent that the history has its unbind.
+func (a *Applier) recordedUnbind(ctx context.Context, intent binding.Intent) error {
+	intent.Unbinds, intent.Requests = false, nil
+	if err := a.o.Store.PutIntent(ctx, intent); err != nil {
+		return message.NewError("apply.intent", "action", intent.Action, "object", intent.Object, "binding", intent.Binding, "why", err)
+	}
+	return nil
+}
+
+// saidUnbound notes in the intent that a failed rebind left that the history has the
+// rebind. If it cannot be written, the next run adds an entry about the unbind.
+func (x *run) saidUnbound(ctx context.Context, a plan.Action) {
+	intents, err := x.o.Store.Intents(ctx, a.Instance)
+	if err != nil {
+		return
+	}
+	for _, intent := range intents {
+		if intent.Unbinds && intent.Binding == a.Binding && intent.Platform == a.Platform {
+			_ = x.recordedUnbind(ctx, intent)
+		}
+	}
 }
 
 // foundDone writes into the history that an intent of an earlier run had its effect.

@@ -174,6 +174,11 @@ type Intent struct {
 	// Released is true for a bind if we unbound the previous account for it: if
 	// the bind has no effect, we must complete it.
 	Released bool `json:"letGo,omitempty"`
+	// Unbinds is true for an intent of a rebind until the history has what became of
+	// its first half, the unbind. Requests are the registry's IDs of that half, once
+	// it is done.
+	Unbinds  bool     `json:"unbinds,omitempty"`
+	Requests []string `json:"requests,omitempty"`
 	// Answered is true once the previous account is certainly unbound, so that the
 	// account still has to be bound again. For a rebind, nothing was bound since.
 	// For a bind, it had no effect during sync.settle.

@@ -58,6 +58,78 @@ func TestKind8TheHistoryHasTheOutcomeOfEveryWrite(t *testing.T) {
 	})
 }
 
+// TestKind8TheHistoryHasTheUnbindOfARebind: an account was unbound for a new token, and the
+// process ended before it could record what became of the bind, or of the unbind itself.
+func TestKind8TheHistoryHasTheUnbindOfARebind(t *testing.T) {
+	bare := gitlab(func(d *binding.Declaration) { d.Spec.Repositories = nil })
+	for name, tt := range map[string]struct {
+		dies string
+		// done is true if the call at which the process ends has its effect.
+		done bool
+		// crashes is how often the process ends at a bind.
+		crashes int
+		// unbinds are the entries about the unbind.
+		unbinds int
+	}{
+		"the bind hangs":                     {"bind gitlab", false, 1, 1},
+		"the bind hangs twice":               {"bind gitlab", false, 2, 1},
+		"the bind is done":                   {"bind gitlab", true, 1, 1},
+		"right after the unbind":             {"unbind gitlab", true, 1, 1},
+		"before the unbind":                  {"unbind gitlab", false, 1, 0},
+		"the answer to the bind is lost":     {"", false, 0, 0},
+		"nothing goes wrong with the rebind": {"none", false, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			r := w.restarted()
+			synced(t, r, desire(bare))
+			w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
+			w.Passes(time.Hour)
+			for range tt.crashes {
+				w.Fault = func(call string) worldtest.Fault {
+					if call != tt.dies {
+						return worldtest.Fault{}
+					}
+					if w.Dead = true; tt.done {
+						return worldtest.Fault{After: errDead}
+					}
+					return worldtest.Fault{Before: errDead}
+				}
+				sync1(t, r, desire(bare))
+				if w.Dead, w.Fault = false, nil; tt.dies == "unbind gitlab" && !tt.done {
+					break
+				}
+				r = w.restarted()
+				for range 2 {
+					w.FailOn("bind", fault{Before: &binding.Failure{Kind: binding.Forbidden, Fault: binding.FaultCredentials}})
+					w.Passes(5 * time.Minute)
+					sync1(t, r, desire(bare))
+				}
+				w.Fault = nil
+			}
+			if tt.dies == "" {
+				w.FailOn("bind", fault{Before: errDead})
+				sync1(t, r, desire(bare))
+				w.Fault = nil
+			}
+			for range 3 {
+				w.Passes(time.Hour)
+				sync1(t, r, desire(bare))
+			}
+			w.settled(t, r, desire(bare))
+			unbinds := 0
+			for _, h := range w.History() {
+				if h.Action == string(plan.Unbind) {
+					unbinds++
+				}
+			}
+			if unbinds != tt.unbinds {
+				t.Errorf("%d unbinds in %+v, want %d", unbinds, w.History(), tt.unbinds)
+			}
+		})
+	}
+}
+
 // TestKind2AStepThatIsTakenBackIsNotDone: a person was asked for a step, and the
 // declaration no longer asks for it. Nobody did it.
 func TestKind2AStepThatIsTakenBackIsNotDone(t *testing.T) {
