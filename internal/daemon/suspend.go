@@ -121,6 +121,7 @@ func (r *runner) suspensions(ctx context.Context, scope client.Scope) ([]binding
 		for _, s := range all {
 			here := scope.Instance == "" || scope.Instance == s.Instance
 			switch {
+			case !s.Until.After(r.now()): // It has ended; only the report of that is left.
 			case scope.All, here && s.Binding == scope.Binding:
 				matching = append(matching, s)
 			case here && s.Binding == "" && slices.Contains(r.bindings(i), scope.Binding):
@@ -136,10 +137,24 @@ func (r *runner) suspensions(ctx context.Context, scope client.Scope) ([]binding
 	case scope.All:
 		return nil, message.NewError("suspend.none")
 	}
-	if _, err := r.scope(scope); err != nil {
+	instances, err := r.scope(scope)
+	if err != nil {
 		return nil, err
 	}
-	return nil, message.NewError("suspend.not-by-person")
+	return nil, r.declaredSuspension(instances, scope.Binding)
+}
+
+// declaredSuspension is the error that no person has suspended a binding. It says so
+// if the declaration suspends it now.
+func (r *runner) declaredSuspension(instances []*instance, name string) error {
+	for _, i := range instances {
+		for _, s := range i.Statuses() {
+			if u := s.Spec.Suspend; s.Name == name && u != nil && r.now().Before(u.End()) {
+				return message.NewError("suspend.by-declaration", "file", s.File, "until", u.Until, "owner", u.Owner, "reason", u.Reason)
+			}
+		}
+	}
+	return message.NewError("suspend.not-by-person")
 }
 
 // scope returns the instances that a request is about; the error says what is

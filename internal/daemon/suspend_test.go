@@ -67,6 +67,30 @@ func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
 	}
 }
 
+// TestASuspensionThatHasEndedIsNotResumed: the declaration suspends the binding meanwhile.
+func TestASuspensionThatHasEndedIsNotResumed(t *testing.T) {
+	w, files := payWorld(t)
+	p := w.start()
+	p.ready("pay")
+	ended := binding.Suspension{Instance: prod, Binding: "pay", Until: time.Now().Add(-time.Minute), Reason: "incident", Person: binding.Person{By: "Ada"}}
+	if err := p.daemon.memory.Store.PutSuspension(t.Context(), ended); err != nil {
+		t.Fatal(err)
+	}
+	resumes := func(scope client.Scope, want string) {
+		t.Helper()
+		list, err := p.client().Resume(t.Context(), client.ResumeRequest{Scope: scope, By: "Bob"})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: got %+v, %v, want %q", scope, list, err, want)
+		}
+	}
+	resumes(client.Scope{Binding: "pay"}, "no person has suspended it; what its declaration")
+	resumes(client.Scope{All: true}, "no person has suspended anything")
+	files["pay.yaml"] += "  suspend: {until: 2099-12-28, reason: migration, owner: eve}\n"
+	w.commit(files)
+	p.await("the declaration suspends it", func() bool { return p.condition("pay", binding.Suspended).Status == binding.True })
+	resumes(client.Scope{Binding: "pay"}, "pay.yaml suspends it until the end of 2099-12-28 (by eve: migration)")
+}
+
 func TestSuspensionsOfInstancesAndOfAll(t *testing.T) {
 	w := newWorld(t)
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod), "edge.yaml": gitlabAt("edge", edge)}
