@@ -1,6 +1,8 @@
 package binding
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"reconciler/internal/message"
@@ -38,6 +40,12 @@ type Part struct {
 	Name string
 	// Platform is that of a code host.
 	Platform Platform
+}
+
+// Compare orders parts as people read them.
+func (p Part) Compare(o Part) int {
+	rank := func(p Part) int { return slices.Index(PartKinds(), p.Kind) }
+	return cmp.Or(cmp.Compare(rank(p), rank(o)), cmp.Compare(p.Name, o.Name))
 }
 
 // PartAnswer is whether a part gave an answer that can be used.

@@ -146,7 +146,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 	if err := expected.check(opts.streams, out, session, p); err != nil {
 		return err
 	}
-	if err := showPlan(opts, p); err != nil {
+	if err := showPlan(opts, p, session.planned.Unanswered()); err != nil {
 		return err
 	}
 	if needsConfirmation(p) && !opts.approve && opts.file == "" {
@@ -167,11 +167,13 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 	return applyExit(p, result)
 }
 
-func showPlan(opts *applyOptions, p plan.Plan) error {
+func showPlan(opts *applyOptions, p plan.Plan, unanswered []binding.PartAnswer) error {
 	if opts.output.json() {
 		return report.PlanJSON(opts.streams.Out, p, report.Preflight)
 	}
-	return report.Plan(opts.streams.Out, p, opts.streams.style(opts.streams.Out))
+	style := opts.streams.style(opts.streams.Out)
+	style.Basis.Unanswered = unanswered
+	return report.Plan(opts.streams.Out, p, style)
 }
 
 // needsConfirmation reports whether applying a plan would change anything. Steps for a

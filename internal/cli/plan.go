@@ -251,6 +251,9 @@ func (s *session) document(ctx context.Context, opts *planOptions) (report.Docum
 		return s.planChange(ctx, c, depth)
 	}
 	p, err := s.plan(ctx, depth)
+	if basis.Depth != report.FromPublished { // Nothing was asked for that.
+		basis.Unanswered = s.planned.Unanswered()
+	}
 	return report.Document{Plan: &p, Files: s.files(), FromRoot: sourceFromRoot(s.source), Basis: basis}, err
 }
 

@@ -176,6 +176,9 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 		return report.Document{}, err
 	}
 	s.planned = planned[1]
+	if c.basis.Depth != report.FromPublished { // Nothing was asked for that.
+		c.basis.Unanswered = s.planned.Unanswered()
+	}
 	base, head := withFindings(planned[0].Plan, before, depth), withFindings(planned[1].Plan, s.loaded, depth)
 	head.Findings = s.withMoves(head.Findings, moves)
 	head.Findings = finding.Sort(append(head.Findings, manifest.EditionChanges(before.Editions, s.loaded.Editions, s.loaded.Desired.Declarations)...))

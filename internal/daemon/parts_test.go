@@ -179,7 +179,7 @@ func TestKind11ARoundSaysWhichPartsAnswer(t *testing.T) {
 			t.Parallel()
 			round := &plan.Round{Input: plan.Input{Instance: plan.Instance{Name: "prod"}, Declarations: tt.declared, Observation: tt.seen}}
 			var got []string
-			for _, a := range answersOf(round) {
+			for _, a := range round.PartAnswers() {
 				if a.Failed() {
 					got = append(got, fmt.Sprintf("%s %s %s", a.Kind, a.Name, a.Reason))
 				}

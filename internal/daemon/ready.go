@@ -44,7 +44,7 @@ func (r *runner) event(event plan.Event) {
 	r.synced(event, r.now())
 	r.metrics.Count(event)
 	if event.Kind == plan.PlanMade && event.Round != nil {
-		r.parts.report(instancePart(event.Instance), r.now(), answersOf(event.Round)...)
+		r.parts.report(instancePart(event.Instance), r.now(), event.Round.PartAnswers()...)
 	}
 	if i := r.byName[event.Instance]; i != nil {
 		i.observe(event)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -39,6 +40,20 @@ func (p Planned) Observations() []binding.Observation {
 		all = append(all, r.Observation)
 	}
 	return all
+}
+
+// Unanswered returns the parts that were asked for the plan and gave no answer that
+// can be used, in the order in which people read them.
+func (p Planned) Unanswered() []binding.PartAnswer {
+	found := map[binding.Part]binding.PartAnswer{}
+	for _, r := range p.rounds {
+		for _, a := range r.PartAnswers() {
+			if a.Failed() {
+				found[a.Part] = a
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b binding.PartAnswer) int { return a.Part.Compare(b.Part) })
 }
 
 // PlanEach plans several snapshots, in their order, from one observation of

@@ -86,6 +86,7 @@ func (d Document) writeChange(w io.Writer, style Style) error {
 	if basis := d.Basis.words(d.Plan.Instances); !basis.IsZero() {
 		p.line(p.words(basis))
 	}
+	p.silent(d.Basis)
 	return p.writeTo(w)
 }
 
@@ -233,6 +234,9 @@ func (m *markdown) changeFoot(c *Change, p plan.Plan, basis Basis) string {
 	text := ""
 	if asked := basis.words(p.Instances); !asked.IsZero() {
 		text += m.words(asked) + "\n\n"
+	}
+	for _, silent := range basis.silent() {
+		text += m.text(silent) + "\n\n"
 	}
 	if counts := c.counts(); !counts.IsZero() {
 		text += m.words(counts) + "\n\n"

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
@@ -63,6 +64,8 @@ type Basis struct {
 	// Revision and Made are what a daemon's last plan was made from, and when.
 	Revision string    `json:"revision,omitempty"`
 	Made     time.Time `json:"made,omitzero"`
+	// Unanswered are the parts that were asked and gave no answer that can be used.
+	Unanswered []binding.PartAnswer `json:"-"`
 }
 
 // Options are the options of Write. The zero value works for every format.

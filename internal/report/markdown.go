@@ -65,6 +65,9 @@ func (m *markdown) planFoot(p plan.Plan, basis Basis) string {
 	if asked := basis.words(p.Instances); !asked.IsZero() {
 		lines = append(lines, m.words(asked), "")
 	}
+	for _, silent := range basis.silent() {
+		lines = append(lines, m.text(silent), "")
+	}
 	if basis.Depth == Offline {
 		return strings.Join(lines, "\n") // Nothing was compared, so there are no numbers and no digest.
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
@@ -48,6 +49,20 @@ func (b Basis) words(instances []plan.Instance) message.Message {
 		return message.New("basis.snapshot", "age", Age(b.Age), "at", b.Observed)
 	}
 	return message.Message{}
+}
+
+// silent writes a line for each part that gave no answer.
+func (p *page) silent(b Basis) {
+	for _, line := range b.silent() {
+		p.fold("! ", p.words(line))
+	}
+}
+
+// silent are the lines about the parts that gave no answer.
+func (b Basis) silent() []message.Message {
+	return each(b.Unanswered, func(a binding.PartAnswer) message.Message {
+		return message.New("basis.unanswered", "part", message.New("part."+string(a.Kind), "name", a.Name), "reason", a.Reason, "why", a.Message)
+	})
 }
 
 // byDriver returns the names of the instances with an API, and of those
@@ -108,6 +123,7 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 	if basis := style.Basis.words(pl.Instances); !basis.IsZero() {
 		p.line(p.words(basis))
 	}
+	p.silent(style.Basis)
 	return p.writeTo(w)
 }
 
