@@ -168,17 +168,17 @@ func (o *verifyOptions) token() (secrets.Secret, error) {
 // introduce shows what will be done, and asks for confirmation.
 func (o *verifyOptions) introduce(ctx context.Context, out io.Writer, v verify.Options) error {
 	steps := []string{"bind", "shown", "projects", "unbind", "gone"}
-	print := func(prefix string, m message.Message) {
+	show := func(prefix string, m message.Message) {
 		_, _ = fmt.Fprintln(out, prefix+report.Sanitize(o.streams.style(out).Language.Text(m)))
 	}
 	platform, username := v.Account.Platform.Title(), v.Account.Username
-	print("", message.New("registry-verify.intro", "instance", o.instance))
+	show("", message.New("registry-verify.intro", "instance", o.instance))
 	for _, s := range steps {
-		print("  - ", message.New("registry-verify.step."+s, "platform", platform, "username", username))
+		show("  - ", message.New("registry-verify.step."+s, "platform", platform, "username", username))
 	}
-	print("", message.New("registry-verify.if-killed", "platform", platform, "username", username))
+	show("", message.New("registry-verify.if-killed", "platform", platform, "username", username))
 	for _, m := range verify.RemoveSteps(v) {
-		print("  - ", m)
+		show("  - ", m)
 	}
 	if o.yes {
 		return nil

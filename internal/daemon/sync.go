@@ -140,6 +140,9 @@ func (r *runner) named(name, of string) ([]*instance, error) {
 	case of != "" && !slices.Contains(r.config.InstanceNames(), of):
 		return nil, manifest.NoInstance(of, r.config.InstanceNames())
 	}
+	if r.loaded.Load() == nil && name != "" {
+		return nil, message.NewError("name.unread", "name", name)
+	}
 	return nil, manifest.NoBinding(name, names, "reconciler get")
 }
 
@@ -246,6 +249,9 @@ func (r *runner) readSource(ctx context.Context, request readRequest, noWait boo
 	select {
 	case err := <-request.done:
 		if err != nil {
+			if r.loaded.Load() == nil {
+				return message.New("sync.source-unread", "why", message.FromError(err)), nil
+			}
 			return message.New("sync.source-kept", "why", message.FromError(err)), nil
 		}
 		return message.Message{}, nil

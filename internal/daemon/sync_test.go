@@ -91,6 +91,29 @@ func TestASyncTellsWhatFailed(t *testing.T) {
 	}
 }
 
+// TestASyncBeforeTheFirstCommitSaysSo: what is declared is unknown then, and not absent.
+func TestASyncBeforeTheFirstCommitSaysSo(t *testing.T) {
+	w, _ := payWorld(t)
+	w.gitDown.Store(true)
+	p := w.start()
+	p.await("the daemon answers", func() bool {
+		_, err := p.sync(client.SyncRequest{By: "Ada", NoWait: true})
+		return err == nil
+	})
+	result, err := p.sync(client.SyncRequest{By: "Ada"})
+	if err != nil || !strings.Contains(result.Source, "has read no commit since it started") || !result.Has(report.SyncFailed) {
+		t.Errorf("got %+v, %v", result, err)
+	}
+	if result, err := p.sync(client.SyncRequest{By: "Ada", Binding: "pay"}); err == nil || !strings.Contains(err.Error(), "it is not known whether there is a binding called pay") {
+		t.Errorf("got %+v, %v", result, err)
+	}
+	w.gitDown.Store(false)
+	p.ready("pay")
+	if result, err := p.sync(client.SyncRequest{By: "Ada", Binding: "pay"}); err != nil {
+		t.Errorf("got %+v, %v", result, err)
+	}
+}
+
 // TestASyncFailsWhereSomethingDidNotAnswer, and not where the registry only does not show a
 // write of ours yet.
 func TestASyncFailsWhereSomethingDidNotAnswer(t *testing.T) {
