@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"reconciler/internal/binding"
 )
 
 // word is a constant that users see, with what its comment says it means.
@@ -104,6 +106,7 @@ An instance's has no binding: ` + "`CredentialsAcceptedRestored`" + `.
 	} {
 		fmt.Fprintf(&out, "- %s: %s\n", host.title, strings.Join(hostReasons(t, host.files), ", "))
 	}
+	fmt.Fprintf(&out, "- against the record, for every host: `%s`\n", binding.ReasonPathTaken)
 	return out.Bytes()
 }
 

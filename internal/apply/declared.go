@@ -123,7 +123,7 @@ func (a *Applier) isUnwritten(r binding.Record) bool {
 }
 
 // forgetSources forgets the code host's number of each linked project whose image
-// repository no declaration names any more. Declaring it again accepts the project
+// repository is in no declaration now. Declaring it again accepts the project
 // that has the path then.
 func (x *run) forgetSources(ctx context.Context) error {
 	if x.keepsAll() {

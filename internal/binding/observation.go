@@ -263,8 +263,9 @@ type ProjectState struct {
 	Answers []Answer `json:"answers,omitempty"`
 }
 
-// reasonPathTaken is the reason if a different project has the path now.
-const reasonPathTaken = "PathTakenByAnother"
+// ReasonPathTaken is the reason if a different project has the path now than the one
+// that was linked.
+const ReasonPathTaken = "PathTakenByAnother"
 
 // Identified returns the state of the project at a path. If it is a different
 // project than the one that we know by id, the answer to QuestionProjectPath
@@ -276,7 +277,7 @@ func (s ProjectState) Identified(path, id string) ProjectState {
 	s.Answers = slices.Clone(s.Answers)
 	for i, a := range s.Answers {
 		if a.Question == QuestionProjectPath && a.Verdict == Yes {
-			s.Answers[i] = Answer{Question: a.Question, Verdict: No, Reason: reasonPathTaken, At: a.At, Message: message.New("project.replaced",
+			s.Answers[i] = Answer{Question: a.Question, Verdict: No, Reason: ReasonPathTaken, At: a.At, Message: message.New("project.replaced",
 				"declared", path, "noun", message.New("noun.project"), "id", s.ID, "before", id)}
 		}
 	}

@@ -122,7 +122,7 @@ func (p *parts) outages(reporters ...binding.Part) []binding.Outage {
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Values(found), func(a, b binding.Outage) int { return a.Part.Compare(b.Part) })
+	return slices.SortedFunc(maps.Values(found), func(a, b binding.Outage) int { return a.Compare(b.Part) })
 }
 
 // up says for each part that was asked whether it answers. The sites of a

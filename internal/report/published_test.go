@@ -192,7 +192,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 		reflect.TypeFor[binding.Record](): "Instance Registry Binding Platform AccountID Username Address Asked UserID Written Unbound UnboundBefore Mistimed Vault TokenVersion TokenCreated " +
 			"TokenFingerprint Refused DeletionPolicy Attested StepAsked Managed Removed Undeclared Images File Revision Applied",
 		reflect.TypeFor[binding.Intent](): "Instance Binding Platform Action Object Record After Released Answered Tries Doubtful Announced Earlier Link Rule TokenVersion " +
-			"TokenFingerprint Started",
+			"TokenFingerprint Started Unbinds Requests",
 		reflect.TypeFor[binding.TokenState](): "Unknown Version Latest Created Previous BoundAnswers Fingerprint Expires ExpiresSource ExpiresUnreadable Host Answers User",
 		reflect.TypeFor[binding.RetryState](): "Instance Binding Digest Repairs Pending Failed BindForbidden ContradictedSince",
 		reflect.TypeFor[binding.Suspension](): "Instance Binding Until Reason Person Since Damage",
