@@ -62,7 +62,7 @@ type Failure struct {
 // Error implements error.
 func (f *Failure) Error() string { return message.English(f.AsMessage()) }
 
-// AsMessage implements message.MessageError.
+// AsMessage implements message.Translatable.
 func (f *Failure) AsMessage() message.Message {
 	return message.New("failure", "op", f.Op, "object", f.Object, "code", f.Code, "why", message.FromError(f.Err), "hint", f.Hint)
 }

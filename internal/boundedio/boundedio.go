@@ -18,7 +18,7 @@ type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string { return message.English(e.AsMessage()) }
 
-// AsMessage implements message.MessageError.
+// AsMessage implements message.Translatable.
 func (e *TooLargeError) AsMessage() message.Message {
 	const mebi = 1 << 20
 	if e.Limit >= mebi && e.Limit%mebi == 0 {

@@ -59,7 +59,7 @@ type LimitError struct {
 
 func (e *LimitError) Error() string { return message.English(e.AsMessage()) }
 
-// AsMessage implements message.MessageError.
+// AsMessage implements message.Translatable.
 func (e *LimitError) AsMessage() message.Message {
 	return message.New("confine.limit", "limit", e.Limit)
 }

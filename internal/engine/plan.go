@@ -53,7 +53,7 @@ func (p Planned) Unanswered() []binding.PartAnswer {
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Values(found), func(a, b binding.PartAnswer) int { return a.Part.Compare(b.Part) })
+	return slices.SortedFunc(maps.Values(found), func(a, b binding.PartAnswer) int { return a.Compare(b.Part) })
 }
 
 // PlanEach plans several snapshots, in their order, from one observation of

@@ -41,11 +41,11 @@ func (e *Error) Error() string { return English(e.Message) }
 // Unwrap returns the errors among the arguments.
 func (e *Error) Unwrap() []error { return e.causes }
 
-// AsMessage implements MessageError.
+// AsMessage implements Translatable.
 func (e *Error) AsMessage() Message { return e.Message }
 
-// MessageError is an error that has a message.
-type MessageError interface {
+// Translatable is an error that has a message.
+type Translatable interface {
 	error
 	AsMessage() Message
 }
@@ -56,7 +56,7 @@ func FromError(err error) Message {
 	switch err := err.(type) { //nolint:errorlint // An error that wraps another has its own message.
 	case nil:
 		return Message{}
-	case MessageError:
+	case Translatable:
 		return err.AsMessage()
 	case interface{ Unwrap() []error }:
 		if reflect.TypeOf(err) != joined {

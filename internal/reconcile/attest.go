@@ -70,7 +70,7 @@ type NoStepError struct {
 
 func (e *NoStepError) Error() string { return message.English(e.AsMessage()) }
 
-// AsMessage implements message.MessageError.
+// AsMessage implements message.Translatable.
 func (*NoStepError) AsMessage() message.Message { return message.New("attest.no-step") }
 
 // Why says why no step has to be confirmed.

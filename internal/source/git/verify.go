@@ -38,7 +38,7 @@ type UnverifiedError struct {
 // Error implements error.
 func (e *UnverifiedError) Error() string { return message.English(e.AsMessage()) }
 
-// AsMessage implements message.MessageError.
+// AsMessage implements message.Translatable.
 func (e *UnverifiedError) AsMessage() message.Message {
 	if e.Commit == "" {
 		return e.Reason
