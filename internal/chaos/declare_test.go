@@ -28,8 +28,8 @@ type team struct {
 	report     bool
 	observe    bool
 	adopt      bool
-	// stranger says that people bound an account while nothing was declared, or nothing
-	// was bound again since it was.
+	// stranger says that people bound an account while nothing was declared, or before and
+	// nobody had replaced it when the declaration went, or nothing was bound again since.
 	stranger bool
 	// suspended is the last day of the declaration's suspend block.
 	suspended time.Time

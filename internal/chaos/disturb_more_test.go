@@ -82,7 +82,7 @@ func (w *world) forcePush(r *rand.Rand) string {
 	w.git.rewritten = true
 	t := w.anyTeam(r)
 	if t.gone = r.IntN(2) == 0; t.gone {
-		w.outlast("gone "+t.name, minutes(r, 300), func() { t.gone = false; w.commit() })
+		w.goes(t, minutes(r, 300))
 	}
 	w.commit()
 	w.outlast("rewritten", minutes(r, 600), func() { w.git.rewritten = false; w.commit() })

@@ -91,10 +91,17 @@ func (w *world) breakFile(r *rand.Rand) string {
 
 func (w *world) removeFile(r *rand.Rand) string {
 	t := w.anyTeam(r)
-	t.gone = true
+	w.goes(t, time.Duration(1+r.IntN(300))*time.Minute)
 	w.commit()
-	w.outlast("gone "+t.name, time.Duration(1+r.IntN(300))*time.Minute, func() { t.gone = false; w.commit() })
 	return t.name
+}
+
+// goes takes a team's file away for a while. The account that people bound before, and
+// that nobody has replaced yet, was never ours when the file is back.
+func (w *world) goes(t *team, long time.Duration) {
+	bound := accountOf(w.instance(t.instance).Peek(), t.platform)
+	t.gone, t.stranger = true, t.stranger || t.hasToken() && bound != nil && w.bound(t) == 0
+	w.outlast("gone "+t.name, long, func() { t.gone = false; w.commit() })
 }
 
 // tokenTeam draws a team that has tokens.
