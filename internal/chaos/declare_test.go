@@ -31,6 +31,9 @@ type team struct {
 	// stranger says that people bound an account while nothing was declared, or before and
 	// nobody had replaced it when the declaration went, or nothing was bound again since.
 	stranger bool
+	// wasGone says that the file was away once: until it is applied again, which an outage
+	// or Observe may delay, an account that people bind was never ours.
+	wasGone bool
 	// suspended is the last day of the declaration's suspend block.
 	suspended time.Time
 	// gone takes the file away, broken makes it invalid.

@@ -100,7 +100,7 @@ func (w *world) removeFile(r *rand.Rand) string {
 // that nobody has replaced yet, was never ours when the file is back.
 func (w *world) goes(t *team, long time.Duration) {
 	bound := accountOf(w.instance(t.instance).Peek(), t.platform)
-	t.gone, t.stranger = true, t.stranger || t.hasToken() && bound != nil && w.bound(t) == 0
+	t.gone, t.wasGone, t.stranger = true, true, t.stranger || t.hasToken() && bound != nil && w.bound(t) == 0
 	w.outlast("gone "+t.name, long, func() { t.gone = false; w.commit() })
 }
 
@@ -161,7 +161,7 @@ func (w *world) peopleBind(r *rand.Rand) string {
 		user = "somebody"
 	}
 	w.instance(t.instance).ConsoleBind(string(t.platform), t.address(), user)
-	t.stranger = t.stranger || t.gone || w.oracle.undeclared(t) || w.oracle.removed(t)
+	t.stranger = t.stranger || t.wasGone || w.oracle.undeclared(t) || w.oracle.removed(t)
 	w.oracle.people()
 	return t.name + " as " + user
 }
