@@ -153,11 +153,8 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		x.mark(x.failed, a.Binding)
 	}
 	x.history(context.WithoutCancel(ctx), &outcome, breakGlass)
-	if outcome.Err != nil && a.Kind == plan.Rebind {
+	if outcome.State != plan.Done && a.Kind == plan.Rebind {
 		x.saidUnbound(context.WithoutCancel(ctx), a)
-	}
-	if outcome.Unseen {
-		outcome.Err = nil // Nothing failed.
 	}
 	event.Kind, event.Outcome, event.Err, event.Took = plan.ActionDone, new(outcome), outcome.Err, x.o.Now().Sub(started)
 	x.o.Emit(event)
@@ -265,6 +262,7 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, breakGlass *pl
 	case outcome.Unseen:
 		f, _ := errors.AsType[*binding.Failure](outcome.Err)
 		event = event.WithMessage(message.New("history.contradicted", "code", cmp.Or(f.Code, string(f.Kind))))
+		outcome.Err = nil // Nothing failed, unless it cannot be recorded.
 	case outcome.Err != nil:
 		event = event.WithMessage(message.FromError(outcome.Err))
 	}

@@ -100,12 +100,8 @@ func (a *Applier) foundUnbound(ctx context.Context, intent binding.Intent, verdi
 	if !intent.Unbinds || !half && verdict != unbound {
 		return nil
 	}
-	entry := binding.HistoryEntry{
-		Time: a.o.Now(), Instance: intent.Instance, Binding: intent.Binding, Action: string(plan.Unbind), Object: intent.Object,
-		Outcome: string(plan.Done), Revision: intent.After.Revision, Requests: intent.Requests,
-	}
-	if err := a.o.Store.AppendEvent(ctx, entry.WithMessage(message.New("history.found-unbound", "at", intent.Started))); err != nil {
-		return message.NewError("apply.history", "why", err)
+	if err := a.found(ctx, intent, plan.Unbind, message.New("history.found-unbound", "at", intent.Started)); err != nil {
+		return err
 	}
 	return a.recordedUnbind(ctx, intent)
 }
@@ -134,13 +130,18 @@ func (x *run) saidUnbound(ctx context.Context, a plan.Action) {
 }
 
 // foundDone writes into the history that an intent of an earlier run had its effect.
-// Who asked for it is no longer known.
 func (a *Applier) foundDone(ctx context.Context, intent binding.Intent) error {
+	return a.found(ctx, intent, plan.Kind(intent.Action), message.New("history.found-done", "at", intent.Started))
+}
+
+// found writes into the history what an earlier run did for an intent. Who asked for it
+// is no longer known.
+func (a *Applier) found(ctx context.Context, intent binding.Intent, done plan.Kind, what message.Message) error {
 	entry := binding.HistoryEntry{
-		Time: a.o.Now(), Instance: intent.Instance, Binding: intent.Binding, Action: intent.Action, Object: intent.Object,
-		Outcome: string(plan.Done), Revision: intent.After.Revision,
+		Time: a.o.Now(), Instance: intent.Instance, Binding: intent.Binding, Action: string(done), Object: intent.Object,
+		Outcome: string(plan.Done), Revision: intent.After.Revision, Requests: intent.Requests,
 	}
-	if err := a.o.Store.AppendEvent(ctx, entry.WithMessage(message.New("history.found-done", "at", intent.Started))); err != nil {
+	if err := a.o.Store.AppendEvent(ctx, entry.WithMessage(what)); err != nil {
 		return message.NewError("apply.history", "why", err)
 	}
 	return nil

@@ -20,7 +20,8 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 		a, p := o.Action, before.PendingOf(o.Action.Platform, o.Action.Object)
 		digest, asked := x.digests[a.Binding], cmp.Or(p.Digest, before.Digest)
 		sameDeclaration := digest == "" || asked == "" || asked == digest // If the declaration changed, a step may no longer be needed although nobody did it.
-		stepUnclear = stepUnclear || x.stepUnclear(a)
+		unclear := x.stepUnclear(a)
+		stepUnclear = stepUnclear || unclear
 		switch {
 		case a.Kind.ByPerson():
 			if p.Since.IsZero() {
@@ -38,7 +39,7 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 			}
 			now = append(now, p)
 		case p.Since.IsZero():
-		case x.stepUnclear(a):
+		case unclear:
 			now = append(now, p)
 		case (a.Settled() || a.Kind == plan.Adopt) && sameDeclaration:
 			a.Kind = plan.Kind(p.Action)
