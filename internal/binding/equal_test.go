@@ -45,7 +45,7 @@ func TestNamesAreEqualByTheRulesOfTheirPlatform(t *testing.T) {
 			t.Errorf("%s: names that differ in case are the same: %v, want %v", p, got, folds)
 		}
 		if SameUsername(p, "octo", "octo-dev") || !SameUsername(p, "octo", "octo") {
-			t.Errorf("%s: names are not told apart", p)
+			t.Errorf("%s: names are not distinguished", p)
 		}
 	}
 	if !SameSource("/Payments/API/", "payments/api") || SameSource("payments/api", "payments/web") {

@@ -54,7 +54,7 @@ func (c *canaryRun) deliver(log string) {
 	}
 }
 
-// proofHeaders are the headers by which a sender proves a body.
+// proofHeaders are the headers with which a sender signs a body.
 func proofHeaders(sender, key, body string) map[string]string {
 	now := strconv.FormatInt(time.Now().Unix(), 10)
 	mac := func(text string) []byte {

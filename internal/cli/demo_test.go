@@ -101,7 +101,7 @@ func TestTheDemoOfTheDocumentedRegistryConverges(t *testing.T) {
 	t.Logf("%d actions by people, %d by the API", len(byPeople), len(byAPI))
 }
 
-// hangup closes the terminal, so to speak, at the first word that is told.
+// hangup closes the terminal, so to speak, at the first word that is reported.
 type hangup struct{ once sync.Once }
 
 func (h *hangup) Write(p []byte) (int, error) {
@@ -146,6 +146,6 @@ func TestTheDemoSaysHowToLookAroundWithCommandsThatExist(t *testing.T) {
 		}
 	}
 	if commands < 5 {
-		t.Errorf("only %d commands are told", commands)
+		t.Errorf("only %d commands are listed", commands)
 	}
 }

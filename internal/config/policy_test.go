@@ -45,7 +45,7 @@ func TestLoadReadsThePolicyAndWhereItStands(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if !got.PlanPolicy().AllowAddressChangeWithSecret {
-		t.Error("the plan is not told that an address may change")
+		t.Error("the plan does not know that an address may change")
 	}
 }
 

@@ -28,7 +28,7 @@ func named(t *testing.T) string {
 	return strings.Replace(file(t, "../registry/wire/personal.yaml"), "query: {SourceOriginType: $platform}", "query: {SourceOriginType: $platform, InstanceId: $instanceId}", 1)
 }
 
-// Kind: what is written and has no effect is not told.
+// Kind: what is written and has no effect is not reported.
 func TestWhatADriverDoesNotUseIsTold(t *testing.T) {
 	const head = head + "source: {folder: {path: bindings}}\ninstances:\n  - {name: a, region: cn-hangzhou, "
 	for name, tt := range map[string]struct {

@@ -48,7 +48,7 @@ func TestAPersonsWordMakesABindingReady(t *testing.T) {
 		t.Errorf("bound: %+v", c)
 	}
 	if log := p.log.String(); !strings.Contains(log, `msg="a person attested" instance=edge-shanghai binding=edge by=Ada`) {
-		t.Errorf("the log does not tell who attested:\n%s", tail(log))
+		t.Errorf("the log does not say who attested:\n%s", tail(log))
 	}
 
 	for name, tt := range map[string]struct {

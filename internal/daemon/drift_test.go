@@ -28,12 +28,12 @@ func TestDriftIsRepairedOrOnlyTold(t *testing.T) {
 		return w.bound(prod, binding.GitLab) && slices.ContainsFunc(repos, func(r sandbox.ImageRepository) bool { return r.Source != nil })
 	})
 	p.ready("pay")
-	p.await("drift of edge is told", func() bool {
+	p.await("drift of edge is reported", func() bool {
 		return p.condition("edge", binding.Bound).Status == binding.False && p.condition("edge", binding.Ready).Status == binding.False
 	})
 	p.syncs(edge, 2)
 	if after := w.writes(edge); len(after) != before {
-		t.Errorf("drift that is only to be told was written: %v", after[before:])
+		t.Errorf("drift that is only reported was written: %v", after[before:])
 	}
 }
 
@@ -61,7 +61,7 @@ func TestANewTokenIsBoundAndAPinnedOneStays(t *testing.T) {
 			return s.Name == "pay" && s.TokenVersion == 2 && ready != nil && ready.Status == binding.True
 		})
 	})
-	p.await("the newer version of the pinned token is told", func() bool {
+	p.await("the newer version of the pinned token is reported", func() bool {
 		return strings.Contains(text(p.condition("pin", binding.TokenFresh)), "has version 2 now")
 	})
 	p.syncs(edge, 2)

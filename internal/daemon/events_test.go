@@ -25,7 +25,7 @@ func TestEqualEventsAreOneAndTheOldestGoFirst(t *testing.T) {
 	select {
 	case <-added:
 	default:
-		t.Error("who waits was not told")
+		t.Error("the waiting client got no answer")
 	}
 	all, next, _ := l.after(0)
 	want := drift
@@ -34,10 +34,10 @@ func TestEqualEventsAreOneAndTheOldestGoFirst(t *testing.T) {
 		t.Errorf("got %+v, want %+v", all, want)
 	}
 	if again, _, _ := l.after(first); len(again) != 1 {
-		t.Errorf("what happened again is not told again: %+v", again)
+		t.Errorf("what happened again is not reported again: %+v", again)
 	}
 	if again, _, _ := l.after(next); len(again) != 0 {
-		t.Errorf("told twice: %+v", again)
+		t.Errorf("reported twice: %+v", again)
 	}
 	drift.Revision = "r2"
 	l.add(start.Add(2*time.Minute), drift)
@@ -109,7 +109,7 @@ func TestEventsTellWhatWasNoApplyToo(t *testing.T) {
 	has("plat", "SyncAsked")
 	for _, e := range mustEvents(t, p) {
 		if strings.Contains(e.Message, "canary-") {
-			t.Errorf("a token is told: %+v", e)
+			t.Errorf("a token is reported: %+v", e)
 		}
 	}
 }

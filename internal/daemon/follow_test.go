@@ -128,6 +128,6 @@ func TestAFolderThatComesLaterIsFollowed(t *testing.T) {
 	}
 	p.ready("pay")
 	if n := strings.Count(p.log.String(), "folder is not watched"); n != 1 {
-		t.Errorf("told %d times that the folder is not watched, want once", n)
+		t.Errorf("reported %d times that the folder is not watched, want once", n)
 	}
 }

@@ -94,8 +94,8 @@ func TestAnIdentityWithoutARegistryIsToldWithAHint(t *testing.T) {
 	if got := w.writes(edge); len(got) > 0 {
 		t.Errorf("writes: %v", got)
 	}
-	// The conditions stand a moment before the end of the sync is told, of
-	// which readiness is made.
+	// The conditions that readiness depends on change shortly before the sync is reported
+	// as ended.
 	p.await("readiness to name the ill instance alone", func() bool {
 		err := p.daemon.Ready()
 		return err != nil && strings.Contains(err.Error(), edge) && !strings.Contains(err.Error(), prod)

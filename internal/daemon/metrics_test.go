@@ -107,7 +107,7 @@ func TestPlannedActionsArePendingUntilTheyAreDone(t *testing.T) {
 }
 
 // TestDriftIsCountedOnceAndItsRepair: drift that is put right, and drift that
-// is only to be told, which is seen again at every sync.
+// is only reported, which is seen again at every sync.
 func TestDriftIsCountedOnceAndItsRepair(t *testing.T) {
 	w := newWorld(t)
 	files := map[string]string{
@@ -129,7 +129,7 @@ func TestDriftIsCountedOnceAndItsRepair(t *testing.T) {
 	w.instance(prod).ConsoleUnbind("gitlab")
 	w.instance(prod).ConsoleUnlink("pay/app")
 	w.instance(edge).ConsoleUnbind("gitlab")
-	p.await("drift is told", func() bool {
+	p.await("drift is reported", func() bool {
 		return p.sample(`reconciler_drift_objects{handling="report",registry="edge-shanghai"}`) == 1
 	})
 	p.await("drift is put right", func() bool {

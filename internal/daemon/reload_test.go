@@ -65,7 +65,7 @@ func TestAChangedConfigurationIsTakenWithoutARestart(t *testing.T) {
 	p.await("the instance is gone", func() bool { return len(p.daemon.currentRunner().instances) == 1 })
 	p.await("its metrics are gone", func() bool { return !p.metric(`reconciler_syncs_total{registry="edge-shanghai"`) })
 	if p.metric(`reconciler_binding_ready{binding="edge"`) || !p.metric(`reconciler_binding_ready{binding="pay"`) {
-		t.Error("the metrics tell of the wrong bindings")
+		t.Error("the metrics show the wrong bindings")
 	}
 	if !w.bound(edge, binding.GitLab) {
 		t.Error("a binding of an instance that is not configured any more was removed")
@@ -104,7 +104,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 		w.writeFile(tt.text)
 		p.refused(n + 1)
 		if logged := p.log.String()[before:]; !strings.Contains(logged, tt.code) || !strings.Contains(logged, tt.says) || !strings.Contains(logged, "reconciler.yaml") {
-			t.Errorf("%s: the log does not tell of it: %s", tt.name, logged)
+			t.Errorf("%s: the log does not mention it: %s", tt.name, logged)
 		}
 		if p.daemon.currentRunner() != running {
 			t.Errorf("%s: it was taken", tt.name)

@@ -42,7 +42,7 @@ func (p *process) get(path string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// names are the bindings that the socket tells of.
+// names are the bindings that the socket shows.
 func (p *process) names() []string {
 	p.t.Helper()
 	statuses, err := client.New(p.daemon.currentRunner().config.Server.Socket).Bindings(p.t.Context())
@@ -223,13 +223,13 @@ func TestLogsAreRedactedInBothFormats(t *testing.T) {
 			})
 			p := w.start()
 			p.reported("ApplyFailed", 1)
-			p.await("the condition tells of it", func() bool {
+			p.await("the condition shows it", func() bool {
 				return strings.Contains(text(p.condition("pay", binding.Ready)), "TOKEN_REFUSED")
 			})
 			p.end()
 			log := p.log.String()
 			if !strings.Contains(log, "TOKEN_REFUSED") {
-				t.Errorf("the log does not tell why: %s", tail(log))
+				t.Errorf("the log does not say why: %s", tail(log))
 			}
 			data, err := json.Marshal(p.daemon.Statuses())
 			if err != nil {

@@ -42,7 +42,7 @@ func (p *process) quiet() {
 		}
 	}
 	if !strings.Contains(p.log.String(), "msg=stopped") {
-		p.t.Error("the log does not tell of the end")
+		p.t.Error("the log does not mention the end")
 	}
 }
 

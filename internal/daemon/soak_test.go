@@ -22,7 +22,7 @@ import (
 	"reconciler/internal/state"
 )
 
-// fakeClock is a clock that stands still until it is told to go on, and then goes
+// fakeClock is a clock that stands still until it may go on, and then goes
 // to the next moment for which somebody waits.
 type fakeClock struct {
 	mu     sync.Mutex

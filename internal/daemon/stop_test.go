@@ -165,5 +165,5 @@ func TestASecondDaemonIsRefusedWithWords(t *testing.T) {
 	if got, _ := p.get("/healthz"); got != http.StatusOK {
 		t.Errorf("the first daemon: %d", got)
 	}
-	p.await("the first daemon's socket to tell of its binding", func() bool { return slices.Contains(p.names(), "pay") })
+	p.await("the first daemon's socket to show its binding", func() bool { return slices.Contains(p.names(), "pay") })
 }

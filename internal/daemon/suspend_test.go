@@ -63,7 +63,7 @@ func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
 		messages[e.Action] = e.By + " " + e.Message
 	}
 	if !strings.HasPrefix(messages["suspend"], "Ada until ") || !strings.HasSuffix(messages["resume"], ": migrated") {
-		t.Errorf("the history tells %v", messages)
+		t.Errorf("the history has %v", messages)
 	}
 }
 

@@ -63,7 +63,7 @@ func TestASyncLooksAtOnceAndTellsWhatItDid(t *testing.T) {
 		}
 	}
 	if asked != 3 {
-		t.Errorf("the history tells %d times who asked, want 3: %+v", asked, events)
+		t.Errorf("the history says %d times who asked, want 3: %+v", asked, events)
 	}
 	p.logged(`msg="a person asked for a sync" instance=prod-hangzhou binding="" by=Ada caller="uid `)
 }

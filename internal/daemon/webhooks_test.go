@@ -136,7 +136,7 @@ func TestAPushIsLookedForThoughTheIntervalIsAnHour(t *testing.T) {
 		t.Errorf("%v accepted requests counted, want 4", got)
 	}
 	if !slices.Contains(p.reasons(""), "WebhookReceived") {
-		t.Errorf("no event tells of the webhook: %v", p.reasons(""))
+		t.Errorf("no event shows the webhook: %v", p.reasons(""))
 	}
 }
 
@@ -161,7 +161,7 @@ func TestOnlyAProvenPushIsLookedFor(t *testing.T) {
 	}
 }
 
-// TestAPushThatComesBeforeTheServerShowsIt: hosts tell of a push before every
+// TestAPushThatComesBeforeTheServerShowsIt: hosts report a push before every
 // one of their servers has it.
 func TestAPushThatComesBeforeTheServerShowsIt(t *testing.T) {
 	w, p := hooked(t, slices.Repeat([]time.Duration{10 * time.Millisecond}, 100_000)...)

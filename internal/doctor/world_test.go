@@ -41,7 +41,7 @@ type world struct {
 	observer string
 }
 
-// newWorld starts a world with three instances, of which the identity of lab
+// newWorld starts a world with three instances. The identity of lab
 // has no registry.
 func newWorld(t *testing.T) *world {
 	t.Helper()

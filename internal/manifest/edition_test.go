@@ -170,8 +170,8 @@ func TestADisagreementNamesBothSides(t *testing.T) {
 	}
 }
 
-// TestAChangedEditionChecksUnchangedFilesAgain checks that the cache knows by which
-// rules a file was checked.
+// TestAChangedEditionChecksUnchangedFilesAgain checks that the cache knows which rules a
+// file was checked with.
 func TestAChangedEditionChecksUnchangedFilesAgain(t *testing.T) {
 	gitee := declarationOnP("a", "gitee", "")
 	gitee.Digest = "1"

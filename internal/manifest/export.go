@@ -150,7 +150,7 @@ func (x *exporter) declaration(a binding.Account) Exported {
 	w.line("  platform: ", string(a.Platform))
 	if a.Platform == binding.GitLab {
 		if a.Address == "" {
-			w.comment("  ", "The registry does not tell the address: write the URL of the site's root.")
+			w.comment("  ", "The registry does not give the address: write the URL of the site's root.")
 		}
 		w.line("  address: ", strconv.Quote(a.Address))
 	}
@@ -203,7 +203,7 @@ func (w *exportWriter) comment(indent, sentence string) {
 // token writes where the token is kept, for a person to fill in.
 func (w *exportWriter) token(p binding.Platform) {
 	w.line("  token:")
-	w.comment("    ", "The registry does not tell the token. Put it into Vault and write its path here; mount and key are what is usual, so correct them where yours differ.")
+	w.comment("    ", "The registry does not give the token. Put it into Vault and write its path here; mount and key are what is usual, so correct them where yours differ.")
 	if p == binding.Codeup {
 		w.comment("    ", "Codeup does not report when a token expires: with its last day as `expires`, the end is watched.")
 	}

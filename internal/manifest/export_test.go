@@ -54,7 +54,7 @@ spec:
   address: https://gitlab.example.com
   username: ci-bot
   token:
-    # The registry does not tell the token. Put it into Vault and write its path
+    # The registry does not give the token. Put it into Vault and write its path
     # here; mount and key are what is usual, so correct them where yours differ.
     vault: {mount: secret, path: "", key: token}
   repositories:

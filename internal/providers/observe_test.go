@@ -34,7 +34,7 @@ func TestEveryRequestIsToldToTheObserver(t *testing.T) {
 	server.Close()
 	_, _ = get(t.Context(), client, server.URL, "t")
 	if len(exchanges) != 4 {
-		t.Fatalf("%d requests were told, want 4: %+v", len(exchanges), exchanges)
+		t.Fatalf("%d requests were observed, want 4: %+v", len(exchanges), exchanges)
 	}
 	for i, want := range []struct {
 		status int
@@ -42,7 +42,7 @@ func TestEveryRequestIsToldToTheObserver(t *testing.T) {
 	}{{200, false}, {429, false}, {0, true}, {0, false}} {
 		x := exchanges[i]
 		if x.Status != want.status || x.Unsent != want.unsent || x.Waited <= 0 || (x.Took > 0) == want.unsent {
-			t.Errorf("request %d: told %+v, want status %d, unsent %v", i, x, want.status, want.unsent)
+			t.Errorf("request %d: observed %+v, want status %d, unsent %v", i, x, want.status, want.unsent)
 		}
 	}
 }

@@ -203,7 +203,7 @@ func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 				reported += report.English().Text(f.Message) + "\n"
 			}
 			if !strings.Contains(reported, "version 1, bound before, cannot be bound again") {
-				t.Errorf("it is not told why nothing is bound:\n%s", reported)
+				t.Errorf("it is not reported why nothing is bound:\n%s", reported)
 			}
 		})
 	}

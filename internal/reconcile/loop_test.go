@@ -216,7 +216,7 @@ func TestLoopOutlivesAPanic(t *testing.T) {
 		l.Submit(desire(codeup()))
 		synctest.Wait()
 		if failures.Load() != 1 {
-			t.Fatalf("%d failures were told", failures.Load())
+			t.Fatalf("%d failures were observed", failures.Load())
 		}
 		after(11 * time.Second)
 		if w.Bound(binding.Codeup) == "" {

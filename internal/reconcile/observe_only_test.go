@@ -34,12 +34,12 @@ func TestObserveWritesNothingToTheRegistry(t *testing.T) {
 	w.Repos["pay/api"].Link.Trigger = binding.Manual
 	synced(t, r, observed)
 	if c := conditionOf(t, r, "pay-gitlab", binding.RepositoriesLinked); c.Status != binding.False || c.Reason != status.ReasonDiffers {
-		t.Errorf("another trigger is told as %+v", c)
+		t.Errorf("another trigger is reported as %+v", c)
 	}
 	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 	synced(t, r, observed)
 	if c := conditionOf(t, r, "pay-gitlab", binding.TokenFresh); c.Status != binding.False || c.Reason != status.ReasonNewerVersion {
-		t.Errorf("a newer token is told as %+v", c)
+		t.Errorf("a newer token is reported as %+v", c)
 	}
 	bound := w.Bound(binding.GitLab)
 	synced(t, r, desire())
@@ -49,7 +49,7 @@ func TestObserveWritesNothingToTheRegistry(t *testing.T) {
 	w.ConsoleUnbinds(binding.GitLab)
 	synced(t, r, observed)
 	if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Status != binding.False || !strings.Contains(text(c.Message), "observed only") {
-		t.Errorf("unbound is told as %+v", c)
+		t.Errorf("unbound is reported as %+v", c)
 	}
 	if after := writes(); after != before {
 		t.Errorf("%d writes for a binding that is only looked at: %v", after-before, w.Calls)

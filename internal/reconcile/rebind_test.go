@@ -287,7 +287,7 @@ func TestNothingIsSentWhenTheIntentCannotBeWritten(t *testing.T) {
 	w := newWorld()
 	w.FailOn("store put-intent", fault{Before: errors.New("disk full")})
 	if err := sync1(t, reconcile.New(w.options()), desire(gitlab())).Err(); err == nil {
-		t.Error("no error is told")
+		t.Error("no error is reported")
 	}
 	if w.Count("bind") != 0 {
 		t.Errorf("calls: %v", w.Calls)

@@ -40,7 +40,7 @@ func TestWhoAsksIsToldOfASyncThatBeganAfter(t *testing.T) {
 		// The sync under way may have observed already, so it does not count.
 		answers := ask(l, "")
 		if len(*answers) != 0 {
-			t.Fatalf("told of the sync under way: %+v", *answers)
+			t.Fatalf("answered with the sync under way: %+v", *answers)
 		}
 		close(release)
 		synctest.Wait()

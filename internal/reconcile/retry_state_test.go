@@ -256,7 +256,7 @@ func TestAFightOverASourceOrARuleEndsToo(t *testing.T) {
 				t.Errorf("repaired %d times", repairs)
 			}
 			if c := conditionOf(t, r, "pay-gitlab", binding.Contested); !strings.Contains(text(c.Message), tt.object+" of pay-gitlab was repaired 5 times") {
-				t.Errorf("it is told as %+v", c)
+				t.Errorf("it is reported as %+v", c)
 			}
 			if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Status != binding.True {
 				t.Errorf("the account is %+v", c)

@@ -104,7 +104,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 		shown += string(data)
 	}
 	if result.Err() == nil {
-		t.Error("the panic is not told as a failure")
+		t.Error("the panic is not reported as a failure")
 	}
 	shown += fmt.Sprint(result.Err())
 	if i := strings.Index(shown, "canary"); i >= 0 {

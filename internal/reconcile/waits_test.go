@@ -60,7 +60,7 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	}
 	c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization)
 	if c.Status != binding.True || c.Reason != status.ReasonAwaitingPerson || !strings.HasSuffix(text(c.Message), "; pending since 2026-05-01T12:00:00Z") {
-		t.Errorf("it is told as %+v", c)
+		t.Errorf("it is reported as %+v", c)
 	}
 
 	// If the registry does not answer, it is unknown whether the step is done.

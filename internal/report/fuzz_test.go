@@ -191,7 +191,7 @@ func FuzzAnnotationsReadBackAsTheyWere(f *testing.F) {
 			t.Errorf("%q and %q come back as %q and %q", file, text, properties["file"], data)
 		}
 		if line <= 0 && properties["line"] != "" || column <= 0 && properties["col"] != "" {
-			t.Errorf("an unknown position is told: %v", properties)
+			t.Errorf("an unknown position is reported: %v", properties)
 		}
 		for key := range properties {
 			if !strings.Contains(" file line col title ", " "+key+" ") {

@@ -185,7 +185,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 		t.Errorf("suspension (-want +got)\n%s", diff)
 	}
 	if text := writeSnapshot(t, samplePublished(t)); bytes.Contains(bytes.ToLower(text), []byte("fingerprint")) {
-		t.Errorf("it tells a fingerprint: %s", text)
+		t.Errorf("it contains a fingerprint: %s", text)
 	}
 	for of, names := range map[reflect.Type]string{
 		reflect.TypeFor[binding.Observation](): "Instance Unknown Capabilities Accounts Repositories Usage Tokens Projects",

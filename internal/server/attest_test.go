@@ -18,7 +18,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// recordingAttester is an Attester that keeps what it was told.
+// recordingAttester is an Attester that keeps what it was asked.
 type recordingAttester struct {
 	words []client.Attestation
 	err   error

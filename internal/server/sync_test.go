@@ -19,7 +19,7 @@ import (
 	"reconciler/internal/report"
 )
 
-// syncs is a Syncer that tells what it was asked, and answers when it may.
+// syncs is a Syncer that records what it was asked, and answers when it may.
 type syncs struct {
 	asked   chan client.SyncRequest
 	who     chan Caller
@@ -67,7 +67,7 @@ func syncing(t *testing.T, syncer Syncer, edit func(*Server)) (*Server, string) 
 	return s, socket
 }
 
-// syncAnswer is what a client was told of a sync.
+// syncAnswer is what a client was answered about a sync.
 type syncAnswer struct {
 	result report.SyncResult
 	err    error
@@ -134,7 +134,7 @@ func TestAServerThatClosesWaitsForNoSync(t *testing.T) {
 		t.Error(err)
 	}
 	if err := <-errs; err == nil {
-		t.Error("a sync that was never over is told as done")
+		t.Error("a sync that was never over is reported as done")
 	}
 }
 

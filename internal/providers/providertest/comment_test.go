@@ -164,7 +164,7 @@ func TestAQuietPostMakesNoCommentAndUpdatesOne(t *testing.T) {
 		}
 		k.publish(t, providers.Post{Body: commentMarker + "\nchanges"})
 		if done := k.publish(t, quiet); done != providers.Updated {
-			t.Errorf("%s: an old comment tells what is not so any more", done)
+			t.Errorf("%s: an old comment says what is no longer so", done)
 		}
 	})
 }
@@ -297,7 +297,7 @@ func TestAnActionsJobKnowsItsOwnComment(t *testing.T) {
 	}
 }
 
-// TestCommentsKeepToWhatTheDescriptionsTell: the descriptions at hand tell of
+// TestCommentsKeepToWhatTheDescriptionsTell: the descriptions at hand show
 // the question whose the token is. They were cut to what the checks ask, and
 // have neither comments nor statuses; those are held to nothing but the hosts'
 // written references, by hand.

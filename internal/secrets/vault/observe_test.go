@@ -64,6 +64,6 @@ func TestEveryRequestIsToldByItsOperation(t *testing.T) {
 	want[vault.Exchange{Operation: "read", Status: 200}] = 3
 	want[vault.Exchange{Operation: "read", Status: http.StatusServiceUnavailable}] = 1
 	if diff := cmp.Diff(want, exchanges); diff != "" {
-		t.Errorf("requests (-want +told):\n%s", diff)
+		t.Errorf("requests (-want +observed):\n%s", diff)
 	}
 }

@@ -17,7 +17,7 @@ func TestWhatEachHostSends(t *testing.T) {
 		headers           map[string]string
 		status            int
 		result, reason    string
-		// vague says that the delivery does not tell the commit.
+		// vague says that the delivery does not name the commit.
 		vague bool
 	}{
 		{fixture: "github-push", url: atExample, ref: branch, status: 202, result: Accepted},

@@ -138,7 +138,7 @@ func TestASecretIsReadAgainWhenItsFileChanges(t *testing.T) {
 	write("", 0)
 	send(next, http.StatusServiceUnavailable)
 	if !strings.Contains(p.logged(), "its secret cannot be read") {
-		t.Errorf("nothing told:\n%s", p.logged())
+		t.Errorf("nothing logged:\n%s", p.logged())
 	}
 	write(next, 0)
 	send(next, http.StatusAccepted)

@@ -151,7 +151,7 @@ func (p *world) send(name string, body []byte, headers map[string]string) (int, 
 	return w.Code, w.Body.String()
 }
 
-// sign gives the headers that a sender of a kind proves a body with.
+// sign gives the headers that a sender of a kind signs a body with.
 func sign(kind Kind, secret string, body []byte, now time.Time) map[string]string {
 	s, at := secrets.New([]byte(secret)), strconv.FormatInt(now.Unix(), 10)
 	hub := "sha256=" + hex.EncodeToString(s.MAC(body))

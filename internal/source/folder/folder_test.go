@@ -208,8 +208,8 @@ func reported(t *testing.T) func(error) {
 	return func(err error) { t.Error(err) }
 }
 
-// waitFor reads after each told change until the snapshot is as wanted; a
-// change that is not told ends the test by its deadline.
+// waitFor reads after each reported change until the snapshot is as wanted; a
+// change that is not reported ends the test by its deadline.
 func waitFor(t *testing.T, s *folder.Source, changes <-chan struct{}, want map[string]string) {
 	t.Helper()
 	deadline := time.After(time.Minute)
@@ -221,7 +221,7 @@ func waitFor(t *testing.T, s *folder.Source, changes <-chan struct{}, want map[s
 				return
 			}
 		case <-deadline:
-			t.Fatalf("no change was told that leads to %v", want)
+			t.Fatalf("no change was reported that leads to %v", want)
 		}
 	}
 }
@@ -354,7 +354,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	must(t, err)
 	cancel()
 	if _, more := <-changes; more {
-		t.Error("a change is told where there was none")
+		t.Error("a change is reported where there was none")
 	}
 	if _, err := open(t, filepath.Join(t.TempDir(), "none")).Watch(t.Context(), reported(t)); err == nil {
 		t.Error("a missing folder is watched")

@@ -104,7 +104,7 @@ func TestWatchFileTellsOfEveryWayToChangeAFile(t *testing.T) {
 						must(t, err)
 						read = string(data)
 					case <-timeout:
-						t.Fatalf("the change to %s was not told", content)
+						t.Fatalf("the change to %s was not reported", content)
 					}
 				}
 			}
@@ -126,12 +126,12 @@ func TestWatchFileIsQuietAboutOtherFilesAndEnds(t *testing.T) {
 	<-fence
 	select {
 	case <-changes:
-		t.Error("told of another file")
+		t.Error("reported a change of another file")
 	default:
 	}
 	cancel()
 	if _, more := <-changes; more {
-		t.Error("told of a change where there was none")
+		t.Error("reported a change where there was none")
 	}
 	if _, err := folder.WatchFile(t.Context(), filepath.Join(dir, "none", "none", "c.yaml")); err == nil {
 		t.Error("a folder that is not there can be watched")

@@ -34,6 +34,6 @@ func TestEveryRequestToTheServerIsTold(t *testing.T) {
 		t.Fatal("a repository that is not there was read")
 	}
 	if diff := cmp.Diff([]string{"list", "fetch", "list", "list failed"}, operations); diff != "" {
-		t.Errorf("requests (-want +told):\n%s", diff)
+		t.Errorf("requests (-want +observed):\n%s", diff)
 	}
 }
